@@ -1,0 +1,26 @@
+import type { Config } from 'jest';
+
+const config: Config = {
+  testMatch: ['<rootDir>/packages/*/test/**/*.test.ts', '<rootDir>/examples/test/**/*.test.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true },
+        },
+      },
+    ],
+  },
+  // inversify is published as ES modules only.
+  transformIgnorePatterns: ['/node_modules/(?!(?:inversify|@inversifyjs)/)'],
+  moduleNameMapper: {
+    '^@fpulab/core/testing$': '<rootDir>/packages/core/src/testing/index.ts',
+    '^@fpulab/([a-z]+)$': '<rootDir>/packages/$1/src/index.ts',
+  },
+  modulePathIgnorePatterns: ['/dist/'],
+};
+
+export default config;

@@ -1,0 +1,161 @@
+/** All nondeterminism goes through choices, and drivers answer them. */
+import { FpuError } from '../error';
+
+/** What can be chosen. The order is part of the log and replay formats. */
+export const CHOICE_KINDS = ['next', 'pick', 'alloc', 'program'] as const;
+
+/** `next`: which CPU acts and whether something intervenes; `pick`: which task runs next; `alloc`: how an allocation ends; `program`: which way a program goes. */
+export type ChoiceKind = (typeof CHOICE_KINDS)[number];
+
+/** Index of each kind in CHOICE_KINDS. */
+export const CHOICE: Readonly<Record<ChoiceKind, number>> = { next: 0, pick: 1, alloc: 2, program: 3 };
+
+/** How an allocation that may sleep ends: values of the choice `alloc`. */
+export const ALLOC = { ok: 0, sleep: 1, fail: 2 } as const;
+
+/** What a CPU can do next: low bits of the alternatives of the choice `next`; the CPU is above them. */
+export const ACTION = { continue: 0, preempt: 1, hardirq: 2, softirq: 3, vcpu: 4 } as const;
+
+/** Bits of an action within an alternative of the choice `next`. */
+export const ACTION_BITS = 3;
+
+/** A question: `alternatives[0..count)` are enabled. The array is reused; copy what you keep. */
+export interface ChoiceRequest {
+  kind: number;
+  readonly alternatives: Int32Array;
+  count: number;
+  /** Digest of kind and alternatives. */
+  enabled: number;
+  /** A word for an alternative: `B`, `sleep`, `cpu0:preempt`. */
+  name(alternative: number): string;
+}
+
+/** Answers choices. Its own progress can be read and set, so that a run can be put back. */
+export interface ChoiceDriver {
+  /** Index of the alternative to take, in [0, count). */
+  choose(request: ChoiceRequest): number;
+  /** Called when the run is over: a driver that must have been used up complains here. */
+  finish?(): void;
+  getPosition(): number;
+  setPosition(position: number): void;
+}
+
+/** Always takes the first alternative: carry on, round robin, allocations succeed. */
+export function firstDriver(): ChoiceDriver {
+  return { choose: () => 0, getPosition: () => 0, setPosition: () => {} };
+}
+
+/** Wanted answers per kind of choice, in order. What is not listed takes the first alternative. */
+export type Schedule = Readonly<Partial<Record<ChoiceKind, readonly string[]>>>;
+
+/**
+ * Answers from lists of names, one list per kind of choice.
+ *
+ * @throws FpuError FPU301 from `choose`, when the wanted alternative is not enabled
+ */
+export function scriptDriver(schedule: Schedule): ChoiceDriver {
+  const used = CHOICE_KINDS.map(() => 0);
+  const BASE = 4096;
+  return {
+    choose(request) {
+      const kind = CHOICE_KINDS[request.kind];
+      const wanted = schedule[kind]?.[used[request.kind]];
+      if (wanted === undefined) return 0;
+      used[request.kind]++;
+      const names = Array.from({ length: request.count }, (_, index) => request.name(request.alternatives[index]));
+      const index = names.indexOf(wanted);
+      if (index >= 0) return index;
+      throw new FpuError(
+        'FPU301',
+        `the schedule wants '${wanted}' at ${kind} number ${used[request.kind]}, but enabled are: ${names.join(', ')}`,
+        { kind, wanted, enabled: names },
+      );
+    },
+    getPosition: () => used.reduceRight((sum, count) => sum * BASE + count, 0),
+    setPosition(position) {
+      let rest = position;
+      for (let kind = 0; kind < used.length; kind++) {
+        used[kind] = rest % BASE;
+        rest = Math.floor(rest / BASE);
+      }
+    },
+  };
+}
+
+/** Answers at random from a 64-bit seed; the same seed gives the same run. */
+export function seededDriver(seed: bigint): ChoiceDriver {
+  let position = 0;
+  const low = Number(seed & 0xffffffffn);
+  const high = Number((seed >> 32n) & 0xffffffffn);
+  return {
+    choose(request) {
+      const random = mix(mix(low ^ Math.imul(++position, 0x9e3779b9)) ^ high);
+      return Math.floor((random / 0x100000000) * request.count);
+    },
+    getPosition: () => position,
+    setPosition(next) {
+      position = next;
+    },
+  };
+}
+
+/** Answers from a list of indices, as a replay does. Past the end it is an error. */
+export function replayDriver(indices: readonly number[]): ChoiceDriver {
+  let position = 0;
+  return {
+    choose(request) {
+      if (position >= indices.length) {
+        throw new FpuError(
+          'FPU302',
+          `the recorded choices end after ${indices.length}, but the run goes on; was it recorded with another composition?`,
+          {
+            choices: indices.length,
+          },
+        );
+      }
+      const index = indices[position++];
+      if (index < request.count) return index;
+      throw new FpuError(
+        'FPU302',
+        `choice ${position - 1} took alternative ${index}, but only ${request.count} are enabled now`,
+        {
+          choice: position - 1,
+          index,
+          count: request.count,
+        },
+      );
+    },
+    finish() {
+      if (position === indices.length) return;
+      throw new FpuError('FPU302', `the run ended after ${position} choices, but ${indices.length} were recorded`, {
+        used: position,
+        recorded: indices.length,
+      });
+    },
+    getPosition: () => position,
+    setPosition(next) {
+      position = next;
+    },
+  };
+}
+
+/**
+ * A 64-bit seed from text: decimal or `0x...`.
+ *
+ * @throws FpuError FPU304 when it is neither, or too large
+ */
+export function parseSeed(text: string): bigint {
+  const wellFormed = /^(0x[0-9a-fA-F]{1,16}|\d{1,20})$/.test(text);
+  const seed = wellFormed ? BigInt(text) : -1n;
+  if (seed >= 0n && seed < 1n << 64n) return seed;
+  throw new FpuError('FPU304', `a seed is a number from 0 to 2^64 - 1, decimal or 0x..., found '${text}'`, {
+    found: text,
+  });
+}
+
+function mix(value: number): number {
+  let h = value | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
+  h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
+  return (h ^ (h >>> 16)) >>> 0;
+}

@@ -1,0 +1,330 @@
+import { assert } from '../error';
+import type { EventType } from '../machine/event-type';
+import * as events from '../machine/events';
+import {
+  BH_OFF,
+  CALLED,
+  CONTEXT,
+  IRQS_OFF,
+  PREEMPT_OFF,
+  bhOffDepth,
+  enteredStatus,
+  preemptOffDepth,
+  type Context,
+} from '../machine/frames';
+import { LOCALS, type CoreOffsets } from '../machine/state';
+import type { EventStream } from '../machine/stream';
+import { nextSerial, PRINCIPAL, valueId } from '../machine/values';
+import type { Cr0Access } from '../plugin/plugin';
+import { SSE, X87 } from '../x86/components';
+import { CR0_TS } from '../x86/control-registers';
+import { saveAreaBytes, saveFormat, type CpuModel } from '../x86/cpu-model';
+import { VECTOR } from '../x86/faults';
+import { ALLOC, CHOICE } from './choices';
+import type { Hypervisor, Slot } from './kernel';
+
+/** What a CPU needs of the machine around it. */
+export interface CpuMachine {
+  readonly stream: EventStream;
+  readonly model: CpuModel;
+  readonly cr0: Cr0Access;
+  /** Alternatives of the choice `alloc` in this scenario. */
+  readonly allocAlternatives: readonly number[];
+  /** Asks the driver; returns the alternative. */
+  choose(kind: number, alternatives: readonly number[]): number;
+  entry(routine: string): number;
+}
+
+/** Thrown out of a step whose CPU has stopped for good. Not an error: the event says what happened. */
+export const STACK_OVERFLOW = Symbol('kernel stack overflow');
+
+/** One CPU, as the code that runs on it sees it. Holds no state of its own. */
+export class Cpu implements Hypervisor {
+  /** Frame in which the current step runs; it may have been popped, if it was the routine's last step. */
+  frame = 0;
+  private readonly words: Int32Array;
+  private readonly at: CoreOffsets;
+  private readonly allMask: number;
+  private readonly format: ReturnType<typeof saveFormat>;
+  private readonly areaBytes: number;
+  private readonly kernelComponent: number;
+
+  constructor(
+    readonly cpu: number,
+    private readonly machine: CpuMachine,
+  ) {
+    this.words = machine.stream.state.words;
+    this.at = machine.stream.state.at;
+    this.allMask = this.at.componentBits.reduce((mask, bit) => mask | (1 << bit), 0);
+    this.format = saveFormat(machine.model);
+    this.areaBytes = saveAreaBytes(machine.model);
+    this.kernelComponent = this.at.indexOfBit[SSE] >= 0 ? SSE : X87;
+  }
+
+  // --- who and where ---------------------------------------------------------------------------------------------
+
+  get task(): number {
+    return this.words[this.at.current + this.cpu];
+  }
+
+  get next(): number {
+    return this.words[this.at.picked + this.cpu];
+  }
+
+  get child(): number {
+    return this.words[this.localWord(this.contextFrame(), 0)];
+  }
+
+  get status(): number {
+    return this.words[this.statusWord(this.depth - 1)];
+  }
+
+  get interrupted(): number {
+    const frame = this.contextFrame();
+    return frame === 0 ? CONTEXT.kthread : this.words[this.statusWord(frame - 1)];
+  }
+
+  // --- slots -----------------------------------------------------------------------------------------------------
+
+  read(slot: Slot, instance: number): number {
+    return this.words[slot.base + instance];
+  }
+
+  write(slot: Slot, instance: number, value: number): void {
+    this.emit(events.SlotWritten, slot.base + instance, value);
+  }
+
+  // --- CR0 -------------------------------------------------------------------------------------------------------
+
+  get realCr0(): number {
+    return this.words[this.at.cr0 + this.cpu];
+  }
+
+  setRealCr0(value: number): void {
+    this.emit(events.Cr0Written, this.cpu, value);
+  }
+
+  readCr0(): number {
+    return this.machine.cr0.pv.read(this);
+  }
+
+  writeCr0(value: number): void {
+    this.machine.cr0.pv.write(this, value);
+  }
+
+  clts(): void {
+    this.machine.cr0.pv.clts(this);
+  }
+
+  stts(): void {
+    this.writeCr0(this.readCr0() | CR0_TS);
+  }
+
+  executeClts(): void {
+    this.machine.cr0.insn.clts(this);
+  }
+
+  executeMovToCr0(value: number): void {
+    this.machine.cr0.insn.movTo(this, value);
+  }
+
+  executeLmsw(value: number): void {
+    this.machine.cr0.insn.lmsw(this, value);
+  }
+
+  executeSmsw(): number {
+    return this.machine.cr0.insn.smsw(this);
+  }
+
+  // --- registers and images --------------------------------------------------------------------------------------
+
+  fpstateOf(task: number): number {
+    return task;
+  }
+
+  get vcpuFpstate(): number {
+    return this.at.tasks + this.cpu;
+  }
+
+  save(fpstate: number): boolean {
+    this.emit(events.FpregsSaved, this.cpu, fpstate, this.allMask, this.areaBytes);
+    if (this.format !== 'fnsave') return true;
+    this.initFpregs();
+    return false;
+  }
+
+  restore(fpstate: number): void {
+    this.emit(events.FpregsRestored, this.cpu, fpstate, this.allMask, this.areaBytes);
+  }
+
+  skipRestore(task: number): void {
+    this.emit(events.RestoreSkipped, this.cpu, task);
+  }
+
+  initFpregs(): void {
+    this.emit(events.FpregsInitialised, this.cpu, this.allMask);
+  }
+
+  isAllocated(fpstate: number): boolean {
+    return this.words[this.at.allocated + fpstate] !== 0;
+  }
+
+  allocate(fpstate: number): void {
+    this.emit(events.FpstateAllocated, fpstate);
+  }
+
+  free(fpstate: number): void {
+    this.emit(events.FpstateFreed, fpstate);
+  }
+
+  initFpstate(fpstate: number): void {
+    this.emit(events.FpstateInitialised, fpstate);
+  }
+
+  copyFpstate({ from, to }: { readonly from: number; readonly to: number }): void {
+    this.emit(events.FpstateCopied, from, to);
+  }
+
+  clobberByOtherGuest(): void {
+    for (const bit of this.at.componentBits) {
+      this.emit(events.FpregsWritten, this.cpu, bit, valueId(PRINCIPAL.otherGuest, 1));
+    }
+  }
+
+  /** A kernel FPU section computes: its component gets a new value, which local 1 remembers. */
+  useKernelFpu(): void {
+    const value = valueId(PRINCIPAL.kernel, nextSerial(this.words[this.at.kernelSerial]));
+    this.emit(events.FpregsWritten, this.cpu, this.kernelComponent, value);
+    this.setLocal(1, value);
+  }
+
+  /** A kernel FPU section relies on what it computed before. */
+  checkKernelFpu(): void {
+    const index = this.at.indexOfBit[this.kernelComponent];
+    const value = this.words[this.at.fpregs + this.cpu * this.at.components + index];
+    this.emit(events.KernelFpregsChecked, this.cpu, this.task, this.kernelComponent, value, this.local(1));
+  }
+
+  // --- masks -----------------------------------------------------------------------------------------------------
+
+  localIrqDisable(): void {
+    this.setStatus(this.status | IRQS_OFF);
+  }
+
+  localIrqEnable(): void {
+    this.setStatus(this.status & ~IRQS_OFF);
+  }
+
+  preemptDisable(): void {
+    this.setStatus(this.status + PREEMPT_OFF);
+  }
+
+  preemptEnable(): void {
+    assert(preemptOffDepth(this.status) > 0, 'preempt_enable without preempt_disable');
+    this.setStatus(this.status - PREEMPT_OFF);
+  }
+
+  localBhDisable(): void {
+    this.setStatus(this.status + BH_OFF);
+  }
+
+  localBhEnable(): void {
+    assert(bhOffDepth(this.status) > 0, 'local_bh_enable without local_bh_disable');
+    this.setStatus(this.status - BH_OFF);
+  }
+
+  /** Replaces the status word of the running frame. */
+  setStatus(status: number): void {
+    this.emit(events.MasksChanged, this.cpu, this.task, status);
+  }
+
+  // --- locals, calls, sleeping -----------------------------------------------------------------------------------
+
+  local(index: 0 | 1): number {
+    return this.words[this.localWord(this.frame, index)];
+  }
+
+  setLocal(index: 0 | 1, value: number): void {
+    assert(this.frame < this.depth, 'a local of a frame that has returned');
+    this.emit(events.LocalWritten, this.cpu, this.task, this.frame, index, value);
+  }
+
+  answer(value: boolean): void {
+    this.emit(events.LocalWritten, this.cpu, this.task, this.frame - 1, 0, value ? 1 : 0);
+  }
+
+  call(routine: string): void {
+    this.needFrame();
+    this.emit(events.RoutineEntered, this.cpu, this.task, this.machine.entry(routine));
+  }
+
+  /** Enters a context on this CPU. */
+  enter(context: Context, routine: string, interruptsOff: boolean): void {
+    this.needFrame();
+    const status = enteredStatus(context, this.status, interruptsOff);
+    this.emit(events.ContextEntered, this.cpu, this.task, this.machine.entry(routine), status);
+  }
+
+  allocationMaySleep(): boolean {
+    this.emit(events.MightSleepReached, this.cpu, this.task, this.status);
+    const how = this.machine.choose(CHOICE.alloc, this.machine.allocAlternatives);
+    if (how === ALLOC.sleep) this.goToSleep();
+    return how !== ALLOC.fail;
+  }
+
+  sleep(): void {
+    this.emit(events.MightSleepReached, this.cpu, this.task, this.status);
+    this.goToSleep();
+  }
+
+  private goToSleep(): void {
+    this.emit(events.TaskSlept, this.cpu, this.task);
+    this.call('schedule');
+  }
+
+  killCurrent(): void {
+    this.call('do_exit');
+  }
+
+  deliverNm(): void {
+    this.enter(CONTEXT.exception, 'device_not_available', true);
+  }
+
+  deliverGp(): void {
+    this.emit(events.TrapRaised, this.cpu, this.task, VECTOR.GP, 0);
+    this.enter(CONTEXT.exception, 'general_protection', true);
+  }
+
+  // --- plumbing --------------------------------------------------------------------------------------------------
+
+  /** Frames on the current task's stack. */
+  get depth(): number {
+    return this.words[this.at.depth + this.task];
+  }
+
+  /** The frame of the running context, below the routines that it called. */
+  private contextFrame(): number {
+    let frame = this.depth - 1;
+    while (frame > 0 && this.words[this.statusWord(frame)] & CALLED) frame--;
+    return frame;
+  }
+
+  private localWord(frame: number, index: number): number {
+    return this.at.frameLocal + (this.task * this.at.stackDepth + frame) * LOCALS + index;
+  }
+
+  private statusWord(frame: number): number {
+    return this.at.frameStatus + this.task * this.at.stackDepth + frame;
+  }
+
+  /** Nested contexts without end exhaust the kernel stack: this CPU stops in the middle of its step. */
+  private needFrame(): void {
+    if (this.depth < this.at.stackDepth) return;
+    this.emit(events.StackOverflowed, this.cpu, this.task);
+    throw STACK_OVERFLOW;
+  }
+
+  emit(type: EventType, a = 0, b = 0, c = 0, d = 0, e = 0): void {
+    this.machine.stream.emit(type, a, b, c, d, e);
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * What kernel and hypervisor code sees of the machine: the CPU that runs it.
+ *
+ * Everything here either reads the state or emits events.
+ */
+import type { EventType } from '../machine/event-type';
+import type { Context } from '../machine/frames';
+import type { FieldKind, Space } from '../machine/layout';
+
+/** A word per CPU, task, ... that a policy or platform declares as part of the machine state. */
+export interface Slot {
+  readonly name: string;
+  readonly space: Exclude<Space, 'fpstate'>;
+  readonly kind: FieldKind;
+  readonly initial: number;
+  /** Where the slot lies in the packed state; set when a machine is composed. */
+  base: number;
+}
+
+/** Declares a slot per CPU: `slot.cpu('fpu_owner_task', 'task', -1)`; likewise per task or once per machine. */
+export const slot = {
+  cpu: (name: string, kind: FieldKind, initial = 0): Slot => ({ name, space: 'cpu', kind, initial, base: -1 }),
+  task: (name: string, kind: FieldKind, initial = 0): Slot => ({ name, space: 'task', kind, initial, base: -1 }),
+  machine: (name: string, kind: FieldKind, initial = 0): Slot => ({ name, space: 'machine', kind, initial, base: -1 }),
+};
+
+/** "Nobody" in slots that name a task, and "no CPU" in slots that name a CPU. Linux: NULL and ~0. */
+export const NOBODY = -1;
+
+/** The CPU that a step of a policy runs on. */
+export interface Kernel {
+  readonly cpu: number;
+  /** The current task. */
+  readonly task: number;
+  /** During switch-out: the task that comes next. */
+  readonly next: number;
+  /** During fork: the new task. */
+  readonly child: number;
+
+  /** A slot of this CPU, of a given task, or of the machine. */
+  read(slot: Slot, instance: number): number;
+  /** Writes a slot. */
+  write(slot: Slot, instance: number, value: number): void;
+
+  /** CR0 as the kernel reads it (on a paravirtual kernel: through its cache). */
+  readCr0(): number;
+  /** Writes CR0 the way this kernel does on this platform. */
+  writeCr0(value: number): void;
+  /** Clears CR0.TS the way this kernel does on this platform. */
+  clts(): void;
+  /** Sets CR0.TS the way this kernel does: write_cr0(read_cr0() | X86_CR0_TS). */
+  stts(): void;
+  /** Executes the CLTS instruction itself, paravirtual kernel or not. */
+  executeClts(): void;
+  /** Executes MOV to CR0 itself. */
+  executeMovToCr0(value: number): void;
+  /** Executes LMSW. */
+  executeLmsw(value: number): void;
+  /** Executes SMSW: what it returns. */
+  executeSmsw(): number;
+
+  /** The memory image of a task. */
+  fpstateOf(task: number): number;
+  /** Writes all components to an image with the CPU's best instruction. Returns false when the registers are gone (FNSAVE). */
+  save(fpstate: number): boolean;
+  /** Loads all components from an image. */
+  restore(fpstate: number): void;
+  /** Notes that a restore was not needed. */
+  skipRestore(task: number): void;
+  /** Puts the registers into INIT state. */
+  initFpregs(): void;
+  /** True when the image's memory is there. */
+  isAllocated(fpstate: number): boolean;
+  /** The image's memory is there from now on; its contents are undefined. */
+  allocate(fpstate: number): void;
+  /** Gives the image's memory back. */
+  free(fpstate: number): void;
+  /** Fills the image with the INIT state. */
+  initFpstate(fpstate: number): void;
+  /** Copies an image. */
+  copyFpstate(options: { readonly from: number; readonly to: number }): void;
+
+  /** The status word of the running frame: context and masks. */
+  readonly status: number;
+  /** The status word of the frame below the running context: what it interrupted. */
+  readonly interrupted: number;
+  localIrqDisable(): void;
+  localIrqEnable(): void;
+  preemptDisable(): void;
+  preemptEnable(): void;
+  localBhDisable(): void;
+  localBhEnable(): void;
+
+  /** A local of the routine: a number that the code holds in a register or on its stack. */
+  local(index: 0 | 1): number;
+  setLocal(index: 0 | 1, value: number): void;
+  /** Answers the hook that called this routine, in local 0 of the frame that asked. */
+  answer(value: boolean): void;
+
+  /** A sleeping allocation: it succeeds, sleeps first, or fails, by choice. Returns false when it failed. */
+  allocationMaySleep(): boolean;
+  /** The task waits for something and another one runs. */
+  sleep(): void;
+  /** Calls a routine; its first step is the CPU's next one. */
+  call(routine: string): void;
+  /** Ends the current task: policy's exit hook first, then the scheduler. */
+  killCurrent(): void;
+}
+
+/** The physical CPU under a guest, for platforms. */
+export interface Hypervisor extends Kernel {
+  /** CR0 as the processor obeys it. */
+  readonly realCr0: number;
+  /** Writes the real CR0. */
+  setRealCr0(value: number): void;
+  /** The image in which the hypervisor keeps this vCPU's registers. */
+  readonly vcpuFpstate: number;
+  /** Another guest ran on this physical CPU: its values are in the registers. */
+  clobberByOtherGuest(): void;
+  /** The guest kernel receives #NM: its handler is entered with interrupts off. */
+  deliverNm(): void;
+  /** The guest kernel receives #GP, which its code does not expect. */
+  deliverGp(): void;
+}
+
+/** What the machine offers to code that runs outside steps: reactions to hooks. */
+export interface Reactor {
+  /** Calls `routine` on `cpu`, in the context that is running there. */
+  call(cpu: number, routine: string): void;
+  /** Enters a context on `cpu`. */
+  enter(cpu: number, context: Context, routine: string): void;
+  emit(type: EventType, ...args: readonly number[]): void;
+}

@@ -1,0 +1,202 @@
+/**
+ * Programs of tasks: a small typed DSL.
+ *
+ *     program(mmx.write(), mmx.read(), syscall('nanosleep'), forever(sse.write(), sse.read()))
+ */
+import { FpuError } from '../error';
+import { AVX, SSE, X87 } from '../x86/components';
+import type { InstructionClass } from '../x86/faults';
+
+/** System calls that the kernel skeleton knows. */
+export type SyscallName = 'getpid' | 'nanosleep' | 'sched_yield' | 'kernel_fpu' | 'fork' | 'execve' | 'exit';
+
+/** One FPU instruction: its class for CR0's rules, and the components that it reads and writes. */
+export interface FpuOperation {
+  readonly kind: 'fpu';
+  readonly text: string;
+  readonly instruction: InstructionClass;
+  readonly reads: readonly number[];
+  readonly writes: readonly number[];
+}
+
+/** A system call. `fork` names the task slot that becomes the child. */
+export interface SyscallOperation {
+  readonly kind: 'syscall';
+  readonly text: string;
+  readonly name: SyscallName;
+  readonly child?: string;
+}
+
+/** Repeats its body. */
+export interface LoopOperation {
+  readonly kind: 'loop';
+  /** `Infinity` for ever. */
+  readonly times: number;
+  readonly body: readonly Operation[];
+}
+
+/** Any one of the alternatives, by choice. */
+export interface EitherOperation {
+  readonly kind: 'either';
+  readonly alternatives: readonly (readonly Operation[])[];
+}
+
+/** What a task does, operation by operation. */
+export type Operation = FpuOperation | SyscallOperation | LoopOperation | EitherOperation;
+
+function registerOps(name: string, instruction: InstructionClass, components: readonly number[]) {
+  return {
+    /** Puts a new value into the registers. */
+    write: (): FpuOperation => ({ kind: 'fpu', text: `${name}.write`, instruction, reads: [], writes: components }),
+    /** Looks at the registers. */
+    read: (): FpuOperation => ({ kind: 'fpu', text: `${name}.read`, instruction, reads: components, writes: [] }),
+    /** Looks, then computes a new value. */
+    update: (): FpuOperation => ({
+      kind: 'fpu',
+      text: `${name}.update`,
+      instruction,
+      reads: components,
+      writes: components,
+    }),
+  };
+}
+
+/** x87 instructions. */
+export const x87 = registerOps('x87', 'x87', [X87]);
+/** MMX instructions; their registers are the x87 significands. */
+export const mmx = registerOps('mmx', 'mmx', [X87]);
+/** SSE instructions on XMM registers. */
+export const sse = registerOps('sse', 'sse', [SSE]);
+/** 256-bit AVX instructions: the XMM half lies in the SSE component. */
+export const avx = registerOps('avx', 'avx', [SSE, AVX]);
+
+/** WAIT/FWAIT: touches no register, traps with TS only if MP is set. */
+export function fwait(): FpuOperation {
+  return { kind: 'fpu', text: 'fwait', instruction: 'wait', reads: [], writes: [] };
+}
+
+/** A system call. */
+export function syscall(name: Exclude<SyscallName, 'fork'>): SyscallOperation {
+  return { kind: 'syscall', text: name, name };
+}
+
+/** fork(): the task slot `child` of the scenario comes to life and runs its own program. */
+export function fork(child: string): SyscallOperation {
+  return { kind: 'syscall', text: `fork(${child})`, name: 'fork', child };
+}
+
+/** The body, `times` times. */
+export function loop(times: number, ...body: readonly Operation[]): LoopOperation {
+  return { kind: 'loop', times, body };
+}
+
+/** The body, for ever. */
+export function forever(...body: readonly Operation[]): LoopOperation {
+  return { kind: 'loop', times: Infinity, body };
+}
+
+/** One of the operations, by choice each time. */
+export function either(...alternatives: readonly Operation[]): EitherOperation {
+  return { kind: 'either', alternatives: alternatives.map((operation) => [operation]) };
+}
+
+/** A program: its operations in order, then exit(). */
+export function program(...operations: readonly Operation[]): readonly Operation[] {
+  return operations;
+}
+
+/** A compiled operation; `next` is where the program goes on. `either` goes to one of `targets`. */
+export type CompiledOperation =
+  | (FpuOperation & { readonly next: number })
+  | (SyscallOperation & { readonly next: number })
+  | { readonly kind: 'either'; readonly text: string; readonly targets: readonly number[]; readonly next: number };
+
+const UNROLL_LIMIT = 4096;
+
+/**
+ * Flattens a program: loops with a count are unrolled, endless ones jump back, the end is exit().
+ *
+ * @throws FpuError FPU208 for an endless loop with nothing in it, a bad count, or more than 4,096 operations
+ */
+export function compileProgram(operations: readonly Operation[]): readonly CompiledOperation[] {
+  const code: CompiledOperation[] = [];
+  const emit = (operation: CompiledOperation): number => {
+    if (code.length >= UNROLL_LIMIT) {
+      throw new FpuError(
+        'FPU208',
+        `a program of more than ${UNROLL_LIMIT} operations; use forever() instead of loop()`,
+      );
+    }
+    return code.push(operation) - 1;
+  };
+  /** Compiles backwards would be shorter; forwards with patching keeps the order a reader expects. */
+  const block = (body: readonly Operation[]): void => {
+    for (const operation of body) {
+      switch (operation.kind) {
+        case 'fpu':
+        case 'syscall':
+          emit({ ...operation, next: code.length + 1 });
+          break;
+        case 'loop':
+          loopBlock(operation);
+          break;
+        case 'either':
+          eitherBlock(operation);
+          break;
+      }
+    }
+  };
+  const loopBlock = ({ times, body }: LoopOperation): void => {
+    if (times !== Infinity) {
+      if (!Number.isInteger(times) || times < 0) throw new FpuError('FPU208', `loop() needs a count, found ${times}`);
+      for (let turn = 0; turn < times; turn++) block(body);
+      return;
+    }
+    const start = code.length;
+    block(body);
+    if (code.length === start) throw new FpuError('FPU208', 'forever() needs at least one operation');
+    retarget(code, start, code.length, start);
+  };
+  const eitherBlock = ({ alternatives }: EitherOperation): void => {
+    const targets: number[] = [];
+    const at = emit({ kind: 'either', text: 'either', targets, next: -1 });
+    const bounds = alternatives.map((alternative) => {
+      targets.push(code.length);
+      block(alternative);
+      return code.length;
+    });
+    let from = at + 1;
+    for (const to of bounds) {
+      retarget(code, from, to, code.length);
+      from = to;
+    }
+  };
+  block(operations);
+  code.push({ ...syscall('exit'), next: code.length });
+  return code;
+}
+
+/** Within [from, to): whoever would go on at `to` goes to `target` instead. */
+function retarget(code: CompiledOperation[], from: number, to: number, target: number): void {
+  for (let index = from; index < to; index++) {
+    const operation = code[index];
+    if (operation.kind === 'either') {
+      const targets = operation.targets.map((next) => (next === to ? target : next));
+      code[index] = { ...operation, targets };
+    } else if (operation.next === to) code[index] = { ...operation, next: target };
+  }
+}
+
+/** Components and instruction classes that a program needs. */
+export function programNeeds(operations: readonly Operation[]): ReadonlySet<InstructionClass> {
+  const needs = new Set<InstructionClass>();
+  const visit = (list: readonly Operation[]): void => {
+    for (const operation of list) {
+      if (operation.kind === 'fpu') needs.add(operation.instruction);
+      else if (operation.kind === 'loop') visit(operation.body);
+      else if (operation.kind === 'either') operation.alternatives.forEach(visit);
+    }
+  };
+  visit(operations);
+  return needs;
+}

@@ -1,0 +1,205 @@
+/**
+ * Kernel code as data: routines are named lists of named, atomic steps.
+ *
+ * Between two steps anything can happen that the masks allow. A condition is read together with the step that
+ * follows it; code that reads first and acts later keeps the answer in a local, because "the compiler cached it" has
+ * been a real bug.
+ */
+import { FpuError } from '../error';
+import type { InstructionClass } from '../x86/faults';
+import type { Kernel } from './kernel';
+
+/** What a step does: emits events through the kernel interface of the CPU that runs it. */
+export type StepAction = (kernel: Kernel) => void;
+
+/** A question about the state; changes nothing. */
+export type Condition = (kernel: Kernel) => boolean;
+
+/** One atomic step. */
+export interface Step {
+  readonly kind: 'step';
+  /** What the kernel does there, in the kernel's words. Unique within its routine. */
+  readonly name: string;
+  readonly run: StepAction;
+  /** The FPU instruction in this step, if there is one: it can raise #NM before the step has any effect. */
+  readonly instruction?: InstructionClass;
+  /** The kernel expects #NM here and its handler copes (Linux 4.2 fpu__copy()). */
+  readonly nmExpected?: boolean;
+}
+
+/** Steps that run only when a condition holds, and others that run when it does not. The condition is read once. */
+export interface When {
+  readonly kind: 'when';
+  readonly condition: Condition;
+  readonly body: readonly RoutineNode[];
+  readonly otherwise: readonly RoutineNode[];
+}
+
+/** Steps that run again and again while a condition holds. */
+export interface While {
+  readonly kind: 'while';
+  readonly condition: Condition;
+  readonly body: readonly RoutineNode[];
+}
+
+/** A named part of a routine: a kernel function that it calls. */
+export interface Group {
+  readonly kind: 'group';
+  readonly name: string;
+  readonly body: readonly RoutineNode[];
+}
+
+/** A part of a routine. */
+export type RoutineNode = Step | When | While | Group;
+
+/** A named list of steps. */
+export interface Routine {
+  readonly name: string;
+  readonly body: readonly RoutineNode[];
+}
+
+/** Declares a step. */
+export function step(name: string, run: StepAction, options: Pick<Step, 'instruction' | 'nmExpected'> = {}): Step {
+  return { kind: 'step', name, run, ...options };
+}
+
+/** Runs `body` if the condition holds, `otherwise` if not. */
+export function when(condition: Condition, body: readonly RoutineNode[], otherwise: readonly RoutineNode[] = []): When {
+  return { kind: 'when', condition, body, otherwise };
+}
+
+/** Runs `body` unless the condition holds. */
+export function unless(condition: Condition, body: readonly RoutineNode[]): When {
+  return when((kernel) => !condition(kernel), body);
+}
+
+/** Runs `body` while the condition holds. */
+export function whileHolds(condition: Condition, body: readonly RoutineNode[]): While {
+  return { kind: 'while', condition, body };
+}
+
+/** The steps of a kernel function that the routine calls. */
+export function group(name: string, body: readonly RoutineNode[]): Group {
+  return { kind: 'group', name, body };
+}
+
+/** Declares a routine. */
+export function routine(name: string, body: readonly RoutineNode[]): Routine {
+  return { name, body };
+}
+
+/** One edit of a patch. `step` names a step or a group of the routine. */
+export type PatchEdit =
+  | {
+      readonly edit: 'insert-before' | 'insert-after' | 'replace';
+      readonly routine: string;
+      readonly step: string;
+      readonly nodes: readonly RoutineNode[];
+    }
+  | { readonly edit: 'remove'; readonly routine: string; readonly step: string }
+  | {
+      readonly edit: 'move-before' | 'move-after';
+      readonly routine: string;
+      readonly step: string;
+      readonly anchor: string;
+    };
+
+/** A change to the routines of a policy or platform, with a name and a source. */
+export interface Patch {
+  readonly id: string;
+  readonly title: string;
+  /** Where the change comes from: a commit, a mail, or `hypothetical`. */
+  readonly source: string;
+  readonly edits: readonly PatchEdit[];
+}
+
+/**
+ * Routines after a patch.
+ *
+ * @throws FpuError FPU203 when a routine or step that the patch names is absent; the message lists what is there
+ */
+export function applyPatch(routines: readonly Routine[], patch: Pick<Patch, 'id' | 'edits'>): readonly Routine[] {
+  return patch.edits.reduce((current, edit) => {
+    const target = current.find((candidate) => candidate.name === edit.routine);
+    if (!target) {
+      const known = current.map((candidate) => candidate.name);
+      throw new FpuError(
+        'FPU203',
+        `patch '${patch.id}' changes the routine '${edit.routine}', which nobody here declares; declared: ${known.join(', ')}`,
+        { patch: patch.id, routine: edit.routine, known },
+      );
+    }
+    const body = editBody(target.body, edit, patch.id);
+    return current.map((candidate) => (candidate === target ? { ...target, body } : candidate));
+  }, routines);
+}
+
+function editBody(body: readonly RoutineNode[], edit: PatchEdit, patch: string): readonly RoutineNode[] {
+  switch (edit.edit) {
+    case 'insert-before':
+      return splice(body, edit.step, edit.routine, patch, (node) => [...edit.nodes, node]);
+    case 'insert-after':
+      return splice(body, edit.step, edit.routine, patch, (node) => [node, ...edit.nodes]);
+    case 'replace':
+      return splice(body, edit.step, edit.routine, patch, () => edit.nodes);
+    case 'remove':
+      return splice(body, edit.step, edit.routine, patch, () => []);
+    case 'move-before':
+    case 'move-after': {
+      let moved: RoutineNode | undefined;
+      const without = splice(body, edit.step, edit.routine, patch, (node) => {
+        moved = node;
+        return [];
+      });
+      const node = moved as RoutineNode;
+      return splice(without, edit.anchor, edit.routine, patch, (anchor) =>
+        edit.edit === 'move-before' ? [node, anchor] : [anchor, node],
+      );
+    }
+  }
+}
+
+/** Replaces the one node of this name, at any depth, by what `edit` makes of it. */
+function splice(
+  body: readonly RoutineNode[],
+  name: string,
+  routineName: string,
+  patch: string,
+  edit: (node: RoutineNode) => readonly RoutineNode[],
+): readonly RoutineNode[] {
+  let found = 0;
+  const visit = (nodes: readonly RoutineNode[]): RoutineNode[] =>
+    nodes.flatMap((node): readonly RoutineNode[] => {
+      if ('name' in node && node.name === name) {
+        found++;
+        return edit(node);
+      }
+      if (node.kind === 'step') return [node];
+      const body = visit(node.body);
+      return [node.kind === 'when' ? { ...node, body, otherwise: visit(node.otherwise) } : { ...node, body }];
+    });
+  const result = visit(body);
+  if (found === 1) return result;
+  const known = nodeNames(body);
+  throw new FpuError(
+    'FPU203',
+    `patch '${patch}' needs exactly one '${name}' in ${routineName}, found ${found}; there: ${known.join(', ')}`,
+    { patch, routine: routineName, step: name, known },
+  );
+}
+
+/** Names of all steps and groups in a routine, in order. */
+export function nodeNames(body: readonly RoutineNode[]): readonly string[] {
+  return body.flatMap((node): readonly string[] => {
+    switch (node.kind) {
+      case 'step':
+        return [node.name];
+      case 'group':
+        return [node.name, ...nodeNames(node.body)];
+      case 'when':
+        return [...nodeNames(node.body), ...nodeNames(node.otherwise)];
+      case 'while':
+        return nodeNames(node.body);
+    }
+  });
+}

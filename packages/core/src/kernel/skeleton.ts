@@ -1,0 +1,161 @@
+/**
+ * The kernel around the policy: scheduling, system calls, exceptions, interrupts. What Linux does here in every
+ * generation; what differs is behind hooks.
+ *
+ * Linux 3.6 kernel/sched/core.c schedule(), context_switch(); arch/x86/kernel/process_64.c __switch_to().
+ */
+import * as events from '../machine/events';
+import { CONTEXT, contextOf, PREEMPT_OFF, IRQS_OFF } from '../machine/frames';
+import type { EventType } from '../machine/event-type';
+import type { PlatformHook, PolicyHook } from '../plugin/plugin';
+import type { Cpu } from './cpu';
+import {
+  group,
+  routine,
+  step,
+  when,
+  whileHolds,
+  type Condition,
+  type Routine,
+  type RoutineNode,
+  type StepAction,
+} from './routine';
+
+/** What the skeleton needs of the scheduler. */
+export interface SkeletonServices {
+  /** Chooses and records the next task. */
+  pickNext(cpu: number): void;
+  /** True while the child of a fork has not been born. */
+  childIsUnborn(cpu: number): boolean;
+  /** Brings the child of a fork to life. */
+  startChild(cpu: number): void;
+  /** True when somebody reacts to the hook. */
+  answers(hook: PolicyHook | PlatformHook): boolean;
+}
+
+/** Name of the idle loop's routine. */
+export const IDLE_ROUTINE = 'cpu_idle';
+/** The step of the idle loop at which it looks for work. */
+export const IDLE_SCHEDULE_STEP = 'look for work';
+
+/** All routines of the skeleton. */
+export function skeletonRoutines(services: SkeletonServices): readonly Routine[] {
+  /** Steps are handed the CPU that runs them; the skeleton may use all of it. */
+  const at = (name: string, run: (cpu: Cpu) => void, options = {}): RoutineNode =>
+    step(name, run as StepAction, options);
+  const hook = (name: string, type: EventType): RoutineNode => at(name, (k) => k.emit(type, k.cpu, k.task));
+  const optional = (name: PolicyHook | PlatformHook, node: RoutineNode): readonly RoutineNode[] =>
+    services.answers(name) ? [node] : [];
+
+  const toUser: Condition = (k) => contextOf(k.interrupted) === CONTEXT.user;
+  const exitPath = (name: string): readonly RoutineNode[] => [
+    ...optional(
+      'exit-to-user',
+      when(toUser, [
+        at('disable interrupts for exit', (k) => k.localIrqDisable()),
+        hook('exit_to_user', events.ExitToUser),
+      ]),
+    ),
+    at(name, () => {}),
+  ];
+
+  const switchIn = hook('switch_fpu_finish', events.SwitchIn);
+  const unlock = (k: Cpu): void => k.setStatus((k.status - PREEMPT_OFF) & ~IRQS_OFF);
+
+  const schedule = routine('schedule', [
+    at('pick_next_task', (k) => {
+      k.setStatus((k.status | IRQS_OFF) + PREEMPT_OFF);
+      services.pickNext(k.cpu);
+    }),
+    when(
+      (k) => k.next !== k.task,
+      [
+        ...optional('context-switch-start', hook('arch_start_context_switch', events.ContextSwitchStart)),
+        group('__switch_to', [
+          at('switch_fpu_prepare', (k) => k.emit(events.SwitchOut, k.cpu, k.task, k.next)),
+          ...optional('context-switch-end', hook('arch_end_context_switch', events.ContextSwitchEnd)),
+          at('change stacks and current', (k) => k.emit(events.TaskSwitched, k.cpu, k.task, k.next)),
+          switchIn,
+        ]),
+      ],
+    ),
+    at('finish_task_switch', unlock),
+  ]);
+
+  /** Where a task that never ran before starts: behind the stack change. */
+  const firstSwitchIn = [group('__switch_to', [switchIn]), at('schedule_tail', unlock)];
+
+  const flushThread = at('flush_thread', (k) => {
+    k.emit(events.TaskExeced, k.cpu, k.task);
+    k.emit(events.Exec, k.cpu, k.task);
+  });
+
+  const idle = routine(IDLE_ROUTINE, [
+    ...optional('cpu-up', hook('cpu_init', events.CpuUp)),
+    at('local_irq_enable', (k) => k.localIrqEnable()),
+    whileHolds(
+      () => true,
+      [at(IDLE_SCHEDULE_STEP, (k) => k.call('schedule')), ...optional('halt', hook('safe_halt', events.Halted))],
+    ),
+  ]);
+
+  const kernelFpuSection = (extra: readonly RoutineNode[] = []): RoutineNode =>
+    group('kernel FPU section', [
+      hook('kernel_fpu_begin', events.KernelFpuBegin),
+      at('compute', (k) => k.useKernelFpu(), { instruction: 'sse' }),
+      ...extra,
+      at('use the result', (k) => k.checkKernelFpu(), { instruction: 'sse' }),
+      hook('kernel_fpu_end', events.KernelFpuEnd),
+    ]);
+
+  const interrupt = (name: string): Routine =>
+    routine(name, [
+      hook('irq_fpu_usable', events.IrqFpuUsable),
+      when((k) => k.local(0) !== 0, [kernelFpuSection()]),
+      ...exitPath('iret'),
+    ]);
+
+  const syscall = (name: string, body: readonly RoutineNode[]): Routine =>
+    routine(name, [...body, ...exitPath('sysret')]);
+
+  return [
+    schedule,
+    routine('ret_from_fork', [...firstSwitchIn, ...exitPath('return to user')]),
+    // The tasks of a scenario start as the kernel's first user process does: as a thread that executes a program.
+    routine('kernel_execve', [...firstSwitchIn, flushThread, ...exitPath('return to user')]),
+    idle,
+    routine('device_not_available', [hook('do_device_not_available', events.TrapNm), ...exitPath('iret')]),
+    routine('general_protection', [at('die', (k) => k.killCurrent()), ...exitPath('iret')]),
+    routine('invalid_op', [at('die', (k) => k.killCurrent()), ...exitPath('iret')]),
+    routine('preempt_schedule_irq', [at('preempt', (k) => k.call('schedule')), ...exitPath('iret')]),
+    interrupt('do_IRQ'),
+    interrupt('do_softirq'),
+    syscall('sys_getpid', []),
+    syscall('sys_nanosleep', [at('sleep', (k) => k.sleep())]),
+    syscall('sys_sched_yield', [at('yield', (k) => k.call('schedule'))]),
+    syscall('sys_kernel_fpu', [kernelFpuSection()]),
+    syscall('sys_fork', [
+      when(
+        (k) => services.childIsUnborn(k.cpu),
+        [
+          at('dup_task_struct', (k) => k.emit(events.Fork, k.cpu, k.task, k.child)),
+          at('wake_up_new_task', (k) => services.startChild(k.cpu)),
+        ],
+      ),
+    ]),
+    syscall('sys_execve', [flushThread]),
+    routine('do_exit', [
+      at('exit_thread', (k) => {
+        k.emit(events.TaskExiting, k.cpu, k.task);
+        k.emit(events.Exit, k.cpu, k.task);
+      }),
+      at('do_task_dead', (k) => {
+        k.emit(events.TaskExited, k.cpu, k.task);
+        k.call('schedule');
+      }),
+      at('BUG', () => {
+        throw new Error('fpulab bug: a dead task was scheduled');
+      }),
+    ]),
+  ];
+}

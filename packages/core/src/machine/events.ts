@@ -1,0 +1,376 @@
+/**
+ * The event vocabulary of the core. State changes in these `apply` functions and nowhere else.
+ *
+ * Names start from the kernel's own tracepoints where there is one (arch/x86/include/asm/trace/fpu.h).
+ */
+import { defineEvent, defineHook } from './event-type';
+import { CALLED } from './frames';
+import { LIFECYCLE, LOCALS, ORACLE_SLOTS, type MachineState } from './state';
+import { INIT, PRINCIPAL, serialOf, taskOfPrincipal, writerOf } from './values';
+
+// --- choices and steps -----------------------------------------------------------------------------------------
+
+/** A driver answered a choice. `kind` indexes CHOICE_KINDS; `enabled` digests the alternatives. */
+export const ChoiceMade = defineEvent(
+  'choice.made',
+  { kind: 'number', taken: 'number', index: 'number', count: 'number', enabled: 'digest' },
+  () => {},
+);
+
+/** `next` value that pops the frame. */
+export const RETURN = -1;
+
+/** Kernel or hypervisor code took one step: from `at` to `next`, or out of its frame. */
+export const KernelStepped = defineEvent(
+  'kernel.stepped',
+  { cpu: 'cpu', task: 'task', at: 'pc', next: 'pc' },
+  (s, _cpu, task, _at, next) => {
+    if (next === RETURN) popFrame(s, task);
+    else s.words[topFrame(s, task)] = next;
+  },
+);
+
+/** User code completed one operation of its program. `at` and `next` index the task's program. */
+export const UserStepped = defineEvent(
+  'user.stepped',
+  { cpu: 'cpu', task: 'task', at: 'number', next: 'number' },
+  (s, _cpu, task, _at, next) => {
+    s.words[topFrame(s, task)] = next;
+  },
+);
+
+// --- contexts, frames, masks -----------------------------------------------------------------------------------
+
+/** A context was entered: a system call, an exception, an interrupt, the hypervisor. */
+export const ContextEntered = defineEvent(
+  'context.entered',
+  { cpu: 'cpu', task: 'task', at: 'pc', status: 'mask' },
+  (s, _cpu, task, at, status) => pushFrame(s, task, at, status),
+);
+
+/** A plugin reacted to a hook, or kernel code called a routine. The masks are the caller's. */
+export const RoutineEntered = defineEvent(
+  'routine.entered',
+  { cpu: 'cpu', task: 'task', at: 'pc' },
+  (s, _cpu, task, at) => {
+    const status = s.words[topFrame(s, task) - s.at.framePc + s.at.frameStatus];
+    pushFrame(s, task, at, status | CALLED);
+  },
+);
+
+/** Interrupts, bottom halves or preemption were switched off or on: the new status word of the top frame. */
+export const MasksChanged = defineEvent(
+  'masks.changed',
+  { cpu: 'cpu', task: 'task', status: 'mask' },
+  (s, _cpu, task, status) => {
+    s.words[topFrame(s, task) - s.at.framePc + s.at.frameStatus] = status;
+  },
+);
+
+/** A local of a frame got a value. `frame` counts from the bottom of the task's stack. */
+export const LocalWritten = defineEvent(
+  'local.written',
+  { cpu: 'cpu', task: 'task', frame: 'number', index: 'number', value: 'number' },
+  (s, _cpu, task, frame, index, value) => {
+    s.words[s.at.frameLocal + (task * s.at.stackDepth + frame) * LOCALS + index] = value;
+  },
+);
+
+/** The stack of a task was exhausted by nested contexts: a double fault, and the end of the run. */
+export const StackOverflowed = defineEvent('kernel.stack-overflowed', { cpu: 'cpu', task: 'task' }, (s, cpu, task) => {
+  s.words[s.at.lifecycle + task] = LIFECYCLE.dead;
+  s.words[s.at.current + cpu] = -1;
+});
+
+/** Kernel code reached a point where it may sleep (might_sleep()). */
+export const MightSleepReached = defineEvent(
+  'kernel.might-sleep',
+  { cpu: 'cpu', task: 'task', status: 'mask' },
+  () => {},
+);
+
+// --- tasks -----------------------------------------------------------------------------------------------------
+
+/** A task was set up: at boot, or by fork. `at` is where its kernel stack starts, `user` where its program does (-1: none). */
+export const TaskCreated = defineEvent(
+  'task.created',
+  { task: 'task', at: 'pc', status: 'mask', user: 'number', userStatus: 'mask' },
+  (s, task, at, status, user, userStatus) => {
+    s.words[s.at.lifecycle + task] = LIFECYCLE.alive;
+    s.words[s.at.depth + task] = 0;
+    if (user >= 0) pushFrame(s, task, user, userStatus);
+    pushFrame(s, task, at, status);
+  },
+);
+
+/** At boot, a CPU's idle task is its current one. */
+export const CpuBooted = defineEvent('cpu.booted', { cpu: 'cpu', task: 'task' }, (s, cpu, task) => {
+  s.words[s.at.current + cpu] = task;
+  s.words[s.at.lastRan + task] = cpu;
+});
+
+/** The task went to sleep; whatever it waits for may happen at any time. */
+export const TaskSlept = defineEvent('task.slept', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => {
+  s.words[s.at.sleeping + task] = 1;
+});
+
+/** The scheduler decided who runs next. */
+export const TaskPicked = defineEvent('task.picked', { cpu: 'cpu', task: 'task' }, (s, cpu, task) => {
+  s.words[s.at.picked + cpu] = task;
+  s.words[s.at.sleeping + task] = 0;
+});
+
+/** The CPU changed stacks: `next` is current now. Linux: current_task in __switch_to(). */
+export const TaskSwitched = defineEvent(
+  'task.switched',
+  { cpu: 'cpu', prev: 'task', next: 'task' },
+  (s, cpu, _prev, next) => {
+    s.words[s.at.current + cpu] = next;
+    s.words[s.at.picked + cpu] = -1;
+    s.words[s.at.lastRan + next] = cpu;
+  },
+);
+
+/** The child has its own architectural FPU state: a copy of its parent's. */
+export const TaskForked = defineEvent(
+  'task.forked',
+  { cpu: 'cpu', parent: 'task', child: 'task' },
+  (s, _cpu, parent, child) => {
+    const n = s.at.components;
+    s.words.copyWithin(
+      s.at.architectural + child * n,
+      s.at.architectural + parent * n,
+      s.at.architectural + (parent + 1) * n,
+    );
+  },
+);
+
+/** execve() replaced the program: its architectural FPU state is INIT from here on. */
+export const TaskExeced = defineEvent('task.execed', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) =>
+  forgetState(s, task),
+);
+
+/** The task dies: nobody needs its FPU state any more. */
+export const TaskExiting = defineEvent('task.exiting', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) =>
+  forgetState(s, task),
+);
+
+/** The task is dead and will not run again. */
+export const TaskExited = defineEvent('task.exited', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => {
+  s.words[s.at.lifecycle + task] = LIFECYCLE.dead;
+});
+
+// --- processor -------------------------------------------------------------------------------------------------
+
+/** CR0 as the processor obeys it got a new value. */
+export const Cr0Written = defineEvent('cr0.written', { cpu: 'cpu', value: 'mask' }, (s, cpu, value) => {
+  s.words[s.at.cr0 + cpu] = value;
+});
+
+/** The processor raised an exception. `user` is 1 when it interrupted user code. */
+export const TrapRaised = defineEvent(
+  'trap.raised',
+  { cpu: 'cpu', task: 'task', vector: 'number', user: 'number' },
+  () => {},
+);
+
+/** A component of the fpregs got a new value. For a task this is its latest architectural value. */
+export const FpregsWritten = defineEvent(
+  'fpregs.written',
+  { cpu: 'cpu', component: 'component', value: 'value' },
+  (s, cpu, component, value) => {
+    const n = s.at.components;
+    const index = s.at.indexOfBit[component];
+    s.words[s.at.fpregs + cpu * n + index] = value;
+    const task = taskOfPrincipal(writerOf(value));
+    if (task >= 0) {
+      s.words[s.at.architectural + task * n + index] = value;
+      s.words[s.at.serial + task] = serialOf(value);
+    } else if (writerOf(value) === PRINCIPAL.kernel) s.words[s.at.kernelSerial] = serialOf(value);
+  },
+);
+
+/** User code read a component of the fpregs. */
+export const FpregsRead = defineEvent(
+  'fpregs.read',
+  { cpu: 'cpu', task: 'task', component: 'component', value: 'value' },
+  () => {},
+);
+
+/** A kernel FPU section looked at its registers: `expected` is what it had written. */
+export const KernelFpregsChecked = defineEvent(
+  'kernel.fpregs-checked',
+  { cpu: 'cpu', task: 'task', component: 'component', value: 'value', expected: 'value' },
+  () => {},
+);
+
+/** Components of the fpregs went to their INIT state (FNINIT, XRSTOR of INIT). `xfeatures` is an XCR0-style bitmap. */
+export const FpregsInitialised = defineEvent(
+  'fpregs.initialised',
+  { cpu: 'cpu', xfeatures: 'mask' },
+  (s, cpu, xfeatures) => {
+    eachComponent(s, xfeatures, (index) => {
+      s.words[s.at.fpregs + cpu * s.at.components + index] = INIT;
+    });
+  },
+);
+
+/** The fpregs were written to an image (XSAVE, FXSAVE, FNSAVE). Linux: save_fpregs_to_fpstate(). */
+export const FpregsSaved = defineEvent(
+  'fpregs.saved',
+  { cpu: 'cpu', fpstate: 'fpstate', xfeatures: 'mask', bytes: 'number' },
+  (s, cpu, fpstate, xfeatures) => {
+    const n = s.at.components;
+    eachComponent(s, xfeatures, (index) => {
+      s.words[s.at.image + fpstate * n + index] = s.words[s.at.fpregs + cpu * n + index];
+    });
+  },
+);
+
+/** The fpregs were loaded from an image (XRSTOR, FXRSTOR, FRSTOR). Linux: restore_fpregs_from_fpstate(). */
+export const FpregsRestored = defineEvent(
+  'fpregs.restored',
+  { cpu: 'cpu', fpstate: 'fpstate', xfeatures: 'mask', bytes: 'number' },
+  (s, cpu, fpstate, xfeatures) => {
+    const n = s.at.components;
+    eachComponent(s, xfeatures, (index) => {
+      s.words[s.at.fpregs + cpu * n + index] = s.words[s.at.image + fpstate * n + index];
+    });
+  },
+);
+
+/** A restore was left out because the registers were believed to be valid already. */
+export const RestoreSkipped = defineEvent('fpregs.restore-skipped', { cpu: 'cpu', task: 'task' }, () => {});
+
+// --- images ----------------------------------------------------------------------------------------------------
+
+/** Memory for an image was allocated. Its contents are whatever was there. */
+export const FpstateAllocated = defineEvent('fpstate.allocated', { fpstate: 'fpstate' }, (s, fpstate) => {
+  s.words[s.at.allocated + fpstate] = 1;
+});
+
+/** An image was freed. */
+export const FpstateFreed = defineEvent('fpstate.freed', { fpstate: 'fpstate' }, (s, fpstate) => {
+  s.words[s.at.allocated + fpstate] = 0;
+});
+
+/** An image was filled with the INIT state (fpu_finit(), fpstate_init()). */
+export const FpstateInitialised = defineEvent('fpstate.initialised', { fpstate: 'fpstate' }, (s, fpstate) => {
+  const n = s.at.components;
+  s.words.fill(INIT, s.at.image + fpstate * n, s.at.image + (fpstate + 1) * n);
+});
+
+/** An image was copied from memory to memory. */
+export const FpstateCopied = defineEvent('fpstate.copied', { from: 'fpstate', to: 'fpstate' }, (s, from, to) => {
+  const n = s.at.components;
+  s.words.copyWithin(s.at.image + to * n, s.at.image + from * n, s.at.image + (from + 1) * n);
+});
+
+// --- plugins and oracles ---------------------------------------------------------------------------------------
+
+/** A policy or platform wrote one of its slots. `slot` is the word in the packed state; logs name it. */
+export const SlotWritten = defineEvent('slot.written', { slot: 'slot', value: 'number' }, (s, slot, value) => {
+  s.words[slot] = value;
+});
+
+/** The validity of a task's FPU context changed: see VALIDITY. */
+export const ValidityChanged = defineEvent(
+  'validity.changed',
+  { task: 'task', from: 'number', to: 'number' },
+  (s, task, _from, to) => {
+    s.words[s.at.validity + task] = to;
+  },
+);
+
+/**
+ * Something happened that must never happen. `oracle` indexes ORACLES; `reader` is the task that is harmed or that
+ * sees too much. Each (oracle, component, task) is reported once per run.
+ */
+export const OracleViolated = defineEvent(
+  'oracle.violated',
+  { oracle: 'number', cpu: 'cpu', reader: 'task', component: 'component', value: 'value', expected: 'value' },
+  (s, oracle, _cpu, reader, component) => {
+    s.words[s.at.reported + reader * ORACLE_SLOTS + oracle] |= reportedBit(component);
+  },
+);
+
+/** The bit of a component in a task's `reported` word. Component -1 stands for "no component". */
+export function reportedBit(component: number): number {
+  return 1 << (component + 1);
+}
+
+// --- hooks -----------------------------------------------------------------------------------------------------
+
+/** `prev` is about to leave the CPU. Linux: switch_fpu_prepare() in __switch_to(). */
+export const SwitchOut = defineHook('hook.switch-out', { cpu: 'cpu', task: 'task', next: 'task' });
+/** The stack and `current` are the new task's. Linux: switch_fpu_finish() in __switch_to(). */
+export const SwitchIn = defineHook('hook.switch-in', { cpu: 'cpu', task: 'task' });
+/** The kernel's #NM handler runs. Linux: do_device_not_available(). */
+export const TrapNm = defineHook('hook.trap-nm', { cpu: 'cpu', task: 'task' });
+/** Kernel code asks whether it may use the FPU here. Linux: irq_fpu_usable(). The answer goes to local 0 of the asking frame. */
+export const IrqFpuUsable = defineHook('hook.irq-fpu-usable', { cpu: 'cpu', task: 'task' });
+/** A kernel FPU section starts. */
+export const KernelFpuBegin = defineHook('hook.kernel-fpu-begin', { cpu: 'cpu', task: 'task' });
+/** A kernel FPU section ends. */
+export const KernelFpuEnd = defineHook('hook.kernel-fpu-end', { cpu: 'cpu', task: 'task' });
+/** `task` forks `child`: its FPU state must be copied. Linux: arch_dup_task_struct(). */
+export const Fork = defineHook('hook.fork', { cpu: 'cpu', task: 'task', child: 'task' });
+/** execve() drops the old program's FPU state. Linux: flush_thread(). */
+export const Exec = defineHook('hook.exec', { cpu: 'cpu', task: 'task' });
+/** The task dies. Linux: exit_thread(). */
+export const Exit = defineHook('hook.exit', { cpu: 'cpu', task: 'task' });
+/** The kernel is about to return to user code, interrupts off. */
+export const ExitToUser = defineHook('hook.exit-to-user', { cpu: 'cpu', task: 'task' });
+/** A CPU comes up: the policy brings TS into the state that it expects. Linux: fpu_init(), fpu__init_cpu(). */
+export const CpuUp = defineHook('hook.cpu-up', { cpu: 'cpu', task: 'task' });
+
+/** #NM was raised: the platform decides who receives it. */
+export const NmRaised = defineHook('hook.nm-raised', { cpu: 'cpu', task: 'task' });
+/** A context switch begins; paravirtual kernels start to batch. Linux: arch_start_context_switch(). */
+export const ContextSwitchStart = defineHook('hook.context-switch-start', { cpu: 'cpu', task: 'task' });
+/** What was batched takes effect. Linux: arch_end_context_switch(). */
+export const ContextSwitchEnd = defineHook('hook.context-switch-end', { cpu: 'cpu', task: 'task' });
+/** The idle loop halts the (virtual) CPU. Linux: safe_halt(). */
+export const Halted = defineHook('hook.halt', { cpu: 'cpu', task: 'task' });
+/** The hypervisor takes the physical CPU away from the guest for a while. */
+export const VcpuPreempted = defineHook('hook.vcpu-preempted', { cpu: 'cpu', task: 'task' });
+
+// --- helpers ---------------------------------------------------------------------------------------------------
+
+/** From here on the architectural FPU state of a task is INIT. */
+function forgetState(s: MachineState, task: number): void {
+  const n = s.at.components;
+  s.words.fill(INIT, s.at.architectural + task * n, s.at.architectural + (task + 1) * n);
+}
+
+/** Word index of the top frame's pc. */
+function topFrame(s: MachineState, task: number): number {
+  return s.at.framePc + task * s.at.stackDepth + s.words[s.at.depth + task] - 1;
+}
+
+function pushFrame(s: MachineState, task: number, pc: number, status: number): void {
+  const depth = s.words[s.at.depth + task]++;
+  const frame = task * s.at.stackDepth + depth;
+  s.words[s.at.framePc + frame] = pc;
+  s.words[s.at.frameStatus + frame] = status;
+}
+
+/** Pops the top frame and zeroes it. Masks that a called routine changed stay changed in its caller. */
+function popFrame(s: MachineState, task: number): void {
+  const depth = --s.words[s.at.depth + task];
+  const frame = task * s.at.stackDepth + depth;
+  const status = s.words[s.at.frameStatus + frame];
+  if (status & CALLED) {
+    const below = s.at.frameStatus + frame - 1;
+    s.words[below] = (status & ~CALLED) | (s.words[below] & CALLED);
+  }
+  s.words[s.at.framePc + frame] = 0;
+  s.words[s.at.frameStatus + frame] = 0;
+  s.words.fill(0, s.at.frameLocal + frame * LOCALS, s.at.frameLocal + (frame + 1) * LOCALS);
+}
+
+/** Calls back with the index of every modelled component in an XCR0-style bitmap. */
+function eachComponent(s: MachineState, xfeatures: number, visit: (index: number) => void): void {
+  const bits = s.at.componentBits;
+  for (let index = 0; index < bits.length; index++) if (xfeatures & (1 << bits[index])) visit(index);
+}

@@ -1,0 +1,138 @@
+import type { Field, FieldDeclaration, SpaceSizes } from './layout';
+import { StateLayout } from './layout';
+import { CR0_BOOT } from '../x86/control-registers';
+
+/**
+ * The packed state of the whole machine, and where the core's own fields lie in it.
+ *
+ * Only `apply` functions of event types write `words`.
+ */
+export interface MachineState {
+  readonly words: Int32Array;
+  readonly at: CoreOffsets;
+  readonly layout: StateLayout;
+}
+
+/** Dimensions of the core's fields. */
+export interface Dimensions {
+  readonly sizes: SpaceSizes;
+  /** Components of the CPU model; index i of a register file or image is component `componentBits[i]`. */
+  readonly componentBits: readonly number[];
+  /** Frames per task: user code, contexts and routine calls nest this deep. */
+  readonly stackDepth: number;
+  /** True when the memory of every task's image is there from the start. */
+  readonly fpstateEmbedded: boolean;
+}
+
+/** Base word (and width, where it is not 1) of each core field. */
+export interface CoreOffsets {
+  readonly components: number;
+  readonly componentBits: readonly number[];
+  /** Index of a component bit within a register file or image; -1 where the CPU lacks it. */
+  readonly indexOfBit: readonly number[];
+  readonly stackDepth: number;
+  readonly tasks: number;
+  readonly cpus: number;
+  readonly kernelSerial: number;
+  readonly cr0: number;
+  readonly fpregs: number;
+  readonly current: number;
+  readonly picked: number;
+  readonly depth: number;
+  readonly framePc: number;
+  readonly frameStatus: number;
+  readonly frameLocal: number;
+  readonly lifecycle: number;
+  readonly lastRan: number;
+  readonly sleeping: number;
+  readonly architectural: number;
+  readonly serial: number;
+  readonly validity: number;
+  readonly reported: number;
+  readonly image: number;
+  readonly allocated: number;
+}
+
+/** Where a task is in its life. Values of the field `task.lifecycle`. */
+export const LIFECYCLE = { unborn: 0, alive: 1, dead: 2 } as const;
+
+/** Locals per frame: numbers that kernel code holds in registers or on its stack. */
+export const LOCALS = 2;
+
+/** Words per task in which oracles note what they have reported. */
+export const ORACLE_SLOTS = 8;
+
+/** The fields that exist in every machine. Policies and platforms add slots behind them. */
+export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] {
+  const components = dimensions.componentBits.length;
+  const frames = dimensions.stackDepth;
+  const field = (
+    name: string,
+    space: FieldDeclaration['space'],
+    kind: FieldDeclaration['kind'],
+    width = 1,
+    initial = 0,
+  ): FieldDeclaration => ({ name, space, kind, width, initial });
+  return [
+    field('kernel.serial', 'machine', 'number'),
+    field('cpu.cr0', 'cpu', 'bits', 1, CR0_BOOT),
+    field('cpu.fpregs', 'cpu', 'value', components),
+    field('cpu.current', 'cpu', 'task', 1, -1),
+    field('cpu.picked', 'cpu', 'task', 1, -1),
+    field('task.depth', 'task', 'number'),
+    field('task.frame.pc', 'task', 'pc', frames),
+    field('task.frame.status', 'task', 'bits', frames),
+    field('task.frame.local', 'task', 'number', frames * LOCALS),
+    field('task.lifecycle', 'task', 'number'),
+    field('task.last-ran', 'task', 'cpu', 1, -1),
+    field('task.sleeping', 'task', 'flag'),
+    field('task.architectural', 'task', 'value', components),
+    field('task.serial', 'task', 'number'),
+    field('task.validity', 'task', 'number'),
+    field('task.reported', 'task', 'bits', ORACLE_SLOTS),
+    field('fpstate.image', 'fpstate', 'value', components),
+    field('fpstate.allocated', 'fpstate', 'flag', 1, dimensions.fpstateEmbedded ? 1 : 0),
+  ];
+}
+
+/** Looks up the core's offsets in a layout. */
+export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOffsets {
+  const base = (name: string): number => layout.field(name).base;
+  return {
+    components: dimensions.componentBits.length,
+    componentBits: dimensions.componentBits,
+    indexOfBit: Array.from({ length: 32 }, (_, bit) => dimensions.componentBits.indexOf(bit)),
+    stackDepth: dimensions.stackDepth,
+    tasks: dimensions.sizes.task,
+    cpus: dimensions.sizes.cpu,
+    kernelSerial: base('kernel.serial'),
+    cr0: base('cpu.cr0'),
+    fpregs: base('cpu.fpregs'),
+    current: base('cpu.current'),
+    picked: base('cpu.picked'),
+    depth: base('task.depth'),
+    framePc: base('task.frame.pc'),
+    frameStatus: base('task.frame.status'),
+    frameLocal: base('task.frame.local'),
+    lifecycle: base('task.lifecycle'),
+    lastRan: base('task.last-ran'),
+    sleeping: base('task.sleeping'),
+    architectural: base('task.architectural'),
+    serial: base('task.serial'),
+    validity: base('task.validity'),
+    reported: base('task.reported'),
+    image: base('fpstate.image'),
+    allocated: base('fpstate.allocated'),
+  };
+}
+
+/** A fresh state: nothing has run, every CPU as boot leaves it. */
+export function createState(dimensions: Dimensions, slots: readonly FieldDeclaration[]): MachineState {
+  const layout = new StateLayout(dimensions.sizes, [...coreFields(dimensions), ...slots]);
+  return { words: layout.initialState(), at: coreOffsets(layout, dimensions), layout };
+}
+
+/** One word of a state, by field, instance and element. */
+export function readField(state: MachineState, field: Field, instance = 0, element = 0): number {
+  return state.words[field.base + instance * field.width + element];
+}

@@ -1,0 +1,207 @@
+/** Watches a machine for what must never happen. */
+import * as events from '../machine/events';
+import { CONTEXT, contextOf, isAtomic } from '../machine/frames';
+import { LIFECYCLE, ORACLE_SLOTS, type MachineState } from '../machine/state';
+import type { EventStream } from '../machine/stream';
+import { INIT, principalOfTask, writerOf } from '../machine/values';
+import { ORACLE, VALIDITY, type OracleId } from './oracles';
+
+/** What the monitor has to know about the machine around the state. */
+export interface MonitoredMachine {
+  readonly stream: EventStream;
+  /** True when the kernel receives a trap before user code gets at FPU registers; the platform knows. */
+  trapsUserFpu(cpu: number): boolean;
+  /** True when the guest's registers are in the processor, false when they are in the image of the vCPU. */
+  registersLive(cpu: number): boolean;
+  /** The image in which the hypervisor keeps a vCPU's registers. */
+  vcpuFpstate(cpu: number): number;
+  /** True when the step at which a context was entered expects #NM there. */
+  nmExpectedAt(pc: number): boolean;
+  /** Address of the kernel's #NM entry. */
+  readonly nmEntry: number;
+}
+
+/** Component of violations that concern no component. */
+export const NO_COMPONENT = -1;
+
+/** Checks the oracles of one machine: some after every step, some on the events that concern them. */
+export class OracleMonitor {
+  private readonly state: MachineState;
+
+  constructor(private readonly machine: MonitoredMachine) {
+    this.state = machine.stream.state;
+    this.watchReads();
+    this.watchKernelSections();
+    this.watchKernelContexts();
+    this.watchValidity();
+  }
+
+  /** After a step of `cpu`: what could user code see now? */
+  afterStep(cpu: number): void {
+    const { words, at } = this.state;
+    const task = words[at.current + cpu];
+    if (task < 0) return;
+    const top = task * at.stackDepth + words[at.depth + task] - 1;
+    if (contextOf(words[at.frameStatus + top]) !== CONTEXT.user) return;
+    for (let index = 0; index < at.components; index++) {
+      const value = words[at.fpregs + cpu * at.components + index];
+      if (this.isForeign(task, index, value)) this.report('speculative-exposure', cpu, task, index, value, INIT);
+    }
+    this.checkVisible(cpu, task);
+  }
+
+  private checkVisible(cpu: number, task: number): void {
+    const { words, at } = this.state;
+    if (this.machine.trapsUserFpu(cpu)) return;
+    const base = this.guestRegisters(cpu);
+    for (let index = 0; index < at.components; index++) {
+      const value = words[base + index];
+      if (this.isForeign(task, index, value)) {
+        this.report('leak', cpu, task, index, value, words[at.architectural + task * at.components + index]);
+      }
+    }
+  }
+
+  /** Word index of a CPU's registers as its guest finds them: a hypervisor loads them before they are used. */
+  private guestRegisters(cpu: number): number {
+    const { at } = this.state;
+    return this.machine.registersLive(cpu)
+      ? at.fpregs + cpu * at.components
+      : at.image + this.machine.vcpuFpstate(cpu) * at.components;
+  }
+
+  /** A value that a task has no right to: another principal's, or one from before its execve(). */
+  private isForeign(task: number, index: number, value: number): boolean {
+    if (value === INIT) return false;
+    const { words, at } = this.state;
+    const architectural = words[at.architectural + task * at.components + index];
+    if (value === architectural) return false;
+    return writerOf(value) !== principalOfTask(task) || architectural === INIT;
+  }
+
+  private watchReads(): void {
+    this.machine.stream.watch(events.FpregsRead, (cpu, task, component, value) => {
+      const { words, at } = this.state;
+      const index = at.indexOfBit[component];
+      const expected = words[at.architectural + task * at.components + index];
+      if (expected !== INIT && value !== expected) this.report('lost-update', cpu, task, index, value, expected);
+    });
+  }
+
+  private watchKernelSections(): void {
+    this.machine.stream.watch(events.KernelFpregsChecked, (cpu, task, component, value, expected) => {
+      const index = this.state.at.indexOfBit[component];
+      if (value !== expected) this.report('kernel-fpu-clobber', cpu, task, index, value, expected);
+    });
+  }
+
+  private watchKernelContexts(): void {
+    const { stream } = this.machine;
+    stream.watch(events.MightSleepReached, (cpu, task, status) => {
+      if (isAtomic(status)) this.report('atomic-sleep', cpu, task, NO_COMPONENT, INIT, INIT);
+    });
+    stream.watch(events.ContextEntered, (cpu, task, pc) => {
+      if (pc !== this.machine.nmEntry) return;
+      const { words, at } = this.state;
+      const below = task * at.stackDepth + words[at.depth + task] - 2;
+      if (contextOf(words[at.frameStatus + below]) === CONTEXT.user) return;
+      if (this.machine.nmExpectedAt(words[at.framePc + below])) return;
+      this.report('unexpected-fault', cpu, task, NO_COMPONENT, INIT, INIT);
+    });
+  }
+
+  private watchValidity(): void {
+    const all = (): void => this.updateValidity();
+    const concerned = [
+      events.FpregsInitialised,
+      events.FpregsSaved,
+      events.FpregsRestored,
+      events.FpregsWritten,
+      events.FpstateAllocated,
+      events.FpstateFreed,
+      events.FpstateInitialised,
+      events.FpstateCopied,
+      events.TaskForked,
+      events.TaskExeced,
+      events.TaskExiting,
+    ];
+    for (const type of concerned) this.machine.stream.watch(type, all);
+  }
+
+  private updateValidity(): void {
+    const { words, at } = this.state;
+    for (let task = 0; task < at.tasks; task++) {
+      const from = words[at.validity + task];
+      const to = this.validityOf(task);
+      if (from === to) continue;
+      this.machine.stream.emit(events.ValidityChanged, task, from, to);
+      if (isIllegal(from, to))
+        this.report('validity', words[at.lastRan + task], task, this.firstLost(task), INIT, INIT);
+    }
+  }
+
+  private firstLost(task: number): number {
+    const { at } = this.state;
+    for (let index = 0; index < at.components; index++) {
+      if (this.placesOf(task, index) === NOWHERE) return index;
+    }
+    return NO_COMPONENT;
+  }
+
+  /** Where the latest value of a component is: bits IN_CPU, IN_MEMORY. */
+  private placesOf(task: number, index: number): number {
+    const { words, at } = this.state;
+    const latest = words[at.architectural + task * at.components + index];
+    let places = NOWHERE;
+    for (let cpu = 0; cpu < at.cpus; cpu++) if (words[this.guestRegisters(cpu) + index] === latest) places |= IN_CPU;
+    if (words[at.allocated + task] && words[at.image + task * at.components + index] === latest) places |= IN_MEMORY;
+    return places;
+  }
+
+  /** The validity of a task's FPU context, by what registers and memory really hold. INIT needs no copy anywhere. */
+  private validityOf(task: number): number {
+    const { words, at } = this.state;
+    if (words[at.lifecycle + task] !== LIFECYCLE.alive) return VALIDITY.unused;
+    let everywhere = IN_CPU | IN_MEMORY;
+    let used = false;
+    let lost = false;
+    for (let index = 0; index < at.components; index++) {
+      const places = this.placesOf(task, index);
+      everywhere &= places;
+      if (words[at.architectural + task * at.components + index] === INIT) continue;
+      used = true;
+      if (places === NOWHERE) lost = true;
+    }
+    if (!used) return VALIDITY.unused;
+    if (lost) return VALIDITY.lost;
+    if (everywhere === (IN_CPU | IN_MEMORY)) return VALIDITY.both;
+    if (everywhere === IN_CPU) return VALIDITY.cpu;
+    return everywhere === IN_MEMORY ? VALIDITY.memory : VALIDITY.split;
+  }
+
+  private report(oracle: OracleId, cpu: number, task: number, index: number, value: number, expected: number): void {
+    const { words, at } = this.state;
+    const component = index < 0 ? NO_COMPONENT : at.componentBits[index];
+    const id = ORACLE[oracle];
+    if (words[at.reported + task * ORACLE_SLOTS + id] & events.reportedBit(component)) return;
+    const { stream } = this.machine;
+    const actor = stream.actor;
+    stream.actor = 'oracle';
+    stream.emit(events.OracleViolated, id, cpu, task, component, value, expected);
+    stream.actor = actor;
+  }
+}
+
+const NOWHERE = 0;
+const IN_CPU = 1;
+const IN_MEMORY = 2;
+
+/**
+ * Losing a state is illegal, and so is writing registers that were not loaded first (2b to 1, or to a mixture).
+ *
+ * @see A. Lutomirski in the 2016 thread on delaying FPU register loading: states 1, 2a, 2b
+ */
+function isIllegal(from: number, to: number): boolean {
+  if (to === VALIDITY.lost || to === VALIDITY.split) return true;
+  return from === VALIDITY.memory && to === VALIDITY.cpu;
+}

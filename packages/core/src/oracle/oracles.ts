@@ -1,0 +1,40 @@
+/** What must never happen, by stable id. */
+
+/** Ids of the oracles. The order is part of the log format. */
+export const ORACLES = [
+  'leak',
+  'lost-update',
+  'kernel-fpu-clobber',
+  'atomic-sleep',
+  'unexpected-fault',
+  'speculative-exposure',
+  'validity',
+] as const;
+
+/** The id of an oracle. */
+export type OracleId = (typeof ORACLES)[number];
+
+/** Index of each oracle in ORACLES: the number that events carry. */
+export const ORACLE = Object.fromEntries(ORACLES.map((id, index) => [id, index])) as Readonly<Record<OracleId, number>>;
+
+/** What each oracle means, in one line. */
+export const ORACLE_TEXT: Readonly<Record<OracleId, string>> = {
+  leak: 'user code can read, without a trap to its kernel, a value that another principal wrote',
+  'lost-update': 'a task reads something else than the value that it wrote last',
+  'kernel-fpu-clobber': 'registers change inside a kernel FPU section',
+  'atomic-sleep': 'something sleeps with interrupts, bottom halves or preemption off',
+  'unexpected-fault': '#NM in kernel mode where the kernel does not expect it',
+  'speculative-exposure':
+    "user code runs while the registers hold another principal's data, even behind TS=1 (CVE-2018-3665)",
+  validity: "no copy of a task's latest FPU state is left, in registers or in memory",
+};
+
+/**
+ * The validity of a task's FPU context, in the words of the 2016 thread on delayed register loading: 1 CPU valid and
+ * memory not; 2a both; 2b memory only. Before a task has written anything there is nothing to be valid; `lost` is
+ * the illegal state.
+ */
+export const VALIDITY = { unused: 0, cpu: 1, both: 2, memory: 3, split: 4, lost: 5 } as const;
+
+/** `1`, `2a`, ... by VALIDITY value. `split`: every component is valid somewhere, but not all in one place. */
+export const VALIDITY_NAMES: readonly string[] = ['unused', '1', '2a', '2b', 'split', 'lost'];

@@ -1,0 +1,202 @@
+import 'reflect-metadata';
+import { Container, ContainerModule } from 'inversify';
+import { FpuError } from '../error';
+import * as events from '../machine/events';
+import type { EventType } from '../machine/event-type';
+import { CONTEXT } from '../machine/frames';
+import { createState } from '../machine/state';
+import { EventStream } from '../machine/stream';
+import { scriptDriver, type ChoiceDriver } from '../kernel/choices';
+import { Engine, type EngineTask } from '../kernel/engine';
+import { compileProgram } from '../kernel/program';
+import type { Patch } from '../kernel/routine';
+import type { Scenario } from '../scenario/scenario';
+import { componentBits, cpuModel, type CpuModel } from '../x86/cpu-model';
+import { Composition, type Settings } from './composition';
+import { Machine } from './machine';
+import { NOTHING, type PlatformHook, type Platform, type Policy, type PolicyHook } from './plugin';
+import { PLATFORM, POLICY, SETTINGS } from './tokens';
+
+/** What a machine is composed of. */
+export interface ComposeOptions {
+  /** Id of a CPU model, or a model; the scenario's when left out. */
+  readonly cpu?: string | CpuModel;
+  /** Number of CPUs; the scenario's when left out. */
+  readonly cpus?: number;
+  readonly platform: Platform;
+  readonly policies: readonly Policy[];
+  readonly patches?: readonly Patch[];
+  readonly scenario: Scenario;
+  /** Who answers choices; the scenario's schedule when left out. */
+  readonly choices?: ChoiceDriver;
+  /** False runs without oracles. */
+  readonly oracles?: boolean;
+}
+
+/** CPUs that a machine can have. */
+export const CPUS_MAX = 8;
+/** Frames per task. Deep enough for user code, a system call, three interrupts and the hypervisor, each with its calls. */
+const STACK_DEPTH = 16;
+
+const POLICY_HOOK_EVENTS: Readonly<Record<PolicyHook, EventType>> = {
+  'switch-out': events.SwitchOut,
+  'switch-in': events.SwitchIn,
+  'trap-nm': events.TrapNm,
+  'irq-fpu-usable': events.IrqFpuUsable,
+  'kernel-fpu-begin': events.KernelFpuBegin,
+  'kernel-fpu-end': events.KernelFpuEnd,
+  fork: events.Fork,
+  exec: events.Exec,
+  exit: events.Exit,
+  'exit-to-user': events.ExitToUser,
+  'cpu-up': events.CpuUp,
+};
+
+const PLATFORM_HOOK_EVENTS: Readonly<Record<PlatformHook, EventType>> = {
+  'nm-raised': events.NmRaised,
+  'context-switch-start': events.ContextSwitchStart,
+  'context-switch-end': events.ContextSwitchEnd,
+  halt: events.Halted,
+  'vcpu-preempted': events.VcpuPreempted,
+};
+
+/**
+ * Builds a machine from plugins.
+ *
+ * Policies and platform are objects of their own for every machine: their slots are bound to places in its state.
+ *
+ * @throws FpuError FPU101, FPU201 to FPU209: what does not fit, and both sides of it
+ */
+export function compose(options: ComposeOptions): Machine {
+  const composition = resolve(options);
+  const { settings } = composition;
+  const tasks = engineTasks(settings);
+  const cpus = settings.cpus;
+  const state = createState(
+    {
+      sizes: { machine: 1, cpu: cpus, task: tasks.length, fpstate: tasks.length + cpus },
+      componentBits: componentBits(settings.cpu),
+      stackDepth: STACK_DEPTH,
+      fpstateEmbedded: composition.base.fpstate === 'embedded',
+    },
+    composition.slotFields(),
+  );
+  bindSlots(composition, (name) => state.layout.field(name).base);
+  const stream = new EventStream(state);
+  const engine = new Engine(
+    {
+      stream,
+      model: settings.cpu,
+      tasks,
+      routines: composition.routines,
+      interference: settings.scenario.interference,
+      platform: composition.platform,
+      answers: (hook) => reactionTo(composition, hook) !== undefined,
+      oracles: options.oracles ?? true,
+    },
+    options.choices ?? scriptDriver(settings.scenario.schedule),
+  );
+  react(composition, stream, engine);
+  return new Machine(
+    composition,
+    stream,
+    engine,
+    tasks.map((task) => task.name),
+  );
+}
+
+/** Every plugin is a module of an InversifyJS container, bound unnamed under one multi-inject token. */
+function resolve(options: ComposeOptions): Composition {
+  const { scenario } = options;
+  const cpus = options.cpus ?? scenario.cpus;
+  if (!Number.isInteger(cpus) || cpus < 1 || cpus > CPUS_MAX) {
+    throw new FpuError('FPU208', `a machine has 1 to ${CPUS_MAX} CPUs, found ${cpus}`, { cpus });
+  }
+  const cpu = options.cpu ?? scenario.cpu;
+  const settings: Settings = {
+    cpu: typeof cpu === 'string' ? cpuModel(cpu) : cpu,
+    cpus,
+    scenario,
+    patches: options.patches ?? [],
+  };
+  const container = new Container();
+  container.bind<Settings>(SETTINGS).toConstantValue(settings);
+  container.load(
+    ...options.policies.map((policy) => pluginModule(POLICY, policy)),
+    pluginModule(PLATFORM, options.platform),
+  );
+  container.bind(Composition).toSelf();
+  return container.get(Composition);
+}
+
+function pluginModule(token: symbol, plugin: Policy | Platform): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind(token).toConstantValue(plugin);
+  });
+}
+
+function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
+  const names = scenario.tasks.map((task) => task.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw new FpuError('FPU208', `the scenario '${scenario.id}' has two tasks called '${twice}'`, { task: twice });
+  const users = scenario.tasks.map((task) => {
+    const code = compileProgram(task.program);
+    for (const operation of code) {
+      const child = operation.kind === 'syscall' ? operation.child : undefined;
+      if (child !== undefined && !scenario.tasks.some((other) => other.name === child && other.unborn)) {
+        throw new FpuError(
+          'FPU208',
+          `task ${task.name} forks '${child}', but the scenario '${scenario.id}' has no unborn task of that name`,
+          { child },
+        );
+      }
+    }
+    return { name: task.name, code, unborn: task.unborn ?? false, idle: false };
+  });
+  const idle = Array.from({ length: cpus }, (_, cpu) => ({ name: `idle${cpu}`, code: [], unborn: false, idle: true }));
+  return [...users, ...idle];
+}
+
+function bindSlots(composition: Composition, baseOf: (field: string) => number): void {
+  for (const plugin of composition.plugins) {
+    for (const slot of plugin.slots) {
+      if (slot.base >= 0) {
+        throw new FpuError(
+          'FPU206',
+          `'${plugin.id}' is part of another machine already; create one plugin object per machine`,
+          { plugin: plugin.id },
+        );
+      }
+      slot.base = baseOf(`${plugin.id}.${slot.name}`);
+    }
+  }
+}
+
+/** The routine, or the decision, with which a plugin reacts to a hook. */
+function reactionTo(composition: Composition, hook: PolicyHook | PlatformHook) {
+  if (hook in POLICY_HOOK_EVENTS) {
+    const routine = composition.base.hooks[hook as PolicyHook];
+    return routine === NOTHING ? undefined : routine;
+  }
+  return composition.platform.hooks[hook as PlatformHook];
+}
+
+/** Policies and platform subscribe to their hooks and react by calling routines. */
+function react(composition: Composition, stream: EventStream, engine: Engine): void {
+  for (const [hook, type] of Object.entries(POLICY_HOOK_EVENTS)) {
+    const routine = reactionTo(composition, hook as PolicyHook);
+    if (typeof routine !== 'string') continue;
+    stream.react(type, ({ data }) => engine.cpus[data.cpu].call(routine));
+  }
+  for (const [hook, type] of Object.entries(PLATFORM_HOOK_EVENTS)) {
+    const reaction = reactionTo(composition, hook as PlatformHook);
+    if (reaction === undefined) continue;
+    stream.react(type, ({ data }) => {
+      const cpu = engine.cpus[data.cpu];
+      const routine = typeof reaction === 'function' ? reaction(cpu) : reaction;
+      if (routine !== undefined) cpu.enter(CONTEXT.hypervisor, routine, true);
+      else if (type === events.NmRaised) cpu.deliverNm();
+    });
+  }
+}

@@ -1,0 +1,204 @@
+import 'reflect-metadata';
+import { inject, injectable, multiInject, optional } from 'inversify';
+import { FpuError } from '../error';
+import type { OwnedRoutine } from '../kernel/code';
+import { programNeeds } from '../kernel/program';
+import { applyPatch, type Patch, type Routine } from '../kernel/routine';
+import type { FieldDeclaration } from '../machine/layout';
+import type { Scenario } from '../scenario/scenario';
+import type { Feature } from '../x86/components';
+import type { CpuModel } from '../x86/cpu-model';
+import type { InstructionClass } from '../x86/faults';
+import {
+  NOTHING,
+  OPTIONAL_HOOKS,
+  POLICY_HOOKS,
+  type BasePolicy,
+  type ModifierPolicy,
+  type Platform,
+  type Plugin,
+  type Policy,
+} from './plugin';
+import { PLATFORM, POLICY, SETTINGS } from './tokens';
+
+/** The parts of a composition that are not plugins. */
+export interface Settings {
+  readonly cpu: CpuModel;
+  readonly cpus: number;
+  readonly scenario: Scenario;
+  readonly patches: readonly Patch[];
+}
+
+const FEATURE_OF: Readonly<Record<InstructionClass, Feature>> = {
+  x87: 'fpu',
+  wait: 'fpu',
+  mmx: 'mmx',
+  sse: 'sse',
+  avx: 'avx',
+  fxsave: 'fxsr',
+  xsave: 'xsave',
+};
+
+/**
+ * A checked set of plugins: one base policy, its modifiers, one platform, patches applied.
+ *
+ * Refuses what cannot run, with an error that names both sides.
+ */
+@injectable()
+export class Composition {
+  readonly base: BasePolicy;
+  readonly modifiers: readonly ModifierPolicy[];
+  readonly platform: Platform;
+  /** Routines of all plugins, after modifiers and patches. */
+  readonly routines: readonly OwnedRoutine[];
+
+  constructor(
+    @multiInject(POLICY) @optional() policies: readonly Policy[] = [],
+    @multiInject(PLATFORM) @optional() platforms: readonly Platform[] = [],
+    @inject(SETTINGS) readonly settings: Settings,
+  ) {
+    this.base = theBasePolicy(policies);
+    this.modifiers = policies.filter((policy): policy is ModifierPolicy => policy.kind === 'modifier');
+    this.platform = thePlatform(platforms);
+    this.refuseDuplicateIds();
+    this.refuseMissingFeatures();
+    this.routines = this.patchedRoutines();
+    this.refuseUnownedHooks();
+  }
+
+  /** All plugins, base policy first. */
+  get plugins(): readonly Plugin[] {
+    return [this.base, ...this.modifiers, this.platform];
+  }
+
+  /** `lazy-cr0-ts (linux-3.6) on xen-pv, patched with guest-fix`, for people. */
+  get title(): string {
+    const { patches } = this.settings;
+    const patched = patches.length === 0 ? '' : ` + ${patches.map((patch) => patch.id).join(' + ')}`;
+    return `${[this.base, ...this.modifiers].map((plugin) => plugin.id).join(' + ')} on ${this.platform.id}${patched}`;
+  }
+
+  /** Declarations of the plugins' slots, as fields `<plugin>.<slot>`. */
+  slotFields(): readonly FieldDeclaration[] {
+    return this.plugins.flatMap((plugin) =>
+      plugin.slots.map((slot) => ({
+        name: `${plugin.id}.${slot.name}`,
+        space: slot.space,
+        kind: slot.kind,
+        width: 1,
+        initial: slot.initial,
+      })),
+    );
+  }
+
+  private patchedRoutines(): readonly OwnedRoutine[] {
+    const owners = new Map<string, string>();
+    for (const plugin of this.plugins) for (const routine of plugin.routines) owners.set(routine.name, plugin.id);
+    let routines: readonly Routine[] = this.plugins.flatMap((plugin) => plugin.routines);
+    for (const modifier of this.modifiers) {
+      routines = this.applyTo(
+        routines,
+        modifier,
+        `the modifier '${modifier.id}' does not fit the policy '${this.base.id}'`,
+      );
+    }
+    for (const patch of this.settings.patches) {
+      routines = this.applyTo(routines, patch, `the patch '${patch.id}' does not fit ${this.title}`);
+    }
+    return routines.map((routine) => ({ owner: owners.get(routine.name) ?? 'patch', routine }));
+  }
+
+  private applyTo(
+    routines: readonly Routine[],
+    change: Pick<Patch, 'id' | 'edits'>,
+    context: string,
+  ): readonly Routine[] {
+    try {
+      return applyPatch(routines, change);
+    } catch (error) {
+      if (error instanceof FpuError) throw new FpuError(error.code, `${context}: ${error.message}`, error.detail);
+      throw error;
+    }
+  }
+
+  private refuseUnownedHooks(): void {
+    const names = new Set(this.routines.map(({ routine }) => routine.name));
+    for (const hook of POLICY_HOOKS) {
+      const routine = this.base.hooks[hook];
+      if (routine === undefined && !OPTIONAL_HOOKS.includes(hook)) {
+        throw new FpuError(
+          'FPU202',
+          `the kernel asks its policy at '${hook}', but '${this.base.id}' does not own that hook; name a routine, or '${NOTHING}' to leave it alone`,
+          { hook, policy: this.base.id },
+        );
+      }
+      if (routine !== undefined && routine !== NOTHING && !names.has(routine)) {
+        throw new FpuError(
+          'FPU207',
+          `'${this.base.id}' answers '${hook}' with the routine '${routine}', which it does not declare`,
+          {
+            hook,
+            policy: this.base.id,
+            routine,
+          },
+        );
+      }
+    }
+  }
+
+  private refuseDuplicateIds(): void {
+    const ids = [...this.plugins, ...this.settings.patches].map((plugin) => plugin.id);
+    const twice = ids.find((id, index) => ids.indexOf(id) !== index);
+    if (twice !== undefined) throw new FpuError('FPU205', `'${twice}' is there twice`, { id: twice });
+  }
+
+  private refuseMissingFeatures(): void {
+    const { cpu, scenario } = this.settings;
+    const need = (who: string, feature: Feature): void => {
+      const hidden = this.platform.hides?.includes(feature) ?? false;
+      if (cpu.features.includes(feature) && !hidden) return;
+      const side = hidden ? `the platform '${this.platform.id}' hides` : `the CPU model '${cpu.id}' lacks`;
+      throw new FpuError('FPU204', `${who} needs '${feature}', which ${side}`, {
+        who,
+        feature,
+        cpu: cpu.id,
+        platform: this.platform.id,
+      });
+    };
+    for (const plugin of this.plugins) for (const feature of plugin.requires ?? []) need(`'${plugin.id}'`, feature);
+    for (const task of scenario.tasks) {
+      for (const instruction of programNeeds(task.program)) {
+        need(`task ${task.name} of the scenario '${scenario.id}'`, FEATURE_OF[instruction]);
+      }
+    }
+  }
+}
+
+function theBasePolicy(policies: readonly Policy[]): BasePolicy {
+  const bases = policies.filter((policy): policy is BasePolicy => policy.kind === 'base');
+  if (bases.length === 1) return bases[0];
+  if (bases.length === 0) {
+    const given = policies.map((policy) => policy.id);
+    throw new FpuError(
+      'FPU202',
+      `nobody owns the switch hooks: a composition needs one base policy, found ${given.length === 0 ? 'no policy at all' : `only the modifiers ${given.join(', ')}`}`,
+      { given },
+    );
+  }
+  const ids = bases.map((policy) => policy.id);
+  throw new FpuError(
+    'FPU201',
+    `'${ids[0]}' and '${ids[1]}' both own the switch hooks; a composition has one base policy`,
+    { policies: ids },
+  );
+}
+
+function thePlatform(platforms: readonly Platform[]): Platform {
+  if (platforms.length === 1) return platforms[0];
+  const ids = platforms.map((platform) => platform.id);
+  throw new FpuError(
+    platforms.length === 0 ? 'FPU202' : 'FPU201',
+    `a composition has one platform, found ${ids.length === 0 ? 'none' : ids.join(' and ')}`,
+    { platforms: ids },
+  );
+}

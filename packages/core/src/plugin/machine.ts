@@ -1,0 +1,121 @@
+import type { Observable } from 'rxjs';
+import { digestOf } from '../machine/digest';
+import type { EventFields, EventType, MachineEvent } from '../machine/event-type';
+import type { MachineState } from '../machine/state';
+import type { EventStream } from '../machine/stream';
+import type { ChoiceDriver } from '../kernel/choices';
+import type { Engine } from '../kernel/engine';
+import type { Composition } from './composition';
+
+/** How a run ended: nothing was left to run; the step limit; or somebody asked it to stop. */
+export type RunOutcome = 'finished' | 'step-limit' | 'interrupted';
+
+/** What a run did. */
+export interface RunResult {
+  readonly outcome: RunOutcome;
+  /** Atomic steps. */
+  readonly steps: number;
+}
+
+/** A composed machine: state, stream, and the steps that drive them. */
+export class Machine {
+  constructor(
+    readonly composition: Composition,
+    private readonly stream: EventStream,
+    private readonly engine: Engine,
+    /** Names of all tasks, idle tasks last. */
+    readonly taskNames: readonly string[],
+  ) {}
+
+  /** The packed state. Read it; only events change it. */
+  get state(): MachineState {
+    return this.stream.state;
+  }
+
+  /** Every event, in one order for all subscribers. */
+  get events$(): Observable<MachineEvent> {
+    return this.stream.events$;
+  }
+
+  /** Events of one type. */
+  on<F extends EventFields>(type: EventType<F>): Observable<MachineEvent<F>> {
+    return this.stream.on(type);
+  }
+
+  /** Events emitted so far. */
+  get eventCount(): number {
+    return this.stream.seq;
+  }
+
+  /** Names of kernel steps by address, as logs store them. */
+  get stepLabels(): readonly string[] {
+    return this.engine.code.labels;
+  }
+
+  /** Functions that enclose a step, its routine first; empty where there is no step. */
+  stepPath(pc: number): readonly string[] {
+    const instruction = this.engine.code.instructions[pc];
+    return instruction?.op === 'step' ? [instruction.routine, ...instruction.path] : [];
+  }
+
+  /** Who answers choices. */
+  get driver(): ChoiceDriver {
+    return this.engine.driver;
+  }
+
+  set driver(driver: ChoiceDriver) {
+    this.engine.driver = driver;
+  }
+
+  /** Sets up tasks and CPUs, if that has not happened yet. `step` and `run` do it by themselves. */
+  boot(): void {
+    if (this.state.words[this.state.at.current] === -1 && this.stream.seq === 0) this.engine.boot();
+  }
+
+  /** One atomic step. False when nothing can run any more. */
+  step(): boolean {
+    this.boot();
+    return this.engine.step();
+  }
+
+  /**
+   * Steps until nothing can run, a limit is reached, or `stop` says so.
+   *
+   * @param stepsMax limit; the scenario's when left out
+   * @param stop asked now and then
+   */
+  run({ stepsMax = this.composition.settings.scenario.stepsMax, stop = () => false }: RunOptions = {}): RunResult {
+    this.boot();
+    for (let steps = 0; steps < stepsMax; steps++) {
+      if (steps % STOP_INTERVAL === 0 && stop()) return { outcome: 'interrupted', steps };
+      if (!this.engine.step()) {
+        this.driver.finish?.();
+        return { outcome: 'finished', steps };
+      }
+    }
+    return { outcome: 'step-limit', steps: stepsMax };
+  }
+
+  /** A copy of the whole state. */
+  snapshot(): Int32Array {
+    return this.state.words.slice();
+  }
+
+  /** Puts the machine back to a snapshot. Subscriptions stay. */
+  restore(snapshot: Int32Array): void {
+    this.state.words.set(snapshot);
+  }
+
+  /** 16 hexadecimal digits over the whole state. */
+  digest(): string {
+    return digestOf(this.state.words);
+  }
+}
+
+/** Options of a run. */
+export interface RunOptions {
+  readonly stepsMax?: number;
+  readonly stop?: () => boolean;
+}
+
+const STOP_INTERVAL = 1024;

@@ -1,0 +1,177 @@
+import { FpuError } from '../error';
+import { fork, forever, loop, mmx, program, sse, syscall } from '../kernel/program';
+import type { MachineEvent } from '../machine/event-type';
+import type { OracleId } from '../oracle/oracles';
+import type { Scenario, Sometimes } from './scenario';
+
+/** Everything but speculative-exposure, which every lazy policy has by nature. */
+const ARCHITECTURAL: readonly OracleId[] = [
+  'leak',
+  'lost-update',
+  'kernel-fpu-clobber',
+  'atomic-sleep',
+  'unexpected-fault',
+  'validity',
+];
+
+const STEPS_MAX = 100_000;
+
+/** True once an event has been seen for which `test` holds. */
+function seen(
+  id: string,
+  text: string,
+  test: (event: MachineEvent, task: (name: string) => number) => boolean,
+): Sometimes {
+  return { id, text, detector: (names) => (event) => test(event, names.task) };
+}
+
+const USED_BY_ALL = (tasks: readonly string[]): readonly Sometimes[] =>
+  tasks.map((name) =>
+    seen(
+      `${name}-used-the-fpu`,
+      `${name} used the FPU`,
+      (event, task) => event.type === 'fpregs.read' && event.data.task === task(name),
+    ),
+  );
+
+/**
+ * The scenario of the 2013 and 2015 threads on xen-devel: tasks A and B have not used the FPU; A's first use sleeps in
+ * its allocation, and B runs meanwhile. X used the FPU before, so its values are in the registers.
+ */
+const firstUse: Scenario = {
+  id: 'xen-pv-leak',
+  title: "B runs while A's first FPU use sleeps in its allocation; X's values are in the registers",
+  tasks: [
+    { name: 'A', program: program(mmx.write(), syscall('nanosleep'), mmx.read()) },
+    { name: 'B', program: program(mmx.read(), mmx.write(), syscall('nanosleep'), mmx.read()) },
+    { name: 'X', program: program(mmx.write(), syscall('nanosleep'), mmx.read()) },
+  ],
+  interference: { allocation: { sleep: true } },
+  oracles: ARCHITECTURAL,
+  schedule: { pick: ['X', 'A', 'B', 'A', 'B'], alloc: ['ok', 'sleep', 'ok'] },
+  sometimes: USED_BY_ALL(['A', 'B', 'X']),
+  cpu: 'sandybridge',
+  cpus: 1,
+  stepsMax: STEPS_MAX,
+};
+
+const preemption: Scenario = {
+  id: 'preemption',
+  title: 'two tasks compute; user and kernel code is preempted anywhere, allocations sleep or fail',
+  tasks: [
+    { name: 'A', program: program(loop(8, mmx.write(), mmx.read(), sse.update())) },
+    { name: 'B', program: program(loop(8, sse.write(), sse.read(), syscall('sched_yield'))) },
+  ],
+  interference: { preempt: 'full', allocation: { sleep: true, fail: true }, idle: true },
+  oracles: ARCHITECTURAL,
+  schedule: {},
+  sometimes: USED_BY_ALL(['A', 'B']),
+  cpu: 'sandybridge',
+  cpus: 1,
+  stepsMax: STEPS_MAX,
+};
+
+const interrupts: Scenario = {
+  id: 'interrupts',
+  title: 'two tasks and their kernel FPU sections, interrupted by softirqs and hardirqs that use the FPU',
+  tasks: [
+    { name: 'A', program: program(loop(6, sse.write(), syscall('kernel_fpu'), sse.read())) },
+    { name: 'B', program: program(loop(6, mmx.write(), mmx.read(), syscall('nanosleep'))) },
+  ],
+  interference: { preempt: 'full', hardirq: true, softirq: true, allocation: { sleep: true } },
+  oracles: ARCHITECTURAL,
+  schedule: {},
+  sometimes: [
+    ...USED_BY_ALL(['A', 'B']),
+    seen('kernel-used-the-fpu', 'a kernel FPU section ran', (event) => event.type === 'hook.kernel-fpu-begin'),
+  ],
+  cpu: 'sandybridge',
+  cpus: 1,
+  stepsMax: STEPS_MAX,
+};
+
+const lifecycle: Scenario = {
+  id: 'fork-exec-exit',
+  title: 'a task forks with live registers, the child goes on with them, both replace their program and end',
+  tasks: [
+    {
+      name: 'parent',
+      program: program(sse.write(), fork('child'), sse.read(), syscall('execve'), sse.read(), sse.write(), sse.read()),
+    },
+    {
+      name: 'child',
+      program: program(sse.read(), sse.write(), sse.read(), syscall('execve'), sse.read()),
+      unborn: true,
+    },
+  ],
+  interference: { preempt: 'user', allocation: { sleep: true } },
+  oracles: ARCHITECTURAL,
+  schedule: {},
+  sometimes: USED_BY_ALL(['parent', 'child']),
+  cpu: 'sandybridge',
+  cpus: 1,
+  stepsMax: STEPS_MAX,
+};
+
+const smp: Scenario = {
+  id: 'migration',
+  title: 'three tasks on two CPUs, moving between them',
+  tasks: ['A', 'B', 'C'].map((name) => ({
+    name,
+    program: program(loop(5, sse.write(), sse.read(), syscall('sched_yield'))),
+  })),
+  interference: { preempt: 'user', migration: true, idle: true, allocation: { sleep: true } },
+  oracles: ARCHITECTURAL,
+  schedule: {},
+  sometimes: USED_BY_ALL(['A', 'B', 'C']),
+  cpu: 'sandybridge',
+  cpus: 2,
+  stepsMax: STEPS_MAX,
+};
+
+const vcpu: Scenario = {
+  id: 'vcpu-preemption',
+  title: 'two tasks in a guest whose physical CPU is taken away again and again',
+  tasks: [
+    { name: 'A', program: program(loop(6, mmx.write(), mmx.read(), syscall('nanosleep'))) },
+    { name: 'B', program: program(loop(6, sse.write(), sse.read(), syscall('sched_yield'))) },
+  ],
+  interference: { vcpu: true, idle: true, preempt: 'user', allocation: { sleep: true } },
+  oracles: ARCHITECTURAL,
+  schedule: {},
+  sometimes: USED_BY_ALL(['A', 'B']),
+  cpu: 'sandybridge',
+  cpus: 1,
+  stepsMax: STEPS_MAX,
+};
+
+const endless: Scenario = {
+  id: 'endless',
+  title: 'three tasks compute and yield for ever; for measuring',
+  tasks: ['A', 'B', 'C'].map((name) => ({
+    name,
+    program: program(forever(mmx.write(), mmx.read(), syscall('sched_yield'))),
+  })),
+  interference: {},
+  oracles: ARCHITECTURAL,
+  schedule: {},
+  sometimes: USED_BY_ALL(['A', 'B', 'C']),
+  cpu: 'sandybridge',
+  cpus: 1,
+  stepsMax: STEPS_MAX,
+};
+
+/** The built-in scenarios. */
+export const SCENARIOS: readonly Scenario[] = [firstUse, preemption, interrupts, lifecycle, smp, vcpu, endless];
+
+/**
+ * The built-in scenario with this id.
+ *
+ * @throws FpuError FPU504 when there is none
+ */
+export function scenarioOf(id: string): Scenario {
+  const found = SCENARIOS.find((scenario) => scenario.id === id);
+  if (found) return found;
+  const known = SCENARIOS.map((scenario) => scenario.id);
+  throw new FpuError('FPU504', `no scenario '${id}'; known: ${known.join(', ')}`, { id, known });
+}

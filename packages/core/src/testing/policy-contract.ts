@@ -1,0 +1,108 @@
+import { seededDriver } from '../kernel/choices';
+import type { MachineEvent } from '../machine/event-type';
+import { compose } from '../plugin/compose';
+import type { Machine } from '../plugin/machine';
+import type { Platform, Policy } from '../plugin/plugin';
+import { SCENARIOS } from '../scenario/catalogue';
+import type { Scenario } from '../scenario/scenario';
+
+/** What a policy must be given to be tried. */
+export interface ContractSubject {
+  /** Fresh policy objects for one machine. */
+  readonly policies: () => readonly Policy[];
+  /** A fresh platform for one machine. */
+  readonly platform: () => Platform;
+  /** Scenarios to try; all built-in ones that end when left out. */
+  readonly scenarios?: readonly Scenario[];
+}
+
+/** What the contract check found. `failures` is empty for a policy that keeps the contract. */
+export interface ContractReport {
+  readonly runs: number;
+  readonly events: number;
+  readonly failures: readonly string[];
+}
+
+const SEEDS = [0n, 1n, 2n, 3n];
+const STEPS_MAX = 2000;
+
+/**
+ * Runs a policy twice under the same choices: once straight, once with the machine snapshotted, scrambled and
+ * restored before every step. A policy that keeps state outside the machine's slots gives two different logs.
+ *
+ * @returns what was tried and what differed; never throws for a policy that merely misbehaves
+ */
+export function checkPolicyContract(subject: ContractSubject): ContractReport {
+  const failures: string[] = [];
+  let runs = 0;
+  let events = 0;
+  for (const scenario of subject.scenarios ?? SCENARIOS) {
+    for (const seed of SEEDS) {
+      const straight = record(subject, scenario, seed, () => {});
+      const disturbed = record(subject, scenario, seed, scrambleAndRestore);
+      runs += 2;
+      events += straight.length;
+      const at = firstDifference(straight, disturbed);
+      if (at < 0) continue;
+      failures.push(
+        `scenario ${scenario.id}, seed ${seed}: event ${at} was ${straight[at] ?? 'absent'} straight and ` +
+          `${disturbed[at] ?? 'absent'} after snapshot, scramble and restore; is there state outside the slots?`,
+      );
+    }
+  }
+  return { runs, events, failures };
+}
+
+/** The contract as a suite for jest or any runner with global `describe` and `it`. */
+export function describePolicyContract(name: string, subject: ContractSubject): void {
+  const { describe, it } = globalThis as unknown as TestGlobals;
+  describe(`${name} keeps the policy contract`, () => {
+    it('keeps no state outside the machine: snapshot, scramble and restore before every step changes nothing', () => {
+      const report = checkPolicyContract(subject);
+      if (report.failures.length > 0) throw new Error(report.failures.join('\n'));
+      if (report.events === 0) throw new Error('the contract check saw no event at all');
+    });
+  });
+}
+
+interface TestGlobals {
+  describe(name: string, body: () => void): void;
+  it(name: string, body: () => void): void;
+}
+
+function record(
+  subject: ContractSubject,
+  scenario: Scenario,
+  seed: bigint,
+  disturb: (machine: Machine) => void,
+): readonly string[] {
+  const machine = compose({
+    platform: subject.platform(),
+    policies: subject.policies(),
+    scenario,
+    choices: seededDriver(seed),
+  });
+  const log: string[] = [];
+  machine.events$.subscribe((event: MachineEvent) => log.push(JSON.stringify(event)));
+  machine.boot();
+  for (let steps = 0; steps < STEPS_MAX; steps++) {
+    disturb(machine);
+    if (!machine.step()) break;
+  }
+  return log;
+}
+
+/** Overwrites every word of the state, then puts the snapshot back: closures that held on to anything notice. */
+function scrambleAndRestore(machine: Machine): void {
+  const snapshot = machine.snapshot();
+  const position = machine.driver.getPosition();
+  machine.state.words.fill(0x5c5c5c5c);
+  machine.restore(snapshot);
+  machine.driver.setPosition(position);
+}
+
+function firstDifference(a: readonly string[], b: readonly string[]): number {
+  const length = Math.max(a.length, b.length);
+  for (let index = 0; index < length; index++) if (a[index] !== b[index]) return index;
+  return -1;
+}

@@ -1,0 +1,94 @@
+/**
+ * Lazy Xen under an HVM or PVHVM guest with Intel VMX: xen/arch/x86/hvm/vmx/vmx.c of Xen 4.4.
+ *
+ * The guest sees a sticky TS of its own in the CR0 read shadow; the processor obeys GUEST_CR0.TS = (guest's TS) OR
+ * (registers not loaded). Xen's own #NM exits are consumed inside Xen.
+ */
+import {
+  CR0_BOOT,
+  CR0_EM,
+  CR0_TS,
+  cr0AfterLmsw,
+  group,
+  routine,
+  slot,
+  unless,
+  when,
+  withTs,
+  type Hypervisor,
+  type Platform,
+} from '@fpulab/core';
+import { anotherVcpuRuns, loadIfNotDirtied, saveIfDirtied, xenStep } from '../vcpu';
+
+/** Lazy Xen (before 4.11, or later with eager-fpu off) and a guest in hardware virtualisation. */
+export function xenHvm(): Platform {
+  const shadow = slot.cpu('cr0_read_shadow', 'bits', CR0_BOOT);
+  const guestTs = slot.cpu('guest_ts', 'flag', 1);
+  const dirtied = slot.cpu('fpu_dirtied', 'flag', 0);
+  const intercept = slot.cpu('nm_intercept', 'flag', 1);
+
+  const setTs = (k: Hypervisor, ts: boolean): void => k.setRealCr0(withTs(k.realCr0, ts));
+  const is = (s: typeof shadow) => (k: Parameters<Parameters<typeof when>[0]>[0]) => k.read(s, k.cpu) !== 0;
+
+  /** vmx_update_guest_cr(0): the guest's view first; TS going away loads the registers at once. */
+  const updateGuestCr0 = (k: Hypervisor, value: number): void => {
+    if (value === k.read(shadow, k.cpu)) return; // no bit differs from the read shadow: no exit
+    k.write(shadow, k.cpu, value);
+    k.write(guestTs, k.cpu, value & CR0_TS ? 1 : 0);
+    if (!(value & CR0_TS) && k.realCr0 & CR0_TS) {
+      if (!k.read(dirtied, k.cpu)) {
+        k.restore(k.vcpuFpstate);
+        k.write(dirtied, k.cpu, 1);
+      }
+      k.write(intercept, k.cpu, 0);
+    }
+    k.setRealCr0(value);
+  };
+
+  const insn: Platform['cr0']['insn'] = {
+    movFrom: (k) => k.read(shadow, k.cpu),
+    movTo: updateGuestCr0,
+    clts: (k) => updateGuestCr0(k, withTs(k.read(shadow, k.cpu), false)),
+    lmsw: (k, value) => updateGuestCr0(k, cr0AfterLmsw(k.read(shadow, k.cpu), value)),
+    smsw: (k) => k.read(shadow, k.cpu) & 0xffff,
+  };
+
+  return {
+    kind: 'platform',
+    id: 'xen-hvm',
+    title: 'Xen HVM or PVHVM (VMX), lazy hypervisor',
+    source: 'Xen 4.4 hvm/vmx/vmx.c vmx_fpu_enter(), vmx_fpu_leave(), vmx_fpu_dirty_intercept(), vmx_update_guest_cr()',
+    slots: [shadow, guestTs, dirtied, intercept],
+    routines: [
+      routine('xen.vmx_fpu_dirty_intercept', [
+        group('vmx_fpu_enter', [
+          loadIfNotDirtied(dirtied),
+          xenStep('stop intercepting #NM', (k) => k.write(intercept, k.cpu, 0)),
+        ]),
+        unless(is(guestTs), [xenStep('clear GUEST_CR0.TS', (k) => setTs(k, false))]),
+        xenStep('resume guest', () => {}),
+      ]),
+      routine('xen.context_switch', [
+        saveIfDirtied(dirtied, [], []),
+        group('vmx_fpu_leave', [
+          unless(is(guestTs), [
+            xenStep('set GUEST_CR0.TS', (k) => setTs(k, true)),
+            xenStep('intercept #NM', (k) => k.write(intercept, k.cpu, 1)),
+          ]),
+        ]),
+        anotherVcpuRuns,
+        xenStep('vCPU runs again', () => {}),
+      ]),
+    ],
+    hooks: {
+      'nm-raised': (k) => (k.read(intercept, k.cpu) ? 'xen.vmx_fpu_dirty_intercept' : undefined),
+      halt: 'xen.context_switch',
+      'vcpu-preempted': 'xen.context_switch',
+    },
+    roles: { guestTs, dirtied },
+    cr0: { pv: { read: insn.movFrom, write: insn.movTo, clts: insn.clts }, insn },
+    // With TS set, #NM goes to Xen; the guest hears of it only if it set TS itself.
+    trapsUserFpu: (k) => (k.realCr0 & CR0_EM) !== 0 || ((k.realCr0 & CR0_TS) !== 0 && k.read(guestTs, k.cpu) !== 0),
+    registersLive: (k) => k.read(dirtied, k.cpu) !== 0,
+  };
+}

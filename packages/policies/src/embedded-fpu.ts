@@ -1,0 +1,249 @@
+/**
+ * Linux 4.2 to 4.9: the image is part of the task, fpregs_active says who uses the registers. One code base with two
+ * modes, lazy and eager, as in arch/x86/include/asm/fpu/internal.h and arch/x86/kernel/fpu/core.c.
+ *
+ * Not modelled: FNSAVE hosts' special cases in fpu__save(), a failing restore, the irq_ts_save() users.
+ */
+import {
+  CONTEXT,
+  CR0_TS,
+  NOBODY,
+  contextOf,
+  group,
+  inInterrupt,
+  routine,
+  slot,
+  step,
+  unless,
+  when,
+  type BasePolicy,
+  type Kernel,
+  type RoutineNode,
+} from '@fpulab/core';
+import { PRELOAD_THRESHOLD, nextCount } from './lazy-cr0-ts/fpu-counter';
+
+/** What differs between the kernels and boot options of this code base. */
+export interface EmbeddedFpuOptions {
+  readonly id: 'lazy-cr0-ts' | 'eager';
+  readonly title: string;
+  readonly source: string;
+  /** use_eager_fpu() */
+  readonly eager: boolean;
+  /**
+   * fpu__clear() at execve(). `drop-or-init`: lazy drops, eager loads INIT and leaves the image (4.2 to 4.7).
+   * `drop-and-init`: drops, initialises the image, activates and loads INIT in both modes (4.8.15, 4.9).
+   */
+  readonly clear: 'drop-or-init' | 'drop-and-init';
+}
+
+/** The policy of Linux 4.2 to 4.9, lazy or eager. */
+export function embeddedFpu({ id, title, source, eager, clear }: EmbeddedFpuOptions): BasePolicy {
+  const active = slot.task('fpregs_active', 'flag');
+  const fpstateActive = slot.task('fpstate_active', 'flag');
+  const lastCpu = slot.task('last_cpu', 'cpu', NOBODY);
+  const counter = slot.task('counter', 'number');
+  const owner = slot.cpu('fpu_fpregs_owner_ctx', 'task', NOBODY);
+  const inKernelFpu = slot.cpu('in_kernel_fpu', 'flag');
+  /** fpu_switch_t.preload: a local of __switch_to(), which runs on two stacks. */
+  const preload = slot.cpu('preload', 'flag');
+
+  const isActive = (k: Kernel): boolean => k.read(active, k.task) !== 0;
+  const preloads = (k: Kernel): boolean => k.read(preload, k.cpu) !== 0;
+  const count = (k: Kernel, task: number): void => k.write(counter, task, nextCount(k.read(counter, task)));
+
+  const lazyOnly = (node: RoutineNode): readonly RoutineNode[] => (eager ? [] : [node]);
+  const clts = lazyOnly(step('clts', (k) => k.clts()));
+  const stts = lazyOnly(step('stts', (k) => k.stts()));
+  const activate = (k: Kernel, task: number): void => {
+    k.write(active, task, 1);
+    k.write(owner, k.cpu, task);
+  };
+  const fpregsActivate = group('fpregs_activate', [
+    ...clts,
+    step('fpregs_active = 1, owner = current', (k) => activate(k, k.task)),
+  ]);
+  const fpregsDeactivate = group('fpregs_deactivate', [
+    step('fpregs_active = 0, owner = NULL', (k) => {
+      k.write(active, k.task, 0);
+      k.write(owner, k.cpu, NOBODY);
+    }),
+    ...stts,
+  ]);
+  const copyFpregsToFpstate = step(
+    'copy_fpregs_to_fpstate',
+    (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 0),
+    { instruction: 'xsave' },
+  );
+  const restore = step('copy_fpstate_to_fpregs', (k) => k.restore(k.fpstateOf(k.task)), { instruction: 'xsave' });
+  const fpuActivateCurr = group('fpu__activate_curr', [
+    unless(
+      (k) => k.read(fpstateActive, k.task) !== 0,
+      [
+        step('fpstate_init', (k) => k.initFpstate(k.fpstateOf(k.task))),
+        step('fpstate_active = 1', (k) => k.write(fpstateActive, k.task, 1)),
+      ],
+    ),
+  ]);
+
+  const switchFpuPrepare = routine('switch_fpu_prepare', [
+    step(eager ? 'preload = fpstate_active(new)' : 'preload = fpstate_active(new) && counter > 5', (k) => {
+      const wanted = k.read(fpstateActive, k.next) !== 0 && (eager || k.read(counter, k.next) > PRELOAD_THRESHOLD);
+      k.write(preload, k.cpu, wanted ? 1 : 0);
+    }),
+    when(
+      isActive,
+      [
+        copyFpregsToFpstate,
+        step('last_cpu = cpu', (k) => k.write(lastCpu, k.task, k.local(0) ? k.cpu : NOBODY)),
+        step('fpregs_active = 0, owner stays', (k) => k.write(active, k.task, 0)),
+        when(
+          preloads,
+          [step('new->counter++', (k) => count(k, k.next)), step('__fpregs_activate(new)', (k) => activate(k, k.next))],
+          stts,
+        ),
+      ],
+      [
+        step('old->counter = 0', (k) => k.write(counter, k.task, 0)),
+        step('last_cpu = -1', (k) => k.write(lastCpu, k.task, NOBODY)),
+        when(preloads, [
+          step('count the preload', (k) => count(k, k.next)),
+          step('fpu_want_lazy_restore', (k) => {
+            const valid = k.read(owner, k.cpu) === k.next && k.read(lastCpu, k.next) === k.cpu;
+            if (!valid) return;
+            k.write(preload, k.cpu, 0);
+            k.skipRestore(k.next);
+          }),
+          group('fpregs_activate(new)', [
+            ...clts,
+            step('new: fpregs_active = 1, owner = new', (k) => activate(k, k.next)),
+          ]),
+        ]),
+      ],
+    ),
+  ]);
+
+  const switchFpuFinish = routine('switch_fpu_finish', [
+    when(preloads, [restore, step('preload done', (k) => k.write(preload, k.cpu, 0))]),
+  ]);
+
+  const fpuRestore = routine('fpu__restore', [
+    fpuActivateCurr,
+    step('kernel_fpu_disable', (k) => k.write(inKernelFpu, k.cpu, 1)),
+    fpregsActivate,
+    restore,
+    step('counter++', (k) => count(k, k.task)),
+    step('kernel_fpu_enable', (k) => k.write(inKernelFpu, k.cpu, 0)),
+  ]);
+
+  const kernelFpuBegin = routine('kernel_fpu_begin', [
+    step('preempt_disable', (k) => k.preemptDisable()),
+    step('kernel_fpu_disable', (k) => k.write(inKernelFpu, k.cpu, 1)),
+    when(isActive, [copyFpregsToFpstate], [step('owner = NULL', (k) => k.write(owner, k.cpu, NOBODY)), ...clts]),
+  ]);
+
+  const kernelFpuEnd = routine('kernel_fpu_end', [
+    when(isActive, [restore], stts),
+    step('kernel_fpu_enable', (k) => k.write(inKernelFpu, k.cpu, 0)),
+    step('preempt_enable', (k) => k.preemptEnable()),
+  ]);
+
+  const irqFpuUsable = routine('irq_fpu_usable', [
+    step('irq_fpu_usable', (k) => {
+      const interruptedUserMode = contextOf(k.interrupted) === CONTEXT.user;
+      k.answer(!inInterrupt(k.status) || interruptedUserMode || interruptedKernelFpuIdle(k));
+    }),
+  ]);
+  const interruptedKernelFpuIdle = (k: Kernel): boolean => {
+    if (k.read(inKernelFpu, k.cpu)) return false;
+    return eager || (!isActive(k) && (k.readCr0() & CR0_TS) !== 0);
+  };
+
+  /** The parent's registers go straight to the child. A lazy parent without registers takes #NM in the kernel, which loads them. */
+  const fpuCopy = routine('fpu__copy', [
+    step('*dst = *src', (k) => {
+      k.write(fpstateActive, k.child, k.read(fpstateActive, k.task));
+      k.copyFpstate({ from: k.fpstateOf(k.task), to: k.fpstateOf(k.child) });
+    }),
+    step('child: counter = 0, fpregs_active = 0, last_cpu = -1', (k) => {
+      k.write(counter, k.child, 0);
+      k.write(active, k.child, 0);
+      k.write(lastCpu, k.child, NOBODY);
+    }),
+    when(
+      (k) => k.read(fpstateActive, k.task) !== 0,
+      [
+        step('preempt_disable', (k) => k.preemptDisable()),
+        step('copy_fpregs_to_fpstate(dst)', (k) => k.setLocal(0, k.save(k.fpstateOf(k.child)) ? 1 : 0), {
+          instruction: 'xsave',
+          nmExpected: true,
+        }),
+        unless(
+          (k) => k.local(0) !== 0,
+          [
+            step('memcpy(src, dst)', (k) => k.copyFpstate({ from: k.fpstateOf(k.child), to: k.fpstateOf(k.task) })),
+            ...(eager ? [restore] : [fpregsDeactivate]),
+          ],
+        ),
+        step('preempt_enable', (k) => k.preemptEnable()),
+      ],
+    ),
+  ]);
+
+  const fpuDrop: readonly RoutineNode[] = [
+    group('fpu__drop', [
+      step('preempt_disable for drop', (k) => k.preemptDisable()),
+      step('counter = 0', (k) => k.write(counter, k.task, 0)),
+      when(isActive, [fpregsDeactivate]),
+      step('fpstate_active = 0', (k) => k.write(fpstateActive, k.task, 0)),
+      step('preempt_enable after drop', (k) => k.preemptEnable()),
+    ]),
+  ];
+
+  const userFpuBegin = group('user_fpu_begin', [unless(isActive, [fpregsActivate])]);
+  const loadInit = step('copy_init_fpstate_to_fpregs', (k) => k.initFpregs(), {
+    instruction: 'xsave',
+    nmExpected: true,
+  });
+
+  const fpuClear: readonly RoutineNode[] =
+    clear === 'drop-and-init'
+      ? [...fpuDrop, fpuActivateCurr, userFpuBegin, loadInit]
+      : eager
+        ? [unless((k) => k.read(fpstateActive, k.task) !== 0, [fpuActivateCurr, userFpuBegin]), loadInit]
+        : fpuDrop;
+
+  return {
+    kind: 'base',
+    id,
+    title,
+    source,
+    requires: ['fpu'],
+    fpstate: 'embedded',
+    slots: [active, fpstateActive, lastCpu, counter, owner, inKernelFpu, preload],
+    roles: { owner, active, used: fpstateActive },
+    routines: [
+      switchFpuPrepare,
+      switchFpuFinish,
+      fpuRestore,
+      kernelFpuBegin,
+      kernelFpuEnd,
+      irqFpuUsable,
+      fpuCopy,
+      routine('fpu__clear', fpuClear),
+      routine('exit_thread', fpuDrop),
+      ...(eager ? [routine('fpu__init_cpu', [step('clts at boot', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))])] : []),
+    ],
+    hooks: {
+      'switch-out': 'switch_fpu_prepare',
+      'switch-in': 'switch_fpu_finish',
+      'trap-nm': 'fpu__restore',
+      'irq-fpu-usable': 'irq_fpu_usable',
+      'kernel-fpu-begin': 'kernel_fpu_begin',
+      'kernel-fpu-end': 'kernel_fpu_end',
+      fork: 'fpu__copy',
+      exec: 'fpu__clear',
+      exit: 'exit_thread',
+      ...(eager ? { 'cpu-up': 'fpu__init_cpu' } : {}),
+    },
+  };
+}

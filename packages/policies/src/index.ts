@@ -1,0 +1,10 @@
+/** @packageDocumentation FPU switching policies and the kernels that are made of them. */
+import type { Patch } from '@fpulab/core';
+import { CLASSIC_GUEST, GUEST_FIX } from './lazy-cr0-ts';
+
+export { lazyCr0Ts, GUEST_FIX, CLASSIC_GUEST, type LazyEra } from './lazy-cr0-ts';
+export { eager } from './eager';
+export { PRESETS, presetOf, type Preset } from './presets';
+
+/** Patches on policies. */
+export const POLICY_PATCHES: readonly Patch[] = [GUEST_FIX, CLASSIC_GUEST];

@@ -1,0 +1,226 @@
+/**
+ * Linux 3.6 (generation A2, 3.4 to 3.6): arch/x86/include/asm/fpu-internal.h, arch/x86/kernel/i387.c, traps.c,
+ * process.c.
+ *
+ * Not modelled: pending x87 exceptions (FNCLEX, last_cpu = ~0 after them), a failing restore, prefetch.
+ */
+import {
+  CONTEXT,
+  CR0_TS,
+  NOBODY,
+  contextOf,
+  group,
+  inInterrupt,
+  routine,
+  slot,
+  step,
+  unless,
+  when,
+  type BasePolicy,
+  type Kernel,
+  type RoutineNode,
+} from '@fpulab/core';
+import { PRELOAD_THRESHOLD, nextCount } from './fpu-counter';
+
+/** The lazy policy of Linux 3.4 to 3.6. */
+export function linux36(): BasePolicy {
+  const hasFpu = slot.task('has_fpu', 'flag');
+  const usedMath = slot.task('PF_USED_MATH', 'flag');
+  const lastCpu = slot.task('last_cpu', 'cpu', NOBODY);
+  const fpuCounter = slot.task('fpu_counter', 'number');
+  const owner = slot.cpu('fpu_owner_task', 'task', NOBODY);
+  /** fpu_switch_t.preload: a local of __switch_to(), which runs on two stacks. */
+  const preload = slot.cpu('preload', 'flag');
+
+  const has = (k: Kernel): boolean => k.read(hasFpu, k.task) !== 0;
+  const used = (k: Kernel): boolean => k.read(usedMath, k.task) !== 0;
+  const preloads = (k: Kernel): boolean => k.read(preload, k.cpu) !== 0;
+  const count = (k: Kernel, task: number): void => k.write(fpuCounter, task, nextCount(k.read(fpuCounter, task)));
+
+  const setHasFpu = (k: Kernel, task: number): void => {
+    k.write(hasFpu, task, 1);
+    k.write(owner, k.cpu, task);
+  };
+  const clearHasFpu = (k: Kernel): void => {
+    k.write(hasFpu, k.task, 0);
+    k.write(owner, k.cpu, NOBODY);
+  };
+  const stts = (name = 'stts'): RoutineNode => step(name, (k) => k.stts());
+
+  const saveInitFpu = step('__save_init_fpu', (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 0), {
+    instruction: 'xsave',
+  });
+
+  const switchFpuPrepare = routine('switch_fpu_prepare', [
+    step('preload = used_math(new) && fpu_counter > 5', (k) => {
+      const wanted = k.read(usedMath, k.next) !== 0 && k.read(fpuCounter, k.next) > PRELOAD_THRESHOLD;
+      k.write(preload, k.cpu, wanted ? 1 : 0);
+    }),
+    when(
+      has,
+      [
+        saveInitFpu,
+        step('last_cpu = cpu', (k) => k.write(lastCpu, k.task, k.local(0) ? k.cpu : NOBODY)),
+        step('has_fpu = 0, owner stays', (k) => k.write(hasFpu, k.task, 0)),
+        when(
+          preloads,
+          [
+            step('new->fpu_counter++', (k) => count(k, k.next)),
+            step('__thread_set_has_fpu(new)', (k) => setHasFpu(k, k.next)),
+          ],
+          [stts()],
+        ),
+      ],
+      [
+        step('old->fpu_counter = 0', (k) => k.write(fpuCounter, k.task, 0)),
+        step('last_cpu = ~0', (k) => k.write(lastCpu, k.task, NOBODY)),
+        when(preloads, [
+          step('count the preload', (k) => count(k, k.next)),
+          step('fpu_lazy_restore', (k) => {
+            const valid = k.read(owner, k.cpu) === k.next && k.read(lastCpu, k.next) === k.cpu;
+            if (!valid) return;
+            k.write(preload, k.cpu, 0);
+            k.skipRestore(k.next);
+          }),
+          group('__thread_fpu_begin(new)', [
+            step('clts', (k) => k.clts()),
+            step('new: has_fpu = 1, owner = new', (k) => setHasFpu(k, k.next)),
+          ]),
+        ]),
+      ],
+    ),
+  ]);
+
+  const switchFpuFinish = routine('switch_fpu_finish', [
+    when(preloads, [
+      step('restore_fpu_checking', (k) => k.restore(k.fpstateOf(k.task)), { instruction: 'xsave' }),
+      step('preload done', (k) => k.write(preload, k.cpu, 0)),
+    ]),
+  ]);
+
+  /** kmem_cache_alloc(GFP_KERNEL): may sleep, may fail. */
+  const fpuAlloc = group('fpu_alloc', [
+    unless(
+      (k) => k.isAllocated(k.fpstateOf(k.task)),
+      [
+        step('kmem_cache_alloc', (k) => k.setLocal(0, k.allocationMaySleep() ? 0 : 1)),
+        when((k) => k.local(0) !== 0, [step('do_group_exit(SIGKILL)', (k) => k.killCurrent())]),
+        step('fpu->state = new memory', (k) => k.allocate(k.fpstateOf(k.task))),
+      ],
+    ),
+  ]);
+
+  const mathStateRestore = routine('math_state_restore', [
+    unless(used, [
+      step('local_irq_enable', (k) => k.localIrqEnable()),
+      group('init_fpu', [
+        fpuAlloc,
+        step('fpu_finit', (k) => k.initFpstate(k.fpstateOf(k.task))),
+        step('set PF_USED_MATH', (k) => k.write(usedMath, k.task, 1)),
+      ]),
+      step('local_irq_disable', (k) => k.localIrqDisable()),
+    ]),
+    group('__thread_fpu_begin', [
+      step('clts', (k) => k.clts()),
+      step('has_fpu = 1, owner = current', (k) => setHasFpu(k, k.task)),
+    ]),
+    step('restore_fpu_checking', (k) => k.restore(k.fpstateOf(k.task)), { instruction: 'xsave' }),
+    step('fpu_counter++', (k) => count(k, k.task)),
+  ]);
+
+  const saveAndGiveUp: readonly RoutineNode[] = [saveInitFpu, step('has_fpu = 0, owner = NULL', clearHasFpu)];
+
+  const kernelFpuBegin = routine('kernel_fpu_begin', [
+    step('preempt_disable', (k) => k.preemptDisable()),
+    when(has, saveAndGiveUp, [
+      step('owner = NULL', (k) => k.write(owner, k.cpu, NOBODY)),
+      step('clts', (k) => k.clts()),
+    ]),
+  ]);
+
+  const kernelFpuEnd = routine('kernel_fpu_end', [stts(), step('preempt_enable', (k) => k.preemptEnable())]);
+
+  const irqFpuUsable = routine('irq_fpu_usable', [
+    step('irq_fpu_usable', (k) => {
+      const interruptedUserMode = contextOf(k.interrupted) === CONTEXT.user;
+      const interruptedIdleFpu = !has(k) && (k.readCr0() & CR0_TS) !== 0;
+      k.answer(!inInterrupt(k.status) || interruptedUserMode || interruptedIdleFpu);
+    }),
+  ]);
+
+  const fork = routine('arch_dup_task_struct', [
+    group('unlazy_fpu(src)', [
+      step('preempt_disable', (k) => k.preemptDisable()),
+      when(has, [...saveAndGiveUp, stts()], [step('fpu_counter = 0', (k) => k.write(fpuCounter, k.task, 0))]),
+      step('preempt_enable', (k) => k.preemptEnable()),
+    ]),
+    step('*dst = *src', (k) => {
+      k.write(usedMath, k.child, k.read(usedMath, k.task));
+      k.write(lastCpu, k.child, k.read(lastCpu, k.task));
+      k.write(hasFpu, k.child, 0);
+    }),
+    when(
+      (k) => k.isAllocated(k.fpstateOf(k.task)),
+      [
+        // Zeroes last_cpu too: CPU 0. Harmless, for every switch-out writes it before fpu_counter can reach 6.
+        step('memset(&dst->thread.fpu, 0)', (k) => k.write(lastCpu, k.child, 0)),
+        step('kmem_cache_alloc(dst)', (k) => k.setLocal(0, k.allocationMaySleep() ? 0 : 1)),
+        when(
+          (k) => k.local(0) === 0,
+          [
+            step('fpu_copy', (k) => {
+              k.allocate(k.fpstateOf(k.child));
+              k.copyFpstate({ from: k.fpstateOf(k.task), to: k.fpstateOf(k.child) });
+            }),
+          ],
+        ),
+      ],
+    ),
+    step('child->fpu_counter = 0', (k) => k.write(fpuCounter, k.child, 0)),
+  ]);
+
+  /** clear_fpu() and clear_used_math(): exec and exit forget the state; the registers keep it. */
+  const dropFpu = (prefix: string): readonly RoutineNode[] => [
+    step(`${prefix}: fpu_counter = 0`, (k) => k.write(fpuCounter, k.task, 0)),
+    group('clear_fpu', [
+      step('preempt_disable', (k) => k.preemptDisable()),
+      when(has, [step('has_fpu = 0, owner = NULL', clearHasFpu), stts()]),
+      step('preempt_enable', (k) => k.preemptEnable()),
+    ]),
+    step('clear_used_math', (k) => k.write(usedMath, k.task, 0)),
+    when((k) => k.isAllocated(k.fpstateOf(k.task)), [step('free_thread_xstate', (k) => k.free(k.fpstateOf(k.task)))]),
+  ];
+
+  return {
+    kind: 'base',
+    id: 'lazy-cr0-ts',
+    title: 'lazy FPU switching with CR0.TS, Linux 3.6',
+    source: 'Linux 3.6 fpu-internal.h switch_fpu_prepare(), switch_fpu_finish(); traps.c math_state_restore(); i387.c',
+    requires: ['fpu'],
+    fpstate: 'allocated',
+    slots: [hasFpu, usedMath, lastCpu, fpuCounter, owner, preload],
+    roles: { owner, active: hasFpu, used: usedMath },
+    routines: [
+      switchFpuPrepare,
+      switchFpuFinish,
+      mathStateRestore,
+      kernelFpuBegin,
+      kernelFpuEnd,
+      irqFpuUsable,
+      fork,
+      routine('flush_thread', dropFpu('exec')),
+      routine('exit_thread', dropFpu('exit')),
+    ],
+    hooks: {
+      'switch-out': 'switch_fpu_prepare',
+      'switch-in': 'switch_fpu_finish',
+      'trap-nm': 'math_state_restore',
+      'irq-fpu-usable': 'irq_fpu_usable',
+      'kernel-fpu-begin': 'kernel_fpu_begin',
+      'kernel-fpu-end': 'kernel_fpu_end',
+      fork: 'arch_dup_task_struct',
+      exec: 'flush_thread',
+      exit: 'exit_thread',
+    },
+  };
+}
