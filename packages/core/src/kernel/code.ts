@@ -45,6 +45,7 @@ export interface JumpInstruction {
 export interface ReturnInstruction {
   readonly op: 'return';
   readonly pc: number;
+  readonly owner: string;
   readonly routine: string;
 }
 
@@ -70,7 +71,7 @@ export interface Code {
  * @throws FpuError FPU205 when two routines have one name, or two steps of a routine
  */
 export function compileCode(routines: readonly OwnedRoutine[]): Code {
-  const instructions: Instruction[] = [{ op: 'return', pc: 0, routine: '-' }];
+  const instructions: Instruction[] = [{ op: 'return', pc: 0, owner: 'kernel', routine: '-' }];
   const entries = new Map<string, number>();
   for (const { owner, routine } of routines) {
     if (entries.has(routine.name)) {
@@ -82,7 +83,7 @@ export function compileCode(routines: readonly OwnedRoutine[]): Code {
     entries.set(routine.name, instructions.length);
     refuseDuplicateSteps(routine);
     compileBody(instructions, owner, routine.name, [], routine.body);
-    instructions.push({ op: 'return', pc: instructions.length, routine: routine.name });
+    instructions.push({ op: 'return', pc: instructions.length, owner, routine: routine.name });
   }
   return {
     instructions,
@@ -173,5 +174,5 @@ function compileBody(
 
 /** Holds a place for an instruction whose target is not known yet. */
 function reserve(out: Instruction[], routine: string): number {
-  return out.push({ op: 'return', pc: out.length, routine }) - 1;
+  return out.push({ op: 'return', pc: out.length, owner: '', routine }) - 1;
 }

@@ -277,6 +277,7 @@ export class Engine implements CpuMachine {
   }
 
   private perform(cpu: Cpu, action: number): void {
+    this.stream.actor = 'hardware';
     switch (action) {
       case ACTION.continue:
         return this.advance(cpu);
@@ -310,6 +311,7 @@ export class Engine implements CpuMachine {
         instruction = this.code.instructions[falls ? instruction.pc + 1 : (instruction as { target: number }).target];
       }
       if (instruction.op === 'step') return this.runStep(cpu, task, instruction);
+      this.stream.actor = instruction.owner;
       this.stream.emit(events.KernelStepped, cpu.cpu, task, instruction.pc, events.RETURN);
       if (depth === 1 || contextOf(cpu.status) === CONTEXT.user) return;
     }
