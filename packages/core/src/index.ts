@@ -80,6 +80,7 @@ export {
   inInterrupt,
   irqsOff,
   isAtomic,
+  isCalled,
   statusName,
   type Context,
 } from './machine/frames';

@@ -11,7 +11,7 @@ export function loadIfNotDirtied(dirtied: Slot): RoutineNode {
   return unless(
     (k) => k.read(dirtied, k.cpu) !== 0,
     [
-      xenStep('load vCPU image', (k) => k.restore(k.vcpuFpstate)),
+      xenStep('load vCPU image', (k) => k.restoreVcpu()),
       xenStep('fpu_dirtied = 1', (k) => k.write(dirtied, k.cpu, 1)),
     ],
   );
@@ -28,7 +28,7 @@ export function saveIfDirtied(
       (k) => k.read(dirtied, k.cpu) !== 0,
       [
         ...before,
-        xenStep('save vCPU image', (k) => void k.save(k.vcpuFpstate)),
+        xenStep('save vCPU image', (k) => k.saveVcpu()),
         xenStep('fpu_dirtied = 0', (k) => k.write(dirtied, k.cpu, 0)),
         ...after,
       ],

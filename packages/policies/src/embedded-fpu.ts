@@ -199,7 +199,11 @@ export function embeddedFpu({ id, title, source, eager, clear }: EmbeddedFpuOpti
     ]),
   ];
 
-  const userFpuBegin = group('user_fpu_begin', [unless(isActive, [fpregsActivate])]);
+  const userFpuBegin = group('user_fpu_begin', [
+    step('preempt_disable for activation', (k) => k.preemptDisable()),
+    unless(isActive, [fpregsActivate]),
+    step('preempt_enable after activation', (k) => k.preemptEnable()),
+  ]);
   const loadInit = step('copy_init_fpstate_to_fpregs', (k) => k.initFpregs(), {
     instruction: 'xsave',
     nmExpected: true,

@@ -75,10 +75,12 @@ export function compileCode(routines: readonly OwnedRoutine[]): Code {
   const entries = new Map<string, number>();
   for (const { owner, routine } of routines) {
     if (entries.has(routine.name)) {
-      throw new FpuError('FPU205', `the routine '${routine.name}' is declared twice (second: ${owner})`, {
-        routine: routine.name,
-        owner,
-      });
+      const first = routines.find((other) => other.routine.name === routine.name) as OwnedRoutine;
+      throw new FpuError(
+        'FPU205',
+        `the routine '${routine.name}' is declared twice, by ${first.owner} and by ${owner}`,
+        { routine: routine.name, owners: [first.owner, owner] },
+      );
     }
     entries.set(routine.name, instructions.length);
     refuseDuplicateSteps(routine);
@@ -104,12 +106,15 @@ export function compileCode(routines: readonly OwnedRoutine[]): Code {
 }
 
 function labelsOf(instructions: readonly Instruction[]): readonly string[] {
+  const labels: string[] = [];
   let routine = '-';
-  return instructions.map((instruction, pc) => {
-    if (instruction.op === 'step') routine = instruction.routine;
-    if (instruction.op === 'return') routine = instruction.routine;
-    return instruction.op === 'step' ? instruction.label : `${routine}@${pc}`;
-  });
+  // Backwards, because a routine ends with a return, but may start with a branch, which does not know whose it is.
+  for (let pc = instructions.length - 1; pc >= 0; pc--) {
+    const instruction = instructions[pc];
+    if (instruction.op === 'step' || instruction.op === 'return') routine = instruction.routine;
+    labels[pc] = instruction.op === 'step' ? instruction.label : `${routine}@${pc}`;
+  }
+  return labels;
 }
 
 function refuseDuplicateSteps(routine: Routine): void {

@@ -1,4 +1,4 @@
-import { assert } from '../error';
+import { assert, FpuError } from '../error';
 import type { EventType } from '../machine/event-type';
 import * as events from '../machine/events';
 import {
@@ -42,6 +42,9 @@ export const STACK_OVERFLOW = Symbol('kernel stack overflow');
 export class Cpu implements Hypervisor {
   /** Frame in which the current step runs; it may have been popped, if it was the routine's last step. */
   frame = 0;
+  /** The step that runs, and whether it declared an FPU instruction: only then could it have raised #NM. */
+  step = '';
+  usesFpu = false;
   private readonly words: Int32Array;
   private readonly at: CoreOffsets;
   private readonly allMask: number;
@@ -147,13 +150,15 @@ export class Cpu implements Hypervisor {
   }
 
   save(fpstate: number): boolean {
+    this.needDeclaration('saves registers');
     this.emit(events.FpregsSaved, this.cpu, fpstate, this.allMask, this.areaBytes);
     if (this.format !== 'fnsave') return true;
-    this.initFpregs();
+    this.emit(events.FpregsInitialised, this.cpu, this.allMask);
     return false;
   }
 
   restore(fpstate: number): void {
+    this.needDeclaration('loads registers');
     this.emit(events.FpregsRestored, this.cpu, fpstate, this.allMask, this.areaBytes);
   }
 
@@ -162,6 +167,7 @@ export class Cpu implements Hypervisor {
   }
 
   initFpregs(): void {
+    this.needDeclaration('loads registers');
     this.emit(events.FpregsInitialised, this.cpu, this.allMask);
   }
 
@@ -183,6 +189,14 @@ export class Cpu implements Hypervisor {
 
   copyFpstate({ from, to }: { readonly from: number; readonly to: number }): void {
     this.emit(events.FpstateCopied, from, to);
+  }
+
+  saveVcpu(): void {
+    this.emit(events.FpregsSaved, this.cpu, this.vcpuFpstate, this.allMask, this.areaBytes);
+  }
+
+  restoreVcpu(): void {
+    this.emit(events.FpregsRestored, this.cpu, this.vcpuFpstate, this.allMask, this.areaBytes);
   }
 
   clobberByOtherGuest(): void {
@@ -311,6 +325,16 @@ export class Cpu implements Hypervisor {
 
   private localWord(frame: number, index: number): number {
     return this.at.frameLocal + (this.task * this.at.stackDepth + frame) * LOCALS + index;
+  }
+
+  /** An FPU instruction can fault, so the engine has to know of it before the step has any effect. */
+  private needDeclaration(what: string): void {
+    if (this.usesFpu) return;
+    throw new FpuError(
+      'FPU209',
+      `the step '${this.step}' ${what} but does not say that it executes an FPU instruction, which could raise #NM`,
+      { step: this.step, hint: "declare it: step(name, run, { instruction: 'xsave' })" },
+    );
   }
 
   private statusWord(frame: number): number {

@@ -88,7 +88,7 @@ export class Engine implements CpuMachine {
     this.idleWaits = new Set([lookForWork - 1, lookForWork, endOfLoop]);
     const { at } = this.stream.state;
     this.cpus = Array.from({ length: at.cpus }, (_, cpu) => new Cpu(cpu, this));
-    const capacity = at.cpus * (1 << ACTION_BITS) + at.tasks + 1;
+    const capacity = Math.max(at.cpus * (1 << ACTION_BITS) + at.tasks + 1, widestEither(parts.tasks));
     this.request = {
       kind: 0,
       alternatives: new Int32Array(capacity),
@@ -325,6 +325,8 @@ export class Engine implements CpuMachine {
     const { seq } = this.stream;
     this.stream.emit(events.KernelStepped, cpu.cpu, task, instruction.pc, next);
     this.stream.cause = seq;
+    cpu.step = instruction.label;
+    cpu.usesFpu = instruction.instruction !== undefined;
     instruction.run(cpu);
   }
 
@@ -413,6 +415,13 @@ export class Engine implements CpuMachine {
       nmEntry: this.code.entry('device_not_available'),
     });
   }
+}
+
+/** Alternatives of the either() with most of them. */
+function widestEither(tasks: readonly EngineTask[]): number {
+  return tasks
+    .flatMap(({ code }) => code)
+    .reduce((widest, operation) => (operation.kind === 'either' ? Math.max(widest, operation.targets.length) : widest), 0);
 }
 
 function allocAlternatives(interference: Interference): readonly number[] {

@@ -61,7 +61,12 @@ export interface Kernel {
 
   /** The memory image of a task. */
   fpstateOf(task: number): number;
-  /** Writes all components to an image with the CPU's best instruction. Returns false when the registers are gone (FNSAVE). */
+  /**
+   * Writes all components to an image with the CPU's best instruction. Returns false when the registers are gone
+   * (FNSAVE). Like `restore` and `initFpregs` an FPU instruction: the step must declare it, for it can raise #NM.
+   *
+   * @throws FpuError FPU209 when the step declares no `instruction`
+   */
   save(fpstate: number): boolean;
   /** Loads all components from an image. */
   restore(fpstate: number): void;
@@ -113,8 +118,10 @@ export interface Hypervisor extends Kernel {
   readonly realCr0: number;
   /** Writes the real CR0. */
   setRealCr0(value: number): void;
-  /** The image in which the hypervisor keeps this vCPU's registers. */
-  readonly vcpuFpstate: number;
+  /** Writes the vCPU's registers to the hypervisor's image of it. The hypervisor has cleared TS for itself. */
+  saveVcpu(): void;
+  /** Loads the vCPU's registers from that image. */
+  restoreVcpu(): void;
   /** Another guest ran on this physical CPU: its values are in the registers. */
   clobberByOtherGuest(): void;
   /** The guest kernel receives #NM: its handler is entered with interrupts off. */

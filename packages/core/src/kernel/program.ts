@@ -116,7 +116,8 @@ const UNROLL_LIMIT = 4096;
 /**
  * Flattens a program: loops with a count are unrolled, endless ones jump back, the end is exit().
  *
- * @throws FpuError FPU208 for an endless loop with nothing in it, a bad count, or more than 4,096 operations
+ * @throws FpuError FPU208 for an endless loop with nothing in it, an either() without alternatives, a bad count, or more than
+ *   4,096 operations
  */
 export function compileProgram(operations: readonly Operation[]): readonly CompiledOperation[] {
   const code: CompiledOperation[] = [];
@@ -149,15 +150,22 @@ export function compileProgram(operations: readonly Operation[]): readonly Compi
   const loopBlock = ({ times, body }: LoopOperation): void => {
     if (times !== Infinity) {
       if (!Number.isInteger(times) || times < 0) throw new FpuError('FPU208', `loop() needs a count, found ${times}`);
-      for (let turn = 0; turn < times; turn++) block(body);
+      for (let turn = 0; turn < times; turn++) {
+        const before = code.length;
+        block(body);
+        if (code.length === before) return; // nothing in it, however often
+      }
       return;
+    }
+    if (mayDoNothing(body)) {
+      throw new FpuError('FPU208', 'forever() needs at least one operation on every way through it');
     }
     const start = code.length;
     block(body);
-    if (code.length === start) throw new FpuError('FPU208', 'forever() needs at least one operation');
     retarget(code, start, code.length, start);
   };
   const eitherBlock = ({ alternatives }: EitherOperation): void => {
+    if (alternatives.length === 0) throw new FpuError('FPU208', 'either() needs at least one alternative');
     const targets: number[] = [];
     const at = emit({ kind: 'either', text: 'either', targets, next: -1 });
     const bounds = alternatives.map((alternative) => {
@@ -166,14 +174,30 @@ export function compileProgram(operations: readonly Operation[]): readonly Compi
       return code.length;
     });
     let from = at + 1;
-    for (const to of bounds) {
+    bounds.forEach((to, alternative) => {
       retarget(code, from, to, code.length);
+      if (from === to) targets[alternative] = code.length; // an alternative with nothing in it goes on behind all
       from = to;
-    }
+    });
   };
   block(operations);
   code.push({ ...syscall('exit'), next: code.length });
   return code;
+}
+
+/** True when a way leads through these operations on which nothing happens. */
+function mayDoNothing(operations: readonly Operation[]): boolean {
+  return operations.every((operation) => {
+    switch (operation.kind) {
+      case 'fpu':
+      case 'syscall':
+        return false;
+      case 'loop':
+        return operation.times === 0 || (operation.times !== Infinity && mayDoNothing(operation.body));
+      case 'either':
+        return operation.alternatives.some(mayDoNothing);
+    }
+  });
 }
 
 /** Within [from, to): whoever would go on at `to` goes to `target` instead. */

@@ -43,6 +43,11 @@ export function contextOf(status: number): Context {
   return (status & CONTEXT_MASK) as Context;
 }
 
+/** True for a routine that the frame below it called; false for a context of its own. */
+export function isCalled(status: number): boolean {
+  return (status & CALLED) !== 0;
+}
+
 /** True when interrupts are off. */
 export function irqsOff(status: number): boolean {
   return (status & IRQS_OFF) !== 0;

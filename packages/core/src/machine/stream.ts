@@ -60,7 +60,7 @@ export class EventStream {
   emit(type: EventType, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
     type.apply(this.state, a, b, c, d, e, f);
     const seq = this.seq++;
-    if (this.all.observed || this.perType[type.id] !== undefined) {
+    if (this.all.observed || this.perType[type.id]?.observed) {
       const header = { seq, by: this.actor, cause: this.cause };
       this.publish(eventObject(type, header, [a, b, c, d, e, f]), type.id);
     }

@@ -60,6 +60,9 @@ const PLATFORM_HOOK_EVENTS: Readonly<Record<PlatformHook, EventType>> = {
   'vcpu-preempted': events.VcpuPreempted,
 };
 
+/** Hooks at which the guest kernel runs code of its own for the platform; at the others the hypervisor takes over. */
+const PARAVIRTUAL: ReadonlySet<string> = new Set<PlatformHook>(['context-switch-start', 'context-switch-end']);
+
 /**
  * Builds a machine from plugins.
  *
@@ -195,8 +198,10 @@ function react(composition: Composition, stream: EventStream, engine: Engine): v
     stream.react(type, ({ data }) => {
       const cpu = engine.cpus[data.cpu];
       const routine = typeof reaction === 'function' ? reaction(cpu) : reaction;
-      if (routine !== undefined) cpu.enter(CONTEXT.hypervisor, routine, true);
-      else if (type === events.NmRaised) cpu.deliverNm();
+      if (routine === undefined) {
+        if (type === events.NmRaised) cpu.deliverNm();
+      } else if (PARAVIRTUAL.has(hook)) cpu.call(routine);
+      else cpu.enter(CONTEXT.hypervisor, routine, true);
     });
   }
 }

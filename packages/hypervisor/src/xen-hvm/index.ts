@@ -37,7 +37,7 @@ export function xenHvm(): Platform {
     k.write(guestTs, k.cpu, value & CR0_TS ? 1 : 0);
     if (!(value & CR0_TS) && k.realCr0 & CR0_TS) {
       if (!k.read(dirtied, k.cpu)) {
-        k.restore(k.vcpuFpstate);
+        k.restoreVcpu();
         k.write(dirtied, k.cpu, 1);
       }
       k.write(intercept, k.cpu, 0);

@@ -94,9 +94,9 @@ export function xenPv({ lmsw = '#GP' }: XenPvOptions = {}): Platform {
         anotherVcpuRuns,
         xenStep('vCPU runs again', () => {}),
       ]),
-      routine('xen.start_context_switch', [xenStep('enter lazy CPU mode', (k) => k.write(batching, k.cpu, 1))]),
-      routine('xen.end_context_switch', [
-        xenStep('multicall', (k) => {
+      routine('paravirt_start_context_switch', [xenStep('enter lazy CPU mode', (k) => k.write(batching, k.cpu, 1))]),
+      routine('xen_end_context_switch', [
+        xenStep('xen_mc_flush', (k) => {
           const what = k.read(queued, k.cpu);
           k.write(batching, k.cpu, 0);
           if (what === QUEUED.nothing) return;
@@ -109,8 +109,8 @@ export function xenPv({ lmsw = '#GP' }: XenPvOptions = {}): Platform {
       'nm-raised': XEN_NM_ROUTINE,
       halt: 'xen.context_switch',
       'vcpu-preempted': 'xen.context_switch',
-      'context-switch-start': 'xen.start_context_switch',
-      'context-switch-end': 'xen.end_context_switch',
+      'context-switch-start': 'paravirt_start_context_switch',
+      'context-switch-end': 'xen_end_context_switch',
     },
     roles: { guestTs, dirtied, cr0Cache: cache },
     cr0: {

@@ -1,0 +1,226 @@
+import * as fc from 'fast-check';
+import {
+  LIFECYCLE,
+  ORACLES,
+  PRINCIPAL,
+  applyEvent,
+  eventTypes,
+  serialOf,
+  taskOfPrincipal,
+  valueId,
+  writerOf,
+  type EventFieldKind,
+  type EventType,
+  type MachineState,
+} from '@fpulab/core';
+import { CALLED } from '../../src/machine/frames';
+import { SMALL, changedWords, nameOf, smallState } from '../support/states';
+
+const { sizes, stackDepth } = SMALL;
+const COMPONENTS = SMALL.componentBits.length;
+const LOCALS = 2;
+
+const value = fc.oneof(
+  fc.constant(0),
+  fc
+    .tuple(fc.constantFrom(1, 2, 3, PRINCIPAL.kernel, PRINCIPAL.otherGuest), fc.integer({ min: 1, max: 2 ** 20 - 1 }))
+    .map(([principal, serial]) => valueId(principal, serial)),
+);
+const below = (count: number): fc.Arbitrary<number> => fc.nat({ max: count - 1 });
+const status = fc.integer({ min: 0, max: 0x00ff_ff3f });
+
+/** A number that fits a field of an event. */
+function argument(type: EventType, name: string, kind: EventFieldKind): fc.Arbitrary<number> {
+  if (name === 'frame') return below(stackDepth);
+  if (name === 'index') return below(LOCALS);
+  if (name === 'oracle') return below(ORACLES.length);
+  if (name === 'next' && type.name === 'kernel.stepped') return fc.integer({ min: -1, max: 500 });
+  if (name === 'user' && type.name === 'task.created') return fc.integer({ min: -1, max: 500 });
+  switch (kind) {
+    case 'cpu':
+      return below(sizes.cpu);
+    case 'task':
+      return below(sizes.task);
+    case 'fpstate':
+      return below(sizes.fpstate);
+    case 'component':
+      return type.name === 'oracle.violated' ? fc.integer({ min: -1, max: 2 }) : below(COMPONENTS);
+    case 'value':
+      return value;
+    case 'slot':
+      return below(smallState().layout.words);
+    case 'mask':
+      return status;
+    case 'pc':
+    case 'number':
+      return fc.nat({ max: 500 });
+    case 'digest':
+      return fc.integer();
+  }
+}
+
+/** An event type with arguments that fit it. */
+const anyEvent = fc.constantFrom(...eventTypes()).chain((type) =>
+  fc.record({
+    type: fc.constant(type),
+    data: fc.record(
+      Object.fromEntries(Object.entries(type.fields).map(([name, kind]) => [name, argument(type, name, kind)])),
+    ),
+  }),
+);
+
+/** A state in which every word is something that its field may hold; stacks have room for one frame more. */
+const anyState: fc.Arbitrary<MachineState> = fc
+  .record({
+    depths: fc.array(fc.integer({ min: 2, max: stackDepth - 2 }), { minLength: sizes.task, maxLength: sizes.task }),
+    words: fc.array(fc.integer({ min: 1, max: 0x00ff_ff3f }), { minLength: 200, maxLength: 200 }),
+  })
+  .map(({ depths, words }) => {
+    const state = smallState();
+    state.words.forEach((_, word) => (state.words[word] = words[word]));
+    depths.forEach((depth, task) => {
+      state.words[state.at.depth + task] = depth;
+      state.words[state.at.lifecycle + task] = LIFECYCLE.alive;
+    });
+    return state;
+  });
+
+const range = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
+const each = (field: string, instance: number, count: number): readonly string[] =>
+  range(count).map((element) => `${field}[${instance}.${element}]`);
+
+type Data = Readonly<Record<string, number>>;
+
+/** The words of a frame. */
+const frame = (task: number, index: number): readonly string[] => [
+  `task.frame.pc[${task}.${index}]`,
+  `task.frame.status[${task}.${index}]`,
+  `task.frame.local[${task}.${2 * index}]`,
+  `task.frame.local[${task}.${2 * index + 1}]`,
+];
+
+/** The words that an event may touch: written down a second time, independently of `apply`. */
+const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => readonly string[]>> = {
+  'kernel.stepped': ({ task, next }, s) => {
+    const top = s.words[s.at.depth + task] - 1;
+    if (next !== -1) return [`task.frame.pc[${task}.${top}]`];
+    const called = s.words[s.at.frameStatus + task * stackDepth + top] & CALLED;
+    return [
+      `task.depth[${task}]`,
+      ...frame(task, top),
+      ...(called ? [`task.frame.status[${task}.${top - 1}]`] : []),
+    ];
+  },
+  'user.stepped': ({ task }, s) => [`task.frame.pc[${task}.${s.words[s.at.depth + task] - 1}]`],
+  'context.entered': ({ task }, s) => pushed(task, s.words[s.at.depth + task]),
+  'routine.entered': ({ task }, s) => pushed(task, s.words[s.at.depth + task]),
+  'masks.changed': ({ task }, s) => [`task.frame.status[${task}.${s.words[s.at.depth + task] - 1}]`],
+  'local.written': ({ task, frame, index }) => [`task.frame.local[${task}.${2 * frame + index}]`],
+  'kernel.stack-overflowed': ({ cpu, task }) => [`task.lifecycle[${task}]`, `cpu.current[${cpu}]`],
+  'task.created': ({ task, user }) => [
+    `task.lifecycle[${task}]`,
+    ...pushed(task, 0),
+    ...(user >= 0 ? pushed(task, 1) : []),
+  ],
+  'cpu.booted': ({ cpu, task }) => [`cpu.current[${cpu}]`, `task.last-ran[${task}]`],
+  'task.slept': ({ task }) => [`task.sleeping[${task}]`],
+  'task.picked': ({ cpu, task }) => [`cpu.picked[${cpu}]`, `task.sleeping[${task}]`],
+  'task.switched': ({ cpu, next }) => [`cpu.current[${cpu}]`, `cpu.picked[${cpu}]`, `task.last-ran[${next}]`],
+  'task.forked': ({ child }) => each('task.architectural', child, COMPONENTS),
+  'task.execed': ({ task }) => each('task.architectural', task, COMPONENTS),
+  'task.exiting': ({ task }) => each('task.architectural', task, COMPONENTS),
+  'task.exited': ({ task }) => [`task.lifecycle[${task}]`],
+  'cr0.written': ({ cpu }) => [`cpu.cr0[${cpu}]`],
+  'fpregs.written': ({ cpu, component, value }) => {
+    const task = taskOfPrincipal(writerOf(value));
+    return [
+      `cpu.fpregs[${cpu}.${component}]`,
+      ...(task >= 0 ? [`task.architectural[${task}.${component}]`, `task.serial[${task}]`] : []),
+      ...(writerOf(value) === PRINCIPAL.kernel ? ['kernel.serial'] : []),
+    ];
+  },
+  'fpregs.initialised': ({ cpu, xfeatures }) => inBitmap(`cpu.fpregs`, cpu, xfeatures),
+  'fpregs.saved': ({ fpstate, xfeatures }) => inBitmap('fpstate.image', fpstate, xfeatures),
+  'fpregs.restored': ({ cpu, xfeatures }) => inBitmap('cpu.fpregs', cpu, xfeatures),
+  'fpstate.allocated': ({ fpstate }) => [`fpstate.allocated[${fpstate}]`],
+  'fpstate.freed': ({ fpstate }) => [`fpstate.allocated[${fpstate}]`],
+  'fpstate.initialised': ({ fpstate }) => each('fpstate.image', fpstate, COMPONENTS),
+  'fpstate.copied': ({ to }) => each('fpstate.image', to, COMPONENTS),
+  'slot.written': ({ slot }, s) => [nameOf(s, slot)],
+  'validity.changed': ({ task }) => [`task.validity[${task}]`],
+  'oracle.violated': ({ reader, oracle }) => [`task.reported[${reader}.${oracle}]`],
+};
+
+function pushed(task: number, depth: number): readonly string[] {
+  return [`task.depth[${task}]`, `task.frame.pc[${task}.${depth}]`, `task.frame.status[${task}.${depth}]`];
+}
+
+function inBitmap(field: string, instance: number, xfeatures: number): readonly string[] {
+  return range(COMPONENTS)
+    .filter((component) => xfeatures & (1 << component))
+    .map((component) => `${field}[${instance}.${component}]`);
+}
+
+describe('apply', () => {
+  it('changes only the words that the event is about', () => {
+    fc.assert(
+      fc.property(anyState, anyEvent, (state, { type, data }) => {
+        const before = state.words.slice();
+        const allowed = FOOTPRINT[type.name]?.(data, state) ?? [];
+        applyEvent(state, type, data);
+        const changed = Object.keys(changedWords(state, before));
+        expect(changed.filter((word) => !allowed.includes(word))).toEqual([]);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('depends on nothing but state and data: two equal states stay equal', () => {
+    fc.assert(
+      fc.property(anyState, anyEvent, (state, { type, data }) => {
+        const twin = smallState();
+        twin.words.set(state.words);
+        applyEvent(state, type, data);
+        applyEvent(twin, type, data);
+        expect(twin.words).toEqual(state.words);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('a context that is entered and left again leaves the state as it was, apart from its locals', () => {
+    const [entered, stepped] = ['context.entered', 'kernel.stepped'].map(
+      (name) => eventTypes().find((type) => type.name === name) as EventType,
+    );
+    fc.assert(
+      fc.property(anyState, below(sizes.task), fc.nat({ max: 500 }), status, (state, task, at, mask) => {
+        const depth = state.words[state.at.depth + task];
+        const word = state.at.frameLocal + (task * stackDepth + depth) * LOCALS;
+        state.words.fill(0, word, word + LOCALS);
+        state.words[state.at.framePc + task * stackDepth + depth] = 0;
+        state.words[state.at.frameStatus + task * stackDepth + depth] = 0;
+        const before = state.words.slice();
+        applyEvent(state, entered, { cpu: 0, task, at, status: mask & ~CALLED });
+        applyEvent(state, stepped, { cpu: 0, task, at, next: -1 });
+        expect(changedWords(state, before)).toEqual({});
+      }),
+    );
+  });
+
+  it("a task's write is what a save and a restore on another CPU bring back", () => {
+    const named = (name: string): EventType => eventTypes().find((type) => type.name === name) as EventType;
+    fc.assert(
+      fc.property(below(sizes.task), below(COMPONENTS), fc.integer({ min: 1, max: 2 ** 20 - 1 }), (task, bit, serial) => {
+        const state = smallState();
+        const id = valueId(task + 1, serial);
+        applyEvent(state, named('fpregs.written'), { cpu: 0, component: bit, value: id });
+        applyEvent(state, named('fpregs.saved'), { cpu: 0, fpstate: task, xfeatures: 0b111, bytes: 832 });
+        applyEvent(state, named('fpregs.restored'), { cpu: 1, fpstate: task, xfeatures: 0b111, bytes: 832 });
+        const { words, at } = state;
+        expect(words[at.fpregs + COMPONENTS + bit]).toBe(id);
+        expect(words[at.architectural + task * COMPONENTS + bit]).toBe(id);
+        expect(words[at.serial + task]).toBe(serialOf(id));
+      }),
+    );
+  });
+});

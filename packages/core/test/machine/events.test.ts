@@ -1,0 +1,391 @@
+import { CONTEXT, LIFECYCLE, PRINCIPAL, applyEvent, eventType, eventTypes, events, valueId } from '@fpulab/core';
+import { BH_OFF, CALLED, IRQS_OFF, PREEMPT_OFF } from '../../src/machine/frames';
+import { aliveTask, changedWords, setWords, smallState, type Words } from '../support/states';
+
+interface Example {
+  readonly fact: string;
+  readonly event: string;
+  readonly data: Readonly<Record<string, number>>;
+  /** Words that differ from a fresh state before the event. */
+  readonly before?: Words;
+  /** Words that the event changes, and nothing else. */
+  readonly changes: Words;
+}
+
+const { syscall, hardirq, user } = CONTEXT;
+const RETURN = events.RETURN;
+
+const STEPS: readonly Example[] = [
+  {
+    fact: 'a choice changes nothing: what follows from it does',
+    event: 'choice.made',
+    data: { kind: 1, taken: 2, index: 1, count: 3, enabled: 0x1234 },
+    changes: {},
+  },
+  {
+    fact: 'a kernel step moves the top frame on',
+    event: 'kernel.stepped',
+    data: { cpu: 0, task: 1, at: 10, next: 11 },
+    before: aliveTask(1, 2),
+    changes: { 'task.frame.pc[1.1]': 11 },
+  },
+  {
+    fact: 'a returning context leaves no trace: pc, status and locals are zeroed, the frame below is as it was',
+    event: 'kernel.stepped',
+    data: { cpu: 0, task: 1, at: 10, next: RETURN },
+    before: {
+      ...aliveTask(1, 2, 10, hardirq | IRQS_OFF | BH_OFF),
+      'task.frame.pc[1.0]': 4,
+      'task.frame.status[1.0]': syscall,
+      'task.frame.local[1.2]': 8,
+      'task.frame.local[1.3]': 9,
+    },
+    changes: {
+      'task.depth[1]': 1,
+      'task.frame.pc[1.1]': 0,
+      'task.frame.status[1.1]': 0,
+      'task.frame.local[1.2]': 0,
+      'task.frame.local[1.3]': 0,
+    },
+  },
+  {
+    fact: 'a returning routine leaves its masks to its caller',
+    event: 'kernel.stepped',
+    data: { cpu: 0, task: 1, at: 10, next: RETURN },
+    before: {
+      ...aliveTask(1, 2, 10, syscall | CALLED | IRQS_OFF | PREEMPT_OFF),
+      'task.frame.status[1.0]': syscall,
+    },
+    changes: {
+      'task.depth[1]': 1,
+      'task.frame.pc[1.1]': 0,
+      'task.frame.status[1.1]': 0,
+      'task.frame.status[1.0]': syscall | IRQS_OFF | PREEMPT_OFF,
+    },
+  },
+  {
+    fact: 'a called caller stays called when its callee returns',
+    event: 'kernel.stepped',
+    data: { cpu: 0, task: 1, at: 10, next: RETURN },
+    before: {
+      ...aliveTask(1, 3, 10, syscall | CALLED),
+      'task.frame.status[1.1]': syscall | CALLED | IRQS_OFF,
+    },
+    changes: {
+      'task.depth[1]': 2,
+      'task.frame.pc[1.2]': 0,
+      'task.frame.status[1.2]': 0,
+      'task.frame.status[1.1]': syscall | CALLED,
+    },
+  },
+  {
+    fact: 'a user step moves the program on',
+    event: 'user.stepped',
+    data: { cpu: 0, task: 2, at: 0, next: 1 },
+    before: aliveTask(2, 1, 0, user),
+    changes: { 'task.frame.pc[2.0]': 1 },
+  },
+];
+
+const CONTEXTS: readonly Example[] = [
+  {
+    fact: 'a context is a frame of its own on the stack of the current task',
+    event: 'context.entered',
+    data: { cpu: 0, task: 0, at: 33, status: hardirq | IRQS_OFF },
+    before: aliveTask(0, 1),
+    changes: { 'task.depth[0]': 2, 'task.frame.pc[0.1]': 33, 'task.frame.status[0.1]': hardirq | IRQS_OFF },
+  },
+  {
+    fact: 'a called routine has the masks of its caller',
+    event: 'routine.entered',
+    data: { cpu: 0, task: 0, at: 33 },
+    before: aliveTask(0, 1, 10, syscall | BH_OFF),
+    changes: { 'task.depth[0]': 2, 'task.frame.pc[0.1]': 33, 'task.frame.status[0.1]': syscall | BH_OFF | CALLED },
+  },
+  {
+    fact: 'masks change in the top frame only',
+    event: 'masks.changed',
+    data: { cpu: 0, task: 0, status: syscall | PREEMPT_OFF },
+    before: { ...aliveTask(0, 2, 10, syscall), 'task.frame.status[0.0]': syscall },
+    changes: { 'task.frame.status[0.1]': syscall | PREEMPT_OFF },
+  },
+  {
+    fact: 'a local is a word of its frame',
+    event: 'local.written',
+    data: { cpu: 0, task: 2, frame: 3, index: 1, value: -5 },
+    before: aliveTask(2, 4),
+    changes: { 'task.frame.local[2.7]': -5 },
+  },
+  {
+    fact: 'an exhausted stack kills the task and stops the CPU',
+    event: 'kernel.stack-overflowed',
+    data: { cpu: 1, task: 2 },
+    before: { ...aliveTask(2, 4), 'cpu.current[1]': 2 },
+    changes: { 'task.lifecycle[2]': LIFECYCLE.dead, 'cpu.current[1]': -1 },
+  },
+  {
+    fact: 'a sleeping point changes nothing',
+    event: 'kernel.might-sleep',
+    data: { cpu: 0, task: 0, status: syscall },
+    before: aliveTask(0, 1),
+    changes: {},
+  },
+];
+
+const TASKS: readonly Example[] = [
+  {
+    fact: 'a new task has its program at the bottom of its stack and kernel code above it',
+    event: 'task.created',
+    data: { task: 1, at: 20, status: syscall | IRQS_OFF, user: 3, userStatus: user },
+    changes: {
+      'task.lifecycle[1]': LIFECYCLE.alive,
+      'task.depth[1]': 2,
+      'task.frame.pc[1.0]': 3,
+      'task.frame.pc[1.1]': 20,
+      'task.frame.status[1.1]': syscall | IRQS_OFF,
+    },
+  },
+  {
+    fact: 'a new task without a program (an idle task) has kernel code alone',
+    event: 'task.created',
+    data: { task: 2, at: 20, status: CONTEXT.kthread, user: -1, userStatus: 0 },
+    changes: {
+      'task.lifecycle[2]': LIFECYCLE.alive,
+      'task.depth[2]': 1,
+      'task.frame.pc[2.0]': 20,
+      'task.frame.status[2.0]': CONTEXT.kthread,
+    },
+  },
+  {
+    fact: 'a booted CPU runs its idle task',
+    event: 'cpu.booted',
+    data: { cpu: 1, task: 2 },
+    changes: { 'cpu.current[1]': 2, 'task.last-ran[2]': 1 },
+  },
+  {
+    fact: 'a task sleeps until somebody picks it',
+    event: 'task.slept',
+    data: { cpu: 0, task: 1 },
+    changes: { 'task.sleeping[1]': 1 },
+  },
+  {
+    fact: 'a picked task is awake and reserved for its CPU',
+    event: 'task.picked',
+    data: { cpu: 1, task: 0 },
+    before: { 'task.sleeping[0]': 1 },
+    changes: { 'cpu.picked[1]': 0, 'task.sleeping[0]': 0 },
+  },
+  {
+    fact: 'a switch changes current and where the new task ran last; fpregs and frames stay',
+    event: 'task.switched',
+    data: { cpu: 1, prev: 2, next: 0 },
+    before: { 'cpu.picked[1]': 0, 'cpu.current[1]': 2, 'task.last-ran[0]': 0 },
+    changes: { 'cpu.picked[1]': -1, 'cpu.current[1]': 0, 'task.last-ran[0]': 1 },
+  },
+  {
+    fact: 'a forked child has its parent\'s architectural state',
+    event: 'task.forked',
+    data: { cpu: 0, parent: 2, child: 0 },
+    before: { 'task.architectural[2.0]': 77, 'task.architectural[2.2]': 78, 'task.architectural[0.1]': 5 },
+    changes: { 'task.architectural[0.0]': 77, 'task.architectural[0.1]': 0, 'task.architectural[0.2]': 78 },
+  },
+  {
+    fact: 'after execve() the architectural state is INIT',
+    event: 'task.execed',
+    data: { cpu: 0, task: 1 },
+    before: { 'task.architectural[1.0]': 77, 'task.architectural[1.2]': 78, 'task.serial[1]': 4 },
+    changes: { 'task.architectural[1.0]': 0, 'task.architectural[1.2]': 0 },
+  },
+  {
+    fact: 'an exiting task needs its state no more',
+    event: 'task.exiting',
+    data: { cpu: 0, task: 1 },
+    before: { 'task.architectural[1.1]': 77 },
+    changes: { 'task.architectural[1.1]': 0 },
+  },
+  {
+    fact: 'an exited task is dead',
+    event: 'task.exited',
+    data: { cpu: 0, task: 1 },
+    before: { 'task.lifecycle[1]': LIFECYCLE.alive },
+    changes: { 'task.lifecycle[1]': LIFECYCLE.dead },
+  },
+];
+
+const PROCESSOR: readonly Example[] = [
+  { fact: 'CR0 is per CPU', event: 'cr0.written', data: { cpu: 1, value: 0x33 }, changes: { 'cpu.cr0[1]': 0x33 } },
+  {
+    fact: 'an exception changes nothing: entering its handler does',
+    event: 'trap.raised',
+    data: { cpu: 0, task: 0, vector: 7, user: 1 },
+    changes: {},
+  },
+  {
+    fact: "a task's value goes into the fpregs and is its architectural one; its serial is noted",
+    event: 'fpregs.written',
+    data: { cpu: 1, component: 2, value: valueId(1, 9) },
+    changes: { 'cpu.fpregs[1.2]': valueId(1, 9), 'task.architectural[0.2]': valueId(1, 9), 'task.serial[0]': 9 },
+  },
+  {
+    fact: "a kernel section's value is nobody's architectural state",
+    event: 'fpregs.written',
+    data: { cpu: 0, component: 1, value: valueId(PRINCIPAL.kernel, 3) },
+    changes: { 'cpu.fpregs[0.1]': valueId(PRINCIPAL.kernel, 3), 'kernel.serial': 3 },
+  },
+  {
+    fact: "another guest's value has no serial here",
+    event: 'fpregs.written',
+    data: { cpu: 0, component: 0, value: valueId(PRINCIPAL.otherGuest, 1) },
+    changes: { 'cpu.fpregs[0.0]': valueId(PRINCIPAL.otherGuest, 1) },
+  },
+  {
+    fact: 'reading registers changes nothing',
+    event: 'fpregs.read',
+    data: { cpu: 0, task: 0, component: 1, value: 3 },
+    changes: {},
+  },
+  {
+    fact: 'a kernel section looking at its registers changes nothing',
+    event: 'kernel.fpregs-checked',
+    data: { cpu: 0, task: 0, component: 1, value: 3, expected: 4 },
+    changes: {},
+  },
+  {
+    fact: 'INIT goes to the components in the bitmap; bits of no component are ignored',
+    event: 'fpregs.initialised',
+    data: { cpu: 1, xfeatures: 0b1000_0101 },
+    before: { 'cpu.fpregs[1.0]': 11, 'cpu.fpregs[1.1]': 12, 'cpu.fpregs[1.2]': 13, 'cpu.fpregs[0.0]': 14 },
+    changes: { 'cpu.fpregs[1.0]': 0, 'cpu.fpregs[1.2]': 0 },
+  },
+  {
+    fact: 'a save moves value ids into the image and leaves the registers',
+    event: 'fpregs.saved',
+    data: { cpu: 1, fpstate: 3, xfeatures: 0b011, bytes: 832 },
+    before: { 'cpu.fpregs[1.0]': 11, 'cpu.fpregs[1.1]': 12, 'cpu.fpregs[1.2]': 13 },
+    changes: { 'fpstate.image[3.0]': 11, 'fpstate.image[3.1]': 12 },
+  },
+  {
+    fact: 'a restore moves value ids into the registers and leaves the image',
+    event: 'fpregs.restored',
+    data: { cpu: 0, fpstate: 2, xfeatures: 0b110, bytes: 832 },
+    before: { 'fpstate.image[2.0]': 11, 'fpstate.image[2.1]': 12, 'fpstate.image[2.2]': 13 },
+    changes: { 'cpu.fpregs[0.1]': 12, 'cpu.fpregs[0.2]': 13 },
+  },
+  {
+    fact: 'a restore that is left out changes nothing',
+    event: 'fpregs.restore-skipped',
+    data: { cpu: 0, task: 1 },
+    changes: {},
+  },
+];
+
+const IMAGES: readonly Example[] = [
+  {
+    fact: 'allocated memory holds whatever was there',
+    event: 'fpstate.allocated',
+    data: { fpstate: 1 },
+    before: { 'fpstate.image[1.0]': 11 },
+    changes: { 'fpstate.allocated[1]': 1 },
+  },
+  {
+    fact: 'freed memory keeps its contents',
+    event: 'fpstate.freed',
+    data: { fpstate: 1 },
+    before: { 'fpstate.image[1.0]': 11, 'fpstate.allocated[1]': 1 },
+    changes: { 'fpstate.allocated[1]': 0 },
+  },
+  {
+    fact: 'an initialised image is INIT in all components',
+    event: 'fpstate.initialised',
+    data: { fpstate: 1 },
+    before: { 'fpstate.image[1.0]': 11, 'fpstate.image[1.2]': 12, 'fpstate.image[2.0]': 13 },
+    changes: { 'fpstate.image[1.0]': 0, 'fpstate.image[1.2]': 0 },
+  },
+  {
+    fact: 'a copied image is the same in all components, allocated or not',
+    event: 'fpstate.copied',
+    data: { from: 0, to: 3 },
+    before: { 'fpstate.image[0.0]': 11, 'fpstate.image[0.2]': 12, 'fpstate.image[3.1]': 13 },
+    changes: { 'fpstate.image[3.0]': 11, 'fpstate.image[3.1]': 0, 'fpstate.image[3.2]': 12 },
+  },
+];
+
+const TEST_SLOT = smallState().layout.field('test.task-slot').base;
+
+const PLUGINS_AND_ORACLES: readonly Example[] = [
+  {
+    fact: 'a slot is a word like any other',
+    event: 'slot.written',
+    data: { slot: TEST_SLOT + 2, value: 1 },
+    changes: { 'test.task-slot[2]': 1 },
+  },
+  {
+    fact: 'the validity of a task is noted',
+    event: 'validity.changed',
+    data: { task: 1, from: 0, to: 3 },
+    changes: { 'task.validity[1]': 3 },
+  },
+  {
+    fact: 'a violation is noted per oracle, task and component: bit component + 1',
+    event: 'oracle.violated',
+    data: { oracle: 1, cpu: 0, reader: 2, component: 1, value: 5, expected: 6 },
+    before: { 'task.reported[2.1]': 0b1010 },
+    changes: { 'task.reported[2.1]': 0b1110 },
+  },
+  {
+    fact: 'a violation without a component has bit 0',
+    event: 'oracle.violated',
+    data: { oracle: 3, cpu: 0, reader: 0, component: -1, value: 0, expected: 0 },
+    changes: { 'task.reported[0.3]': 1 },
+  },
+];
+
+const EXAMPLES = [...STEPS, ...CONTEXTS, ...TASKS, ...PROCESSOR, ...IMAGES, ...PLUGINS_AND_ORACLES];
+
+describe('what events do to the state', () => {
+  it.each(EXAMPLES)('$event: $fact', ({ event, data, before = {}, changes }) => {
+    const type = eventType(event);
+    if (type === undefined) throw new Error(`no event type '${event}'`);
+    expect(Object.keys(data).sort()).toEqual([...type.fieldNames].sort());
+    const state = setWords(smallState(), before);
+    const words = state.words.slice();
+    applyEvent(state, type, data);
+    expect(changedWords(state, words)).toEqual(changes);
+  });
+
+  it('the examples cover every event type that is no hook', () => {
+    const covered = new Set(EXAMPLES.map(({ event }) => event));
+    const all = eventTypes().filter(({ hook }) => !hook);
+    expect(all.map(({ name }) => name).filter((name) => !covered.has(name))).toEqual([]);
+  });
+
+  const hooks = eventTypes().filter(({ hook }) => hook);
+
+  it.each(hooks.map(({ name }) => name))('%s changes nothing itself', (name) => {
+    const state = setWords(smallState(), aliveTask(0, 1));
+    const words = state.words.slice();
+    applyEvent(state, eventType(name) ?? hooks[0], { cpu: 0, task: 0, next: 1, child: 1 });
+    expect(changedWords(state, words)).toEqual({});
+  });
+
+  it('there is one hook for each thing that policies and platforms are asked', () => {
+    expect(hooks.map(({ name }) => name.replace('hook.', ''))).toEqual([
+      'switch-out',
+      'switch-in',
+      'trap-nm',
+      'irq-fpu-usable',
+      'kernel-fpu-begin',
+      'kernel-fpu-end',
+      'fork',
+      'exec',
+      'exit',
+      'exit-to-user',
+      'cpu-up',
+      'nm-raised',
+      'context-switch-start',
+      'context-switch-end',
+      'halt',
+      'vcpu-preempted',
+    ]);
+  });
+});

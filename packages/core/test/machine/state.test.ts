@@ -1,0 +1,78 @@
+import { CR0_BOOT, coreOffsets, createState, readField } from '@fpulab/core';
+import { SMALL, nameOf, smallState, wordOf } from '../support/states';
+
+describe('a fresh state', () => {
+  const state = smallState();
+
+  it('has the fields of the core in a fixed order, and slots behind them', () => {
+    expect(state.layout.fields.map(({ name, base, width }) => `${base} ${name} ${width}`)).toEqual([
+      '0 kernel.serial 1',
+      '1 cpu.cr0 1',
+      '3 cpu.fpregs 3',
+      '9 cpu.current 1',
+      '11 cpu.picked 1',
+      '13 task.depth 1',
+      '16 task.frame.pc 4',
+      '28 task.frame.status 4',
+      '40 task.frame.local 8',
+      '64 task.lifecycle 1',
+      '67 task.last-ran 1',
+      '70 task.sleeping 1',
+      '73 task.architectural 3',
+      '82 task.serial 1',
+      '85 task.validity 1',
+      '88 task.reported 8',
+      '112 fpstate.image 3',
+      '124 fpstate.allocated 1',
+      '128 test.cpu-slot 1',
+      '130 test.task-slot 1',
+    ]);
+    expect(state.words).toHaveLength(133);
+  });
+
+  it('differs from zero in CR0, in what names nobody, and in the slots that say so', () => {
+    const nonZero = [...state.words].flatMap((value, word) => (value === 0 ? [] : [[nameOf(state, word), value]]));
+    expect(Object.fromEntries(nonZero)).toEqual({
+      'cpu.cr0[0]': CR0_BOOT,
+      'cpu.cr0[1]': CR0_BOOT,
+      'cpu.current[0]': -1,
+      'cpu.current[1]': -1,
+      'cpu.picked[0]': -1,
+      'cpu.picked[1]': -1,
+      'task.last-ran[0]': -1,
+      'task.last-ran[1]': -1,
+      'task.last-ran[2]': -1,
+      'test.cpu-slot[0]': -1,
+      'test.cpu-slot[1]': -1,
+    });
+  });
+
+  it('has all images allocated when they are embedded in their tasks', () => {
+    const allocated = (fpstateEmbedded: boolean): number[] => {
+      const { words, at } = smallState({ fpstateEmbedded });
+      return [...words.slice(at.allocated, at.allocated + 4)];
+    };
+    expect(allocated(true)).toEqual([1, 1, 1, 1]);
+    expect(allocated(false)).toEqual([0, 0, 0, 0]);
+  });
+
+  it('knows where each component lies, and which the CPU lacks', () => {
+    const { at } = createState({ ...SMALL, componentBits: [0, 2] }, []);
+    expect(at.components).toBe(2);
+    expect(at.indexOfBit.slice(0, 4)).toEqual([0, -1, 1, -1]);
+  });
+
+  it('offsets are those of the layout', () => {
+    expect(coreOffsets(state.layout, SMALL)).toEqual(state.at);
+    expect(state.at.fpregs).toBe(state.layout.field('cpu.fpregs').base);
+    expect(state.at.allocated).toBe(state.layout.field('fpstate.allocated').base);
+  });
+
+  it('readField reads one word by field, instance and element', () => {
+    const other = smallState();
+    other.words[wordOf(other, 'cpu.fpregs[1.2]')] = 99;
+    other.words[wordOf(other, 'kernel.serial')] = 5;
+    expect(readField(other, other.layout.field('cpu.fpregs'), 1, 2)).toBe(99);
+    expect(readField(other, other.layout.field('kernel.serial'))).toBe(5);
+  });
+});

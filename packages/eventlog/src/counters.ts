@@ -1,0 +1,48 @@
+import type { MachineEvent } from '@fpulab/core';
+
+/** What a run cost. */
+export interface Counters {
+  /** Writes of registers to an image, the hypervisor's included. */
+  readonly saves: number;
+  /** Loads of registers from an image, the hypervisor's included. */
+  readonly restores: number;
+  /** Restores that were left out because the registers were believed to be valid. */
+  readonly restoresSkipped: number;
+  /** Exceptions that the processor raised. */
+  readonly traps: number;
+  readonly cr0Writes: number;
+  /** 0 for every policy modelled so far: none keeps FPU state behind an MSR, and there is no event for it. */
+  readonly msrWrites: number;
+  readonly bytesSaved: number;
+  readonly bytesRestored: number;
+}
+
+/** Counters before the first event. */
+export const NO_COUNTS: Counters = {
+  saves: 0,
+  restores: 0,
+  restoresSkipped: 0,
+  traps: 0,
+  cr0Writes: 0,
+  msrWrites: 0,
+  bytesSaved: 0,
+  bytesRestored: 0,
+};
+
+const COUNTED: Readonly<Record<string, (counters: Counters, data: MachineEvent['data']) => Counters>> = {
+  'fpregs.saved': (c, { bytes }) => ({ ...c, saves: c.saves + 1, bytesSaved: c.bytesSaved + bytes }),
+  'fpregs.restored': (c, { bytes }) => ({ ...c, restores: c.restores + 1, bytesRestored: c.bytesRestored + bytes }),
+  'fpregs.restore-skipped': (c) => ({ ...c, restoresSkipped: c.restoresSkipped + 1 }),
+  'trap.raised': (c) => ({ ...c, traps: c.traps + 1 }),
+  'cr0.written': (c) => ({ ...c, cr0Writes: c.cr0Writes + 1 }),
+};
+
+/** The counters after one more event; a reducer for lists and for RxJS. */
+export function countEvent(counters: Counters, event: MachineEvent): Counters {
+  return COUNTED[event.type]?.(counters, event.data) ?? counters;
+}
+
+/** The counters of a whole run. */
+export function countEvents(events: readonly MachineEvent[]): Counters {
+  return events.reduce(countEvent, NO_COUNTS);
+}

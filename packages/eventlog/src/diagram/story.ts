@@ -1,0 +1,358 @@
+/** Turns the events of a run into lanes: one per context, in time order, each with a few telling lines. */
+import {
+  CONTEXT,
+  CONTEXT_NAMES,
+  CR0_TS,
+  NOBODY,
+  ORACLES,
+  applyEvent,
+  contextOf,
+  eventType,
+  isCalled,
+  readField,
+  type Field,
+  type MachineEvent,
+  type MachineState,
+  type OracleId,
+} from '@fpulab/core';
+import { valueName } from '../names';
+
+/** What a diagram has to know of a run beside its events. */
+export interface DiagramContext {
+  /** The state before the first event; the story folds its own copy. */
+  readonly state: MachineState;
+  readonly tasks: readonly string[];
+  /** Text of each task's operations. */
+  readonly programs: readonly (readonly string[])[];
+  /** Label of each kernel step by address. */
+  readonly steps: readonly string[];
+  /** Fields by role, as `<plugin>.<slot>`; absent where the composition has none. */
+  readonly roles: DiagramRoles;
+  /** Oracles that decide the verdict. */
+  readonly oracles: readonly OracleId[];
+}
+
+/** Names of the fields that the picture shows by role. */
+export interface DiagramRoles {
+  readonly owner?: string;
+  readonly active?: string;
+  readonly used?: string;
+  readonly guestTs?: string;
+}
+
+/** A line of a lane. */
+export interface StoryLine {
+  readonly text: string;
+  readonly indent: number;
+  /** True where something happened that must never happen. */
+  readonly violation: boolean;
+}
+
+/** One context between two changes of context. A task's user code and its system calls share a lane. */
+export interface Lane {
+  readonly cpu: number;
+  readonly task: string;
+  /** `task`, `#NM`, `Xen`, `hardirq`, ... */
+  readonly context: string;
+  /** `seq` of its first event. */
+  readonly from: number;
+  readonly lines: readonly StoryLine[];
+  /** Readings along the top: where they change within the lane, both values. */
+  readonly realTs: string;
+  readonly guestTs: string;
+  readonly registers: string;
+  readonly owner: string;
+  readonly violation: boolean;
+}
+
+/** All lanes of a run that have something to tell. */
+export function tellStory(events: readonly MachineEvent[], context: DiagramContext): readonly Lane[] {
+  const teller = new Teller(context);
+  for (const event of events) teller.tell(event);
+  return teller.finish();
+}
+
+/** A lane under construction. */
+interface OpenLane {
+  readonly key: string;
+  readonly cpu: number;
+  readonly task: number;
+  readonly context: string;
+  readonly from: number;
+  readonly lines: StoryLine[];
+  readonly before: Readings;
+  path: readonly string[];
+}
+
+interface Readings {
+  readonly realTs: string;
+  readonly guestTs: string;
+  readonly registers: string;
+  readonly owner: string;
+}
+
+const OPENS_LANE: ReadonlySet<string> = new Set(['kernel.stepped', 'user.stepped', 'trap.raised', 'oracle.violated']);
+
+/** `has_fpu` of `lazy-cr0-ts.has_fpu`. */
+function shortName(field: Field | undefined): string {
+  return field?.name.split('.').pop() ?? '';
+}
+
+class Teller {
+  private readonly state: MachineState;
+  private readonly lanes: Lane[] = [];
+  private readonly owner: Field | undefined;
+  private readonly active: Field | undefined;
+  private readonly used: Field | undefined;
+  private readonly guestTs: Field | undefined;
+  private readonly deciding: ReadonlySet<number>;
+  private open: OpenLane | undefined;
+  private last: OpenLane | undefined;
+  private tsTouched = false;
+  private operation = '';
+  private step = '';
+  private stepPath: readonly string[] = [];
+
+  constructor(private readonly context: DiagramContext) {
+    const { layout, at, words } = context.state;
+    this.state = { layout, at, words: words.slice() };
+    const field = (name: string | undefined): Field | undefined => (name === undefined ? undefined : layout.find(name));
+    this.owner = field(context.roles.owner);
+    this.active = field(context.roles.active);
+    this.used = field(context.roles.used);
+    this.guestTs = field(context.roles.guestTs);
+    this.deciding = new Set(context.oracles.map((id) => ORACLES.indexOf(id)));
+  }
+
+  tell(event: MachineEvent): void {
+    const { cpu } = event.data;
+    if (OPENS_LANE.has(event.type)) this.enterLane(event);
+    const before = this.changed(event);
+    const type = eventType(event.type);
+    if (type) applyEvent(this.state, type, event.data);
+    if (this.open && (cpu === undefined || cpu === this.open.cpu)) this.describe(event, before);
+  }
+
+  finish(): readonly Lane[] {
+    this.close();
+    return this.lanes;
+  }
+
+  // --- lanes -----------------------------------------------------------------------------------------------------
+
+  /** Opens a new lane when the CPU, the task or its context is another one than before. */
+  private enterLane(event: MachineEvent): void {
+    const { cpu } = event.data;
+    const { words, at } = this.state;
+    const task = words[at.current + cpu];
+    if (task < 0) return;
+    const depth = words[at.depth + task];
+    let frame = depth - 1;
+    while (frame > 0 && isCalled(words[at.frameStatus + task * at.stackDepth + frame])) frame--;
+    const status = words[at.frameStatus + task * at.stackDepth + frame];
+    const context = this.contextName(words[at.framePc + task * at.stackDepth + frame], contextOf(status));
+    const key = `${cpu}/${task}/${context === 'task' ? 0 : frame}/${context}`;
+    if (this.open?.key === key) return;
+    this.close();
+    if (this.resume(key)) return;
+    this.open = {
+      key,
+      cpu,
+      task,
+      context,
+      from: event.seq,
+      lines: [],
+      before: this.readings(cpu),
+      path: [],
+    };
+  }
+
+  private contextName(pc: number, context: number): string {
+    switch (context) {
+      case CONTEXT.hypervisor:
+        return 'Xen';
+      case CONTEXT.user:
+      case CONTEXT.syscall:
+      case CONTEXT.kthread:
+        return 'task';
+      case CONTEXT.exception:
+        return this.context.steps[pc]?.startsWith('preempt') ? 'preempted' : '#NM';
+      default:
+        return CONTEXT_NAMES[context];
+    }
+  }
+
+  /** Goes on with the last lane when what came between told nothing. */
+  private resume(key: string): boolean {
+    if (this.last?.key !== key) return false;
+    this.open = this.last;
+    this.lanes.pop();
+    this.last = undefined;
+    return true;
+  }
+
+  private close(): void {
+    const lane = this.open;
+    this.open = undefined;
+    if (!lane || lane.lines.length === 0) return;
+    this.last = lane;
+    const after = this.readings(lane.cpu);
+    const both = (name: keyof Readings): string =>
+      lane.before[name] === after[name] ? after[name] : `${lane.before[name]}>${after[name]}`;
+    this.lanes.push({
+      cpu: lane.cpu,
+      task: this.context.tasks[lane.task],
+      context: lane.context,
+      from: lane.from,
+      lines: lane.lines,
+      realTs: both('realTs'),
+      guestTs: both('guestTs'),
+      registers: both('registers'),
+      owner: both('owner'),
+      violation: lane.lines.some((line) => line.violation),
+    });
+  }
+
+  private readings(cpu: number): Readings {
+    const { words, at } = this.state;
+    const owner = this.owner ? readField(this.state, this.owner, cpu) : NOBODY;
+    return {
+      realTs: words[at.cr0 + cpu] & CR0_TS ? '1' : '0',
+      guestTs: this.guestTs ? String(readField(this.state, this.guestTs, cpu)) : '',
+      registers: this.name(words[at.fpregs + cpu * at.components + this.shownComponent(cpu)]),
+      owner: owner === NOBODY ? '-' : this.context.tasks[owner],
+    };
+  }
+
+  /** The picture has room for one component: the first that is not INIT. */
+  private shownComponent(cpu: number): number {
+    const { words, at } = this.state;
+    for (let index = 0; index < at.components; index++) if (words[at.fpregs + cpu * at.components + index] !== 0) return index;
+    return 0;
+  }
+
+  // --- lines -----------------------------------------------------------------------------------------------------
+
+  /** What the event overwrites, for events that only tell something when it is different. */
+  private changed(event: MachineEvent): number {
+    const { words, at } = this.state;
+    if (event.type === 'cr0.written') return words[at.cr0 + event.data.cpu];
+    return event.type === 'slot.written' ? words[event.data.slot] : 0;
+  }
+
+  private describe(event: MachineEvent, before: number): void {
+    const { data } = event;
+    switch (event.type) {
+      case 'kernel.stepped':
+        return this.describeStep(this.context.steps[data.at] ?? '');
+      case 'user.stepped':
+        this.operation = this.context.programs[data.task]?.[data.at] ?? 'user code';
+        if (!/\.(read|write|update)$/.test(this.operation)) this.line(`syscall ${this.operation}`);
+        return;
+      case 'trap.raised':
+        return this.line(data.user ? `${this.pendingOperation(data.task)}: #NM` : '#NM in the kernel');
+      case 'task.slept':
+        return this.effect('sleeps');
+      case 'task.picked':
+        this.tsTouched = false;
+        return;
+      case 'task.switched':
+        return this.describeSwitch(data.prev, data.next);
+      case 'masks.changed':
+        if (this.step.startsWith('local_irq_')) this.effect(this.step);
+        return;
+      case 'cr0.written':
+        this.tsTouched = true;
+        if ((before ^ data.value) & CR0_TS) this.effect(`${this.guestTs ? 'real ' : ''}TS=${data.value & CR0_TS ? 1 : 0}`);
+        return;
+      case 'slot.written':
+        return this.describeSlot(data.slot, before, data.value);
+      case 'fpregs.saved':
+        return this.effect(`save ${this.readings(data.cpu).registers}`);
+      case 'fpregs.restored':
+        return this.effect(`load ${this.readings(data.cpu).registers}`);
+      case 'fpregs.read':
+        return this.line(`${this.operation}: ${this.name(data.value)}`);
+      case 'fpregs.written':
+        if (event.by === 'user') this.line(`${this.operation}: ${this.name(data.value)}`);
+        return;
+      case 'oracle.violated':
+        if (this.deciding.has(data.oracle)) this.describeViolation(event);
+        return;
+    }
+  }
+
+  /** The operation that a task is about to execute. */
+  private pendingOperation(task: number): string {
+    const { words, at } = this.state;
+    return this.context.programs[task]?.[words[at.framePc + task * at.stackDepth]] ?? 'FPU use';
+  }
+
+  private describeStep(label: string): void {
+    const parts = label.split('/');
+    this.step = parts.pop() ?? '';
+    this.stepPath = parts.filter((part) => !part.startsWith('sys_')).map((part) => part.replace(/^xen\./, ''));
+  }
+
+  private describeSwitch(prev: number, next: number): void {
+    const inactive = this.active !== undefined && readField(this.state, this.active, prev) === 0;
+    const { tasks } = this.context;
+    if (inactive && !this.tsTouched && !tasks[prev].startsWith('idle')) {
+      this.effect(`[${shortName(this.active)}(${tasks[prev]})=0: TS kept]`);
+    }
+    this.effect(`[swap task ${tasks[next]}]`);
+  }
+
+  private describeSlot(slot: number, before: number, value: number): void {
+    if (before === value) return;
+    const inField = (field: Field | undefined): number =>
+      field && slot >= field.base && slot < field.base + field.instances ? slot - field.base : -1;
+    if (inField(this.guestTs) >= 0) {
+      this.tsTouched = true;
+      this.effect(`guest TS=${value}`);
+    }
+    for (const field of [this.active, this.used]) {
+      const task = inField(field);
+      if (task >= 0) this.effect(`${shortName(field)}(${this.context.tasks[task]})=${value}`);
+    }
+  }
+
+  private describeViolation(event: MachineEvent): void {
+    const { oracle, reader, value, expected } = event.data;
+    const who = this.context.tasks[reader];
+    const id = ORACLES[oracle];
+    const text: Partial<Record<OracleId, string>> = {
+      leak: `! LEAK: ${who} sees ${this.name(value)}`,
+      'lost-update': `! LOST: ${who} wrote ${this.name(expected)}`,
+      validity: `! ${who}'s state is nowhere`,
+    };
+    this.line(text[id] ?? `! ${id}`, true);
+  }
+
+  /** A line under the names of the kernel functions that are running. */
+  private effect(text: string): void {
+    const lane = this.open;
+    if (!lane) return;
+    const shared = this.stepPath.findIndex((name, index) => lane.path[index] !== name);
+    if (shared >= 0) {
+      this.stepPath.slice(shared).forEach((name, index) => this.push(name, shared + index, false));
+    }
+    lane.path = this.stepPath;
+    const named = /^(clts|stts)/.test(this.step) ? `${this.step.split(' ')[0]}: ${text}` : text;
+    const guest = lane.lines.at(-1)?.text.replace('guest ', '');
+    if (guest !== undefined && guest === named.replace('real ', '') && guest !== named) lane.lines.pop();
+    this.push(guest === named.replace('real ', '') ? guest : named, this.stepPath.length, false);
+  }
+
+  private line(text: string, violation = false): void {
+    this.push(text, 0, violation);
+  }
+
+  private push(text: string, indent: number, violation: boolean): void {
+    this.open?.lines.push({ text, indent, violation });
+  }
+
+  private name(value: number): string {
+    return valueName(value, this.context.tasks);
+  }
+}

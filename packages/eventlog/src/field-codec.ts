@@ -1,0 +1,114 @@
+/** How a log writes the numbers of an event, by what they mean. */
+import { ORACLES, CHOICE_KINDS, VALIDITY_NAMES, type EventFieldKind, type MachineState } from '@fpulab/core';
+import { RETURN_LABEL, type LogHeader } from './format';
+
+/** Writes and reads one field of an event. */
+export interface FieldCodec {
+  /** What a log holds for the number; undefined for one that no machine of this header can emit. */
+  readonly encode: (value: number) => string | number | undefined;
+  /** The number, or undefined when the log holds something that the field cannot be. */
+  readonly decode: (text: string | number) => number | undefined;
+  /** What `decode` expects, for error messages. */
+  readonly expected: string;
+}
+
+/** Codecs of the fields of all event types, for logs with one header. */
+export interface FieldCodecs {
+  /** The codec of field `name` of the event type `type`. */
+  of(type: string, name: string, kind: EventFieldKind): FieldCodec;
+}
+
+/** The address of a `next` that pops its frame. */
+const RETURN = -1;
+/** Component of violations that concern none; CPU of violations of a task that has not run. */
+const NONE = -1;
+const LOCALS = 2;
+
+/** Builds the codecs from what the header says about sizes, labels and slots. */
+export function fieldCodecs(header: LogHeader, state: MachineState): FieldCodecs {
+  const { sizes, componentBits, stackDepth } = header;
+  const component = oneOf('a component', componentBits);
+  const byKind: Readonly<Record<EventFieldKind, FieldCodec>> = {
+    cpu: range('a CPU', sizes.cpu),
+    task: range('a task', sizes.task),
+    fpstate: range('an fpstate', sizes.fpstate),
+    component,
+    value: HEX,
+    mask: HEX,
+    digest: HEX,
+    pc: labels(header.steps),
+    slot: slots(state),
+    number: NUMBER,
+  };
+  /** Fields whose range is not their kind's: `apply` and tools use these as indices too. */
+  const special: Readonly<Record<string, FieldCodec>> = {
+    'choice.made/kind': range('a kind of choice', CHOICE_KINDS.length),
+    'local.written/frame': range('a frame', stackDepth),
+    'local.written/index': range('a local', LOCALS),
+    'validity.changed/from': range('a validity', VALIDITY_NAMES.length),
+    'validity.changed/to': range('a validity', VALIDITY_NAMES.length),
+    'oracle.violated/oracle': range('an oracle', ORACLES.length),
+    'oracle.violated/cpu': orNone(byKind.cpu),
+    'oracle.violated/component': orNone(component),
+  };
+  return { of: (type, name, kind) => special[`${type}/${name}`] ?? byKind[kind] };
+}
+
+/** Registers, masks and digests: 32 bits, shown unsigned. */
+const HEX: FieldCodec = {
+  encode: (value) => `0x${(value >>> 0).toString(16)}`,
+  decode: (text) =>
+    typeof text === 'string' && /^0x(?:0|[1-9a-f][0-9a-f]{0,7})$/.test(text) ? Number(text) | 0 : undefined,
+  expected: '32 bits like "0x2a"',
+};
+
+const NUMBER: FieldCodec = plain('a 32-bit number', (value) => value === (value | 0));
+
+function plain(expected: string, accepts: (value: number) => boolean): FieldCodec {
+  const check = (value: string | number): number | undefined =>
+    typeof value === 'number' && accepts(value) ? value | 0 : undefined;
+  return { encode: check, decode: check, expected };
+}
+
+function range(what: string, count: number): FieldCodec {
+  return plain(`${what} from 0 to ${count - 1}`, (value) => value === (value | 0) && value >= 0 && value < count);
+}
+
+function oneOf(what: string, numbers: readonly number[]): FieldCodec {
+  return plain(`${what} out of ${numbers.join(', ')}`, (value) => numbers.includes(value));
+}
+
+function orNone(codec: FieldCodec): FieldCodec {
+  return {
+    encode: (value) => (value === NONE ? NONE : codec.encode(value)),
+    decode: (text) => (text === NONE ? NONE : codec.decode(text)),
+    expected: `${codec.expected}, or ${NONE} for none`,
+  };
+}
+
+/** Numbers under unique names. */
+function named(expected: string, nameOf: ReadonlyMap<number, string>): FieldCodec {
+  const numberOf = new Map(Array.from(nameOf, ([number, name]) => [name, number]));
+  return {
+    encode: (value) => nameOf.get(value),
+    decode: (text) => (typeof text === 'string' ? numberOf.get(text) : undefined),
+    expected,
+  };
+}
+
+function labels(steps: readonly string[]): FieldCodec {
+  const names = new Map(steps.map((label, pc) => [pc, label]));
+  return named(`a step that the header lists, or "${RETURN_LABEL}"`, names.set(RETURN, RETURN_LABEL));
+}
+
+/** Words of the packed state as `<field>[<instance>]`; `[<instance>][<element>]` where a field has several per instance. */
+function slots(state: MachineState): FieldCodec {
+  const names = new Map<number, string>();
+  for (const { name, base, instances, width } of state.layout.fields) {
+    for (let word = 0; word < instances * width; word++) {
+      const element = width === 1 ? '' : `[${word % width}]`;
+      names.set(base + word, `${name}[${Math.floor(word / width)}]${element}`);
+    }
+  }
+  return named('a slot like "xen-pv.guest_ts[0]"', names);
+}

@@ -1,0 +1,207 @@
+/**
+ * The event log format: what each of its lines is.
+ *
+ * A log is UTF-8 text, one JSON object per line, LF after every line and nothing else: a header, events, a footer. It
+ * holds everything that a replay needs, so that no policy code has to be there to read it.
+ */
+import {
+  CPUS_MAX,
+  ORACLES,
+  PRINCIPAL,
+  type Feature,
+  type FieldKind,
+  type OracleId,
+  type RunOutcome,
+  type Space,
+} from '@fpulab/core';
+import { z } from 'zod';
+
+/** The `format` of every header. */
+export const LOG_FORMAT = 'fpulab-events';
+
+/**
+ * The `version` of logs that this package writes, and the only one that it reads.
+ *
+ * It changes when an old reader would misread a new log or a new reader an old one: a field of a line is added,
+ * removed or means something else; an event type is renamed, gets other fields, or its `apply` does something else;
+ * a core field of the state moves (digests change); ORACLES, CHOICE_KINDS or VALIDITY are reordered. A new event type,
+ * policy, platform or scenario changes nothing for logs that lack it.
+ */
+export const LOG_VERSION = 1;
+
+/** The version of fpulab that headers name as their writer. For people; readers do not look at it. */
+export const FPULAB_VERSION = '0.1.0';
+
+/** How a recorded run ended: as `Machine.run` says, or `failed` when it threw. */
+export const LOG_OUTCOMES = ['finished', 'step-limit', 'interrupted', 'failed'] as const satisfies readonly (
+  RunOutcome | 'failed'
+)[];
+
+/** One of `LOG_OUTCOMES`. */
+export type LogOutcome = (typeof LOG_OUTCOMES)[number];
+
+/** What the deciding oracles say; null when a run was cut short before they said anything. */
+export type LogVerdict = 'clean' | 'violation' | null;
+
+/** What logs write for the address of a `next` that pops its frame. */
+export const RETURN_LABEL = 'return';
+
+/** Tasks that values can name as their writer: principals below the kernel's. */
+const TASKS_MAX = PRINCIPAL.kernel - 1;
+const FRAMES_MAX = 256;
+const SLOTS_MAX = 1024;
+
+/** The members of a union as a list; the compiler complains when one is missing or too many. */
+function membersOf<T extends string>(members: Readonly<Record<T, true>>): [T, ...T[]] {
+  return Object.keys(members) as [T, ...T[]];
+}
+
+const FEATURES = membersOf<Feature>({
+  fpu: true,
+  mmx: true,
+  fxsr: true,
+  sse: true,
+  xsave: true,
+  xsaveopt: true,
+  avx: true,
+});
+const SPACES = membersOf<Space>({ machine: true, cpu: true, task: true, fpstate: true });
+const FIELD_KINDS = membersOf<FieldKind>({
+  flag: true,
+  number: true,
+  task: true,
+  cpu: true,
+  value: true,
+  pc: true,
+  bits: true,
+});
+
+const id = z.string().min(1);
+const count = z.int().nonnegative();
+const ids = z.array(id).readonly();
+const oracleIds: readonly OracleId[] = ORACLES;
+
+/** A policy's or platform's slot, as a field of the packed state. */
+const slotSchema = z.strictObject({
+  name: id,
+  space: z.enum(SPACES),
+  kind: z.enum(FIELD_KINDS),
+  width: z.literal(1),
+  initial: z.int32(),
+});
+
+const headerShape = z.strictObject({
+  kind: z.literal('header'),
+  format: z.literal(LOG_FORMAT),
+  version: z.literal(LOG_VERSION),
+  fpulab: id,
+  scenario: id,
+  /** Preset that the policies are, or null for a composition without a name. */
+  preset: id.nullable(),
+  policies: ids,
+  platform: id,
+  patches: ids,
+  /** The full CPU model, so that a model of the user's own can be replayed. */
+  cpu: z.strictObject({ id, title: z.string(), features: z.array(z.enum(FEATURES)).readonly() }).readonly(),
+  cpus: z.int().min(1).max(CPUS_MAX),
+  /** 64 bits, `0x...`; null when choices did not come from a seed. */
+  seed: z
+    .string()
+    .regex(/^0x(0|[1-9a-f][0-9a-f]{0,15})$/, 'expected a seed like "0x2a"')
+    .nullable(),
+  /** The replay string that the run was given; null when it was given none. */
+  replay: id.nullable(),
+  /** Oracles that decide the verdict. Violations of others are exposures. */
+  oracles: z.array(z.enum(oracleIds)).readonly(),
+  /** Names of all tasks by number, idle tasks last. */
+  tasks: ids,
+  sizes: z
+    .strictObject({
+      machine: z.literal(1),
+      cpu: z.int().min(1).max(CPUS_MAX),
+      task: z.int().min(1).max(TASKS_MAX),
+      fpstate: z
+        .int()
+        .min(1)
+        .max(TASKS_MAX + CPUS_MAX),
+    })
+    .readonly(),
+  /** Components of the CPU model as XCR0 bits, ascending. */
+  componentBits: z.array(z.int().min(0).max(30)).min(1).readonly(),
+  stackDepth: z.int().min(1).max(FRAMES_MAX),
+  /** True when the memory of every task's image is there from the start. */
+  fpstateEmbedded: z.boolean(),
+  /** Fields of the packed state behind the core's own. */
+  slots: z.array(slotSchema.readonly()).max(SLOTS_MAX).readonly(),
+  /** A unique label per kernel address. */
+  steps: ids,
+});
+
+/** What the parts of a header must agree on. */
+const HEADER_RULES: readonly {
+  readonly key: keyof z.infer<typeof headerShape>;
+  readonly message: string;
+  readonly holds: (header: z.infer<typeof headerShape>) => boolean;
+}[] = [
+  { key: 'cpus', message: 'expected as many CPUs as in sizes', holds: (h) => h.cpus === h.sizes.cpu },
+  { key: 'tasks', message: 'expected as many tasks as in sizes', holds: (h) => h.tasks.length === h.sizes.task },
+  {
+    key: 'componentBits',
+    message: 'expected ascending bits',
+    holds: (h) => h.componentBits.every((bit, index) => index === 0 || bit > h.componentBits[index - 1]),
+  },
+  {
+    key: 'steps',
+    message: `expected unique labels other than "${RETURN_LABEL}"`,
+    holds: (h) => new Set([...h.steps, RETURN_LABEL]).size === h.steps.length + 1,
+  },
+];
+
+/** The first line. */
+export const headerSchema = headerShape.superRefine((header, context) => {
+  const broken = HEADER_RULES.find((rule) => !rule.holds(header));
+  if (broken) context.addIssue({ code: 'custom', path: [broken.key], message: broken.message });
+});
+
+/** Every line between header and footer. What `data` may hold follows from the event type: see EventCodec. */
+export const eventLineSchema = z.strictObject({
+  /** Position in the total order, from 0 without gaps. */
+  seq: count,
+  /** Virtual time in ns. One event lasts one ns, so this is `seq` as a string. */
+  t: z.string(),
+  cpu: z.int().optional(),
+  /** `cpu/N`, else `task/N`, else `machine`. */
+  stream: id,
+  /** Position within `stream`, from 0 without gaps. */
+  pos: count,
+  type: id,
+  /** Version of the event type. */
+  v: z.literal(1),
+  /** Whose code did it. */
+  by: id,
+  task: z.int().optional(),
+  data: z.record(z.string(), z.union([z.number(), z.string()])).readonly(),
+  /** The step in whose course it happened; absent for steps themselves. */
+  cause: count.optional(),
+});
+
+/** The last line. A log without one is truncated. */
+export const footerSchema = z.strictObject({
+  kind: z.literal('footer'),
+  events: count,
+  outcome: z.enum(LOG_OUTCOMES),
+  verdict: z.enum(['clean', 'violation']).nullable(),
+  /** Violations of the deciding oracles. */
+  violations: count,
+  /** Digest of the final state: 16 hexadecimal digits. */
+  digest: z.string().regex(/^[0-9a-f]{16}$/, 'expected 16 hexadecimal digits'),
+  /** Over every byte of the file before this value. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'),
+});
+
+/** The first line of a log: what was run, and how its state is laid out. */
+export type LogHeader = Readonly<z.infer<typeof headerSchema>>;
+/** A line of a log that holds an event. */
+export type EventLine = Readonly<z.infer<typeof eventLineSchema>>;
+/** The last line of a log: how the run ended. */
+export type LogFooter = Readonly<z.infer<typeof footerSchema>>;
