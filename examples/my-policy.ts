@@ -1,12 +1,10 @@
 /**
  * A policy of your own: eager switching in forty lines, with its slots and routines.
  *
- *     npx ts-node examples/my-policy.ts
+ *     npx ts-node examples/try-my-policy.ts
  *     npx fpulab run preemption --policy examples/my-policy.ts --seed 3
  */
-import { CONTEXT, NOTHING, compose, contextOf, routine, scenarioOf, slot, step, when, type BasePolicy, type Kernel } from '@fpulab/core';
-import { checkPolicyContract } from '@fpulab/core/testing';
-import { bareMetal } from '@fpulab/hypervisor';
+import { CONTEXT, NOTHING, contextOf, routine, slot, step, when, type BasePolicy, type Kernel } from '@fpulab/core';
 
 /** Marks steps that execute an FPU instruction: it may raise #NM before they have any effect. */
 const fpu = { instruction: 'xsave' } as const;
@@ -39,19 +37,16 @@ export default function alwaysSwitch(): BasePolicy {
         step('preempt_enable', (k) => k.preemptEnable()),
       ]),
       // Marked first: a switch between the two steps then saves and loads, and INIT still comes last.
-      routine('reset', [step('a user task from here on', (k) => k.write(user, k.task, 1)), step('INIT', (k) => k.initFpregs(), fpu)]),
+      routine('reset', [
+        step('a user task from here on', (k) => k.write(user, k.task, 1)),
+        step('INIT', (k) => k.initFpregs(), fpu),
+      ]),
       routine('die', [step('forget', (k) => k.write(user, k.task, 0))]),
     ],
+    // prettier-ignore
     hooks: {
       'cpu-up': 'boot', 'switch-out': 'out', 'switch-in': 'in', 'trap-nm': NOTHING, 'irq-fpu-usable': 'usable',
       'kernel-fpu-begin': 'begin', 'kernel-fpu-end': 'end', fork: 'copy', exec: 'reset', exit: 'die',
-    }, // prettier-ignore
+    },
   };
-}
-
-if (require.main === module) {
-  const report = checkPolicyContract({ policies: () => [alwaysSwitch()], platform: bareMetal });
-  console.log(`contract: ${report.runs} runs, ${report.failures.length === 0 ? 'kept' : report.failures.join('\n')}`);
-  const machine = compose({ platform: bareMetal(), policies: [alwaysSwitch()], scenario: scenarioOf('xen-pv-leak') });
-  console.log(machine.run());
 }

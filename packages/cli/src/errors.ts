@@ -32,6 +32,7 @@ function form(
 ): string {
   const { file, line, column } = detail;
   if (json) return JSON.stringify({ error: { id, message, hint, file, line, column } });
-  const place = file === undefined ? '' : `\n  --> ${[file, line, column].filter((part) => part !== undefined).join(':')}`;
+  const place =
+    file === undefined ? '' : `\n  --> ${[file, line, column].filter((part) => part !== undefined).join(':')}`;
   return `fpulab: error[${id}]: ${message}${place}${hint === undefined ? '' : `\nhint: ${hint}`}`;
 }

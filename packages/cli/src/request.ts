@@ -74,13 +74,22 @@ function policyFile(name: string): () => readonly Policy[] {
     loaded = require(path);
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    throw new FpuError('FPU209', `the policy file '${name}' does not load: ${reason}`, { file: name }, { cause: error });
+    throw new FpuError(
+      'FPU209',
+      `the policy file '${name}' does not load: ${reason}`,
+      { file: name },
+      { cause: error },
+    );
   }
   const factory = (loaded as { default?: unknown }).default ?? loaded;
   if (typeof factory !== 'function') {
-    throw new FpuError('FPU209', `the policy file '${name}' has no default export that is a function returning policies`, {
-      file: name,
-    });
+    throw new FpuError(
+      'FPU209',
+      `the policy file '${name}' has no default export that is a function returning policies`,
+      {
+        file: name,
+      },
+    );
   }
   return () => [(factory as () => Policy | readonly Policy[])()].flat().map((policy) => checkedPolicy(policy, name));
 }
@@ -88,7 +97,11 @@ function policyFile(name: string): () => readonly Policy[] {
 function checkedPolicy(policy: unknown, file: string): Policy {
   const { id, kind } = (policy ?? {}) as Partial<Policy>;
   if (typeof id === 'string' && (kind === 'base' || kind === 'modifier')) return policy as Policy;
-  throw new FpuError('FPU209', `the policy file '${file}' returns something that is no policy: it needs an id and a kind`, { file });
+  throw new FpuError(
+    'FPU209',
+    `the policy file '${file}' returns something that is no policy: it needs an id and a kind`,
+    { file },
+  );
 }
 
 let typeScriptRegistered = false;
@@ -101,6 +114,12 @@ function registerTypeScript(): void {
   (require('ts-node') as { register(options: object): void }).register({
     swc: true,
     skipProject: true,
-    compilerOptions: { module: 'CommonJS', moduleResolution: 'Node10', ignoreDeprecations: '6.0', target: 'ES2022', experimentalDecorators: true },
+    compilerOptions: {
+      module: 'CommonJS',
+      moduleResolution: 'Node10',
+      ignoreDeprecations: '6.0',
+      target: 'ES2022',
+      experimentalDecorators: true,
+    },
   });
 }

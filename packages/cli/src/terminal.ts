@@ -14,7 +14,11 @@ export interface GlobalOptions {
 }
 
 /** Whether a stream gets colour: flag, then NO_COLOR, FORCE_COLOR, TERM=dumb, then whether it is a terminal. */
-export function wantsColor(choice: ColorChoice, stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): boolean {
+export function wantsColor(
+  choice: ColorChoice,
+  stream: { isTTY?: boolean },
+  env: NodeJS.ProcessEnv = process.env,
+): boolean {
   if (choice !== 'auto') return choice === 'always';
   if (env.NO_COLOR) return false;
   if (env.FORCE_COLOR) return env.FORCE_COLOR !== '0';
@@ -53,7 +57,10 @@ const PROGRESS_TTY_MS = 250;
 const PROGRESS_PIPE_MS = 10_000;
 
 /** One line of progress on stderr: redrawn on a terminal, a plain line every ten seconds elsewhere. */
-export function progressLine(options: Pick<GlobalOptions, 'quiet'>): { update(text: () => string): void; clear(): void } {
+export function progressLine(options: Pick<GlobalOptions, 'quiet'>): {
+  update(text: () => string): void;
+  clear(): void;
+} {
   const { stderr } = process;
   const interval = stderr.isTTY ? PROGRESS_TTY_MS : PROGRESS_PIPE_MS;
   let last = performance.now();

@@ -10,7 +10,12 @@ export interface Difference {
   readonly found: MachineEvent | undefined;
 }
 
-/** The first event that is not the same in both lists, by seq, type, actor, data and cause; undefined when all are. */
+/**
+ * The first event that is not the same in both lists, by seq, type, actor, data and cause; undefined when all are.
+ *
+ * Addresses and slots are compared as the numbers they are: two compositions with other code or other slots differ
+ * where the first of those shows.
+ */
 export function firstDifference(
   expected: readonly MachineEvent[],
   actual: readonly MachineEvent[],

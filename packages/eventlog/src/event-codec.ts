@@ -1,5 +1,5 @@
 /** Translates between the events of a machine and the lines of its log. */
-import { eventTypes, type EventType, type MachineEvent, type MachineState } from '@fpulab/core';
+import { eventType, type EventType, type MachineEvent, type MachineState } from '@fpulab/core';
 import { LineFault, shown } from './fault';
 import { fieldCodecs, type FieldCodec, type FieldCodecs } from './field-codec';
 import type { EventLine, LogHeader } from './format';
@@ -27,7 +27,8 @@ interface CodedType {
  * one pass in one direction.
  */
 export class EventCodec {
-  private readonly types: ReadonlyMap<string, CodedType>;
+  private readonly types = new Map<string, CodedType>();
+  private readonly codecs: FieldCodecs;
   private readonly actors = new Map<string, string>();
   private readonly positions = new Map<string, number>();
   private seq = 0;
@@ -37,13 +38,12 @@ export class EventCodec {
    * @param state a state of the header's layout; only its layout is used
    */
   constructor(header: LogHeader, state: MachineState) {
-    const codecs = fieldCodecs(header, state);
-    this.types = new Map(eventTypes().map((type) => [type.name, codedType(type, codecs)]));
+    this.codecs = fieldCodecs(header, state);
   }
 
   /** The line of an event, LF included. Always the same bytes for the same event. */
   encode(event: MachineEvent): string {
-    const coded = this.types.get(event.type);
+    const coded = this.coded(event.type);
     if (coded === undefined) throw new Error(`fpulab bug: an event of the undeclared type '${event.type}'`);
     const stream = streamOf(event.data);
     const data: Record<string, string | number> = {};
@@ -81,7 +81,7 @@ export class EventCodec {
   decode(line: EventLine): MachineEvent {
     expectNext('seq', 'event', this.seq, line.seq);
     this.seq++;
-    const coded = this.types.get(line.type);
+    const coded = this.coded(line.type);
     if (coded === undefined) {
       throw new LineFault('FPU403', `${shown(line.type)} is no event type of this version of fpulab`, 'type');
     }
@@ -95,6 +95,16 @@ export class EventCodec {
       throw new LineFault('FPU403', `event ${line.seq} cannot be caused by event ${cause}`, 'cause');
     }
     return { seq: line.seq, type: coded.name, by: this.sameActor(line.by), cause, data };
+  }
+
+  private coded(name: string): CodedType | undefined {
+    const known = this.types.get(name);
+    if (known !== undefined) return known;
+    const type = eventType(name);
+    if (type === undefined) return undefined;
+    const coded = codedType(type, this.codecs);
+    this.types.set(name, coded);
+    return coded;
   }
 
   private nextPosition(stream: string): number {

@@ -38,3 +38,8 @@ export function shown(value: unknown): string {
   if (Array.isArray(value)) return 'an array';
   return value !== null && typeof value === 'object' ? 'an object' : String(value);
 }
+
+/** What a system error says. It need not be an instance of this realm's Error. */
+export function messageOf(error: unknown): string {
+  return error !== null && typeof error === 'object' && 'message' in error ? String(error.message) : String(error);
+}

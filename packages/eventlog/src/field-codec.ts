@@ -102,13 +102,38 @@ function labels(steps: readonly string[]): FieldCodec {
 }
 
 /** Words of the packed state as `<field>[<instance>]`; `[<instance>][<element>]` where a field has several per instance. */
-function slots(state: MachineState): FieldCodec {
-  const names = new Map<number, string>();
-  for (const { name, base, instances, width } of state.layout.fields) {
-    for (let word = 0; word < instances * width; word++) {
-      const element = width === 1 ? '' : `[${word % width}]`;
-      names.set(base + word, `${name}[${Math.floor(word / width)}]${element}`);
-    }
-  }
-  return named('a slot like "xen-pv.guest_ts[0]"', names);
+function slots({ layout }: MachineState): FieldCodec {
+  const nameOf = (word: number): string | undefined => {
+    const field = layout.fields.find(({ base, instances, width }) => word >= base && word < base + instances * width);
+    if (field === undefined) return undefined;
+    const offset = word - field.base;
+    const element = field.width === 1 ? '' : `[${offset % field.width}]`;
+    return `${field.name}[${Math.floor(offset / field.width)}]${element}`;
+  };
+  const wordOf = (name: string): number | undefined => {
+    const [, fieldName, instance, element = '0'] = /^(.+?)\[(\d{1,6})\](?:\[(\d{1,6})\])?$/.exec(name) ?? [];
+    const field = fieldName === undefined ? undefined : layout.find(fieldName);
+    if (field === undefined) return undefined;
+    const word = field.base + Number(instance) * field.width + Number(element);
+    return nameOf(word) === name ? word : undefined;
+  };
+  const names = remembering(nameOf);
+  const words = remembering(wordOf);
+  return {
+    encode: names,
+    decode: (text) => (typeof text === 'string' ? words(text) : undefined),
+    expected: 'a slot like "xen-pv.guest_ts[0]"',
+  };
+}
+
+/** The same function, which works out each answer once. */
+function remembering<K, V>(answer: (key: K) => V | undefined): (key: K) => V | undefined {
+  const known = new Map<K, V>();
+  return (key) => {
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const found = answer(key);
+    if (found !== undefined) known.set(key, found);
+    return found;
+  };
 }

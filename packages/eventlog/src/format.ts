@@ -120,10 +120,8 @@ const headerShape = z.strictObject({
       machine: z.literal(1),
       cpu: z.int().min(1).max(CPUS_MAX),
       task: z.int().min(1).max(TASKS_MAX),
-      fpstate: z
-        .int()
-        .min(1)
-        .max(TASKS_MAX + CPUS_MAX),
+      /** An image per task, and behind those one per CPU for a hypervisor. */
+      fpstate: z.int(),
     })
     .readonly(),
   /** Components of the CPU model as XCR0 bits, ascending. */
@@ -135,6 +133,13 @@ const headerShape = z.strictObject({
   slots: z.array(slotSchema.readonly()).max(SLOTS_MAX).readonly(),
   /** A unique label per kernel address. */
   steps: ids,
+  /** Text of every operation of each task's program. */
+  programs: z.array(ids).readonly(),
+  /** Slots that pictures show, by role, as `<plugin>.<slot>`. */
+  roles: z
+    .strictObject({ owner: id, active: id, used: id, guestTs: id, dirtied: id, cr0Cache: id })
+    .partial()
+    .readonly(),
 });
 
 /** What the parts of a header must agree on. */
@@ -145,6 +150,17 @@ const HEADER_RULES: readonly {
 }[] = [
   { key: 'cpus', message: 'expected as many CPUs as in sizes', holds: (h) => h.cpus === h.sizes.cpu },
   { key: 'tasks', message: 'expected as many tasks as in sizes', holds: (h) => h.tasks.length === h.sizes.task },
+  {
+    key: 'sizes',
+    message: 'expected an image per task and per CPU',
+    holds: ({ sizes }) => sizes.fpstate === sizes.task + sizes.cpu,
+  },
+  { key: 'programs', message: 'expected one for every task', holds: (h) => h.programs.length === h.sizes.task },
+  {
+    key: 'roles',
+    message: 'expected names of slots',
+    holds: (h) => Object.values(h.roles).every((name) => h.slots.some((slot) => slot.name === name)),
+  },
   {
     key: 'componentBits',
     message: 'expected ascending bits',

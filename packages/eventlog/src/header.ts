@@ -45,5 +45,7 @@ export function headerOf(machine: Machine, meta: LogMeta): LogHeader {
       initial,
     })),
     steps: machine.stepLabels,
+    programs: machine.programs,
+    roles: machine.composition.roleFields(),
   };
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { FpuError } from '@fpulab/core';
-import { logError } from './fault';
+import { logError, messageOf } from './fault';
 
 /** Unpacked, a log is at most this large: 1 GiB, some 6 million events. */
 export const LOG_BYTES_MAX = 1 << 30;
@@ -34,7 +34,7 @@ function readBytes(path: string): Uint8Array {
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ERR_INVALID_ARG_VALUE') {
       throw new FpuError('FPU502', `there is no event log ${JSON.stringify(path)}`, { file: path }, { cause });
     }
-    throw new FpuError('FPU503', `cannot read the event log '${path}': ${message(cause)}`, { file: path }, { cause });
+    throw new FpuError('FPU503', `cannot read the event log '${path}': ${messageOf(cause)}`, { file: path }, { cause });
   }
 }
 
@@ -49,15 +49,12 @@ function unpack(bytes: Uint8Array, file: string): Uint8Array {
       case 'ERR_BUFFER_TOO_LARGE':
         throw new FpuError('FPU503', `the event log '${file}' unpacks to more than ${LOG_BYTES_MAX} bytes`, { file });
       default:
-        throw logError('FPU405', `the gzip data is damaged: ${message(cause)}`, where);
+        throw logError('FPU405', `the gzip data is damaged: ${messageOf(cause)}`, where);
     }
   }
 }
 
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** System errors carry a code; they need not be instances of this realm's Error. */
+function errorCode(error: unknown): unknown {
+  return error !== null && typeof error === 'object' && 'code' in error ? error.code : undefined;
 }

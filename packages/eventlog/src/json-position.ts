@@ -2,7 +2,6 @@
 const DEPTH_MAX = 64;
 
 const SPACE = ' \t\n\r';
-const PLAIN_CHARACTER = /[^"\\\u0000-\u001f]/;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 const WORD = /(?:true|false|null|-?(?:0|[1-9]\d{0,400})(?:\.\d{1,400})?(?:[eE][+-]?\d{1,10})?)(?![\w.+-])/y;
 
@@ -60,8 +59,8 @@ class Scanner {
     this.at++;
     for (;;) {
       const character = this.text[this.at] ?? '';
-      if (PLAIN_CHARACTER.test(character)) this.at++;
-      else if (character === '"') break;
+      if (character === '"') break;
+      if (character >= ' ' && character !== '\\') this.at++;
       else if (!this.match(ESCAPE)) return false;
     }
     this.at++;

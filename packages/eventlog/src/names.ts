@@ -15,3 +15,12 @@ export function writerName(writer: number, tasks: readonly string[]): string {
   if (writer === PRINCIPAL.otherGuest) return 'other guest';
   return tasks[taskOfPrincipal(writer)] ?? `task ${taskOfPrincipal(writer)}`;
 }
+
+/** `A[3] mmx.read`: operation 3 of A's program; without its text where the program has none. */
+export function operationName(
+  { tasks, programs }: { readonly tasks: readonly string[]; readonly programs: readonly (readonly string[])[] },
+  task: number,
+  at: number,
+): string {
+  return [`${tasks[task]}[${at}]`, programs[task]?.[at]].join(' ').trimEnd();
+}

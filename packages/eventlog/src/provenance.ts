@@ -31,117 +31,21 @@ export interface NamedOrigin extends Origin {
   readonly writer: string;
 }
 
-/** One event of a chain, and the one before it. Chains share their beginnings. */
-interface Link {
-  readonly seq: number;
-  readonly value: number;
-  readonly from: Link | undefined;
-}
-
-/** What a place, or a task's latest value of a component, goes back to; by component within instance. */
-class Links {
-  private readonly links: (Link | undefined)[] = [];
-
-  constructor(private readonly components: number) {}
-
-  get(index: number, component: number): Link | undefined {
-    return this.links[index * this.components + component];
-  }
-
-  set(index: number, component: number, link: Link | undefined): void {
-    this.links[index * this.components + component] = link;
-  }
-}
-
-const COMPONENT_BITS = 32;
-
 /** Follows values through a run, event by event. */
-export class ProvenanceTracker {
-  private readonly places: Readonly<Record<Place['in'], Links>> = {
-    fpregs: new Links(COMPONENT_BITS),
-    fpstate: new Links(COMPONENT_BITS),
-  };
-  private readonly latest = new Links(COMPONENT_BITS);
-  private lastMoveSeq = -1;
-
-  constructor(private readonly header: Pick<LogHeader, 'componentBits'>) {}
-
+export interface Provenance {
   /** `seq` of the last event that changed a register or an image; -1 before the first. */
-  get lastMove(): number {
-    return this.lastMoveSeq;
-  }
-
+  readonly lastMove: number;
   /** Takes the next event into account. */
-  observe(event: MachineEvent): void {
-    MOVES[event.type]?.(this, event);
-  }
-
+  observe(event: MachineEvent): void;
   /** What is at a place now. */
-  at({ in: where, index, component }: Place): Origin {
-    return originOf(this.places[where].get(index, component));
-  }
-
-  /** The value that a task wrote last, or got from its parent; where it was made. */
-  latestOf(task: number, component: number): Origin {
-    return originOf(this.latest.get(task, component));
-  }
-
-  /** A new value at a place. A task's own value in registers is its latest from then on. */
-  make(where: Place['in'], index: number, components: readonly number[], { seq, value }: { seq: number; value: number }): void {
-    const link = { seq, value, from: undefined };
-    for (const component of components) {
-      this.places[where].set(index, component, link);
-      const task = taskOfPrincipal(writerOf(value));
-      if (task >= 0) this.latest.set(task, component, link);
-    }
-    this.lastMoveSeq = seq;
-  }
-
-  /** Values go from place to place. */
-  move(seq: number, from: Omit<Place, 'component'>, to: Omit<Place, 'component'>, components: readonly number[]): void {
-    for (const component of components) {
-      const source = this.places[from.in].get(from.index, component);
-      const value = source?.value ?? INIT;
-      this.places[to.in].set(to.index, component, { seq, value, from: source });
-    }
-    this.lastMoveSeq = seq;
-  }
-
-  /** A task's latest values are another's, or nobody's. */
-  inherit(task: number, parent: number | undefined): void {
-    for (const component of this.header.componentBits) {
-      this.latest.set(task, component, parent === undefined ? undefined : this.latest.get(parent, component));
-    }
-  }
-
-  /** Components of an XCR0-style bitmap; all when left out. */
-  componentsOf(xfeatures = -1): readonly number[] {
-    return this.header.componentBits.filter((bit) => xfeatures & (1 << bit));
-  }
+  at(place: Place): Origin;
+  /** The value of a component that a task wrote last, or got from its parent: where it was made. */
+  latestOf(task: number, component: number): Origin;
 }
 
-/** What each event does to values. The other events do nothing. */
-const MOVES: Readonly<Record<string, (tracker: ProvenanceTracker, event: MachineEvent) => void>> = {
-  'fpregs.written': (t, { seq, data }) =>
-    t.make('fpregs', data.cpu, [data.component], { seq, value: data.value }),
-  'fpregs.initialised': (t, { seq, data }) =>
-    t.make('fpregs', data.cpu, t.componentsOf(data.xfeatures), { seq, value: INIT }),
-  'fpstate.initialised': (t, { seq, data }) => t.make('fpstate', data.fpstate, t.componentsOf(), { seq, value: INIT }),
-  'fpregs.saved': (t, { seq, data }) =>
-    t.move(seq, { in: 'fpregs', index: data.cpu }, { in: 'fpstate', index: data.fpstate }, t.componentsOf(data.xfeatures)),
-  'fpregs.restored': (t, { seq, data }) =>
-    t.move(seq, { in: 'fpstate', index: data.fpstate }, { in: 'fpregs', index: data.cpu }, t.componentsOf(data.xfeatures)),
-  'fpstate.copied': (t, { seq, data }) =>
-    t.move(seq, { in: 'fpstate', index: data.from }, { in: 'fpstate', index: data.to }, t.componentsOf()),
-  'task.forked': (t, { data }) => t.inherit(data.child, data.parent),
-  'task.execed': (t, { data }) => t.inherit(data.task, undefined),
-  'task.exiting': (t, { data }) => t.inherit(data.task, undefined),
-};
-
-function originOf(link: Link | undefined): Origin {
-  const chain: number[] = [];
-  for (let at = link; at; at = at.from) chain.push(at.seq);
-  return { value: link?.value ?? INIT, chain: chain.reverse() };
+/** A `Provenance` at the start of a run, where everything is INIT. */
+export function trackProvenance(header: Pick<LogHeader, 'componentBits'>): Provenance {
+  return new Tracker(header.componentBits);
 }
 
 /**
@@ -154,15 +58,104 @@ export function valueAt(
   place: Place,
   step: number,
 ): NamedOrigin {
-  const tracker = new ProvenanceTracker(header);
+  const tracker = trackProvenance(header);
   for (const event of events) {
     if (event.seq > step) break;
     tracker.observe(event);
   }
   const origin = tracker.at(place);
-  return {
-    ...origin,
-    name: valueName(origin.value, header.tasks),
-    writer: writerName(writerOf(origin.value), header.tasks),
-  };
+  const { tasks } = header;
+  return { ...origin, name: valueName(origin.value, tasks), writer: writerName(writerOf(origin.value), tasks) };
+}
+
+/** One event of a chain, and the one before it. Chains share their beginnings. */
+interface Link {
+  readonly seq: number;
+  readonly value: number;
+  readonly from: Link | undefined;
+}
+
+/** The registers of a CPU, an image, or what a task wrote last: a link per component bit. */
+type Links = (Link | undefined)[];
+
+class Tracker implements Provenance {
+  lastMove = -1;
+  private readonly fpregs: Links[] = [];
+  private readonly fpstate: Links[] = [];
+  private readonly latest: Links[] = [];
+
+  constructor(private readonly componentBits: readonly number[]) {}
+
+  observe(event: MachineEvent): void {
+    const effect = EFFECTS[event.type];
+    if (effect === undefined) return;
+    effect(this, event.data, event.seq);
+    if (!event.type.startsWith('task.')) this.lastMove = event.seq;
+  }
+
+  at(place: Place): Origin {
+    return originOf(this[place.in][place.index]?.[place.component]);
+  }
+
+  latestOf(task: number, component: number): Origin {
+    return originOf(this.latest[task]?.[component]);
+  }
+
+  links(where: Place['in'] | 'latest', index: number): Links {
+    return (this[where][index] ??= []);
+  }
+
+  /** A task's own value in the registers is its latest from then on. */
+  write(cpu: number, component: number, link: Link): void {
+    this.links('fpregs', cpu)[component] = link;
+    const task = taskOfPrincipal(writerOf(link.value));
+    if (task >= 0) this.links('latest', task)[component] = link;
+  }
+
+  initialise(target: Links, seq: number, xfeatures: number): void {
+    for (const bit of this.components(xfeatures)) target[bit] = { seq, value: INIT, from: undefined };
+  }
+
+  move(source: Links, target: Links, seq: number, xfeatures: number): void {
+    for (const bit of this.components(xfeatures)) {
+      const from = source[bit];
+      target[bit] = { seq, value: from?.value ?? INIT, from };
+    }
+  }
+
+  /** The child's latest values are its parent's. */
+  fork(parent: number, child: number): void {
+    this.latest[child] = [...this.links('latest', parent)];
+  }
+
+  forget(task: number): void {
+    this.latest[task] = [];
+  }
+
+  private components(xfeatures: number): readonly number[] {
+    return this.componentBits.filter((bit) => xfeatures & (1 << bit));
+  }
+}
+
+const ALL = -1;
+
+/** What each event does to values; events that are not here do nothing to them. */
+const EFFECTS: Readonly<Record<string, (t: Tracker, data: MachineEvent['data'], seq: number) => void>> = {
+  'fpregs.written': (t, { cpu, component, value }, seq) => t.write(cpu, component, { seq, value, from: undefined }),
+  'fpregs.initialised': (t, { cpu, xfeatures }, seq) => t.initialise(t.links('fpregs', cpu), seq, xfeatures),
+  'fpregs.saved': (t, { cpu, fpstate, xfeatures }, seq) =>
+    t.move(t.links('fpregs', cpu), t.links('fpstate', fpstate), seq, xfeatures),
+  'fpregs.restored': (t, { cpu, fpstate, xfeatures }, seq) =>
+    t.move(t.links('fpstate', fpstate), t.links('fpregs', cpu), seq, xfeatures),
+  'fpstate.initialised': (t, { fpstate }, seq) => t.initialise(t.links('fpstate', fpstate), seq, ALL),
+  'fpstate.copied': (t, { from, to }, seq) => t.move(t.links('fpstate', from), t.links('fpstate', to), seq, ALL),
+  'task.forked': (t, { parent, child }) => t.fork(parent, child),
+  'task.execed': (t, { task }) => t.forget(task),
+  'task.exiting': (t, { task }) => t.forget(task),
+};
+
+function originOf(link: Link | undefined): Origin {
+  const chain: number[] = [];
+  for (let at = link; at; at = at.from) chain.push(at.seq);
+  return { value: link?.value ?? INIT, chain: chain.reverse() };
 }

@@ -157,7 +157,8 @@ function conform(schema: z.ZodType, value: unknown): unknown {
   const result = schema.safeParse(value);
   if (result.success) return value;
   const [issue] = result.error.issues;
-  const key = issue.code === 'unrecognized_keys' ? issue.keys[0] : issue.path.findLast((part) => typeof part === 'string');
+  const named = issue.code === 'unrecognized_keys' ? issue.keys : issue.path;
+  const key = named.filter((part) => typeof part === 'string').at(-1);
   const path = issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
   throw new LineFault('FPU403', `${path}${issue.message}`.slice(0, MESSAGE_MAX), key);
 }

@@ -2,6 +2,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { FpuError } from '@fpulab/core';
+import { messageOf } from './fault';
 
 /** Takes the text of a log. Nothing is promised to be there before `close`. */
 export interface LogSink {
@@ -76,7 +77,11 @@ function attempt<T>(path: string, what: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FpuError('FPU503', `cannot ${what} the event log '${path}': ${reason}`, { file: path }, { cause });
+    throw new FpuError(
+      'FPU503',
+      `cannot ${what} the event log '${path}': ${messageOf(cause)}`,
+      { file: path },
+      { cause },
+    );
   }
 }

@@ -102,10 +102,14 @@ export class LogRecorder {
 export function recordLog(machine: Machine, meta: LogMeta, sink: LogSink): LogRecorder {
   const missed = machine.eventCount;
   if (missed > 0) {
-    throw new FpuError('FPU404', `a log starts at event 0, but the machine is at event ${missed}; record it from its first step`, {
-      expected: 0,
-      found: missed,
-    });
+    throw new FpuError(
+      'FPU404',
+      `a log starts at event 0, but the machine is at event ${missed}; record it from its first step`,
+      {
+        expected: 0,
+        found: missed,
+      },
+    );
   }
   return new LogRecorder(machine, meta, sink);
 }

@@ -10,10 +10,7 @@ export function xenStep(name: string, run: (k: Hypervisor) => void): RoutineNode
 export function loadIfNotDirtied(dirtied: Slot): RoutineNode {
   return unless(
     (k) => k.read(dirtied, k.cpu) !== 0,
-    [
-      xenStep('load vCPU image', (k) => k.restoreVcpu()),
-      xenStep('fpu_dirtied = 1', (k) => k.write(dirtied, k.cpu, 1)),
-    ],
+    [xenStep('load vCPU image', (k) => k.restoreVcpu()), xenStep('fpu_dirtied = 1', (k) => k.write(dirtied, k.cpu, 1))],
   );
 }
 

@@ -74,6 +74,10 @@ export function embeddedFpu({ id, title, source, eager, clear }: EmbeddedFpuOpti
     (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 0),
     { instruction: 'xsave' },
   );
+  /** The same where nobody asks whether the registers are gone: they are used by the kernel now. */
+  const saveAndForget = step('copy_fpregs_to_fpstate', (k) => void k.save(k.fpstateOf(k.task)), {
+    instruction: 'xsave',
+  });
   const restore = step('copy_fpstate_to_fpregs', (k) => k.restore(k.fpstateOf(k.task)), { instruction: 'xsave' });
   const fpuActivateCurr = group('fpu__activate_curr', [
     unless(
@@ -138,7 +142,7 @@ export function embeddedFpu({ id, title, source, eager, clear }: EmbeddedFpuOpti
   const kernelFpuBegin = routine('kernel_fpu_begin', [
     step('preempt_disable', (k) => k.preemptDisable()),
     step('kernel_fpu_disable', (k) => k.write(inKernelFpu, k.cpu, 1)),
-    when(isActive, [copyFpregsToFpstate], [step('owner = NULL', (k) => k.write(owner, k.cpu, NOBODY)), ...clts]),
+    when(isActive, [saveAndForget], [step('owner = NULL', (k) => k.write(owner, k.cpu, NOBODY)), ...clts]),
   ]);
 
   const kernelFpuEnd = routine('kernel_fpu_end', [

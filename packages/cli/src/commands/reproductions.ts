@@ -22,7 +22,12 @@ export interface Reproduction {
   readonly runs: readonly ReproductionRun[];
 }
 
-const onXenPv = (id: string, title: string, patches: readonly string[], expected: readonly OracleId[]): ReproductionRun => ({
+const onXenPv = (
+  id: string,
+  title: string,
+  patches: readonly string[],
+  expected: readonly OracleId[],
+): ReproductionRun => ({
   id,
   title,
   preset: 'linux-3.6',

@@ -255,6 +255,7 @@ export class Cpu implements Hypervisor {
   // --- locals, calls, sleeping -----------------------------------------------------------------------------------
 
   local(index: 0 | 1): number {
+    assert(this.frame < this.depth, 'a local of a frame that has returned');
     return this.words[this.localWord(this.frame, index)];
   }
 

@@ -6,6 +6,7 @@ import {
   CONTEXT,
   bhOffDepth,
   contextOf,
+  inHardirq,
   inInterrupt,
   irqsOff,
   PREEMPT_OFF,
@@ -104,6 +105,7 @@ export class Engine implements CpuMachine {
     const { at } = this.stream.state;
     const locked = PREEMPT_OFF | IRQS_OFF;
     this.stream.actor = 'kernel';
+    this.stream.cause = -1;
     this.parts.tasks.forEach((task, number) => {
       if (task.unborn) return;
       if (task.idle)
@@ -210,7 +212,7 @@ export class Engine implements CpuMachine {
     if (context === CONTEXT.hypervisor) return count;
     const base = cpu << ACTION_BITS;
     let next = count;
-    const quiet = irqsOff(status) || context === CONTEXT.hardirq;
+    const quiet = irqsOff(status) || inHardirq(status);
     if (!quiet) {
       if (this.mayPreempt(status) && this.pickable(cpu, task, next) > next)
         alternatives[next++] = base | ACTION.preempt;
@@ -421,7 +423,10 @@ export class Engine implements CpuMachine {
 function widestEither(tasks: readonly EngineTask[]): number {
   return tasks
     .flatMap(({ code }) => code)
-    .reduce((widest, operation) => (operation.kind === 'either' ? Math.max(widest, operation.targets.length) : widest), 0);
+    .reduce(
+      (widest, operation) => (operation.kind === 'either' ? Math.max(widest, operation.targets.length) : widest),
+      0,
+    );
 }
 
 function allocAlternatives(interference: Interference): readonly number[] {

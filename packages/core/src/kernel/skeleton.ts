@@ -127,7 +127,15 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     routine('device_not_available', [hook('do_device_not_available', events.TrapNm), ...exitPath('iret')]),
     routine('general_protection', [at('die', (k) => k.killCurrent()), ...exitPath('iret')]),
     routine('invalid_op', [at('die', (k) => k.killCurrent()), ...exitPath('iret')]),
-    routine('preempt_schedule_irq', [at('preempt', (k) => k.call('schedule')), ...exitPath('iret')]),
+    // Linux adds PREEMPT_ACTIVE and returns with interrupts off: preemptions do not nest on one stack.
+    routine('preempt_schedule_irq', [
+      at('preempt', (k) => {
+        k.preemptDisable();
+        k.call('schedule');
+      }),
+      at('local_irq_disable', (k) => k.setStatus((k.status - PREEMPT_OFF) | IRQS_OFF)),
+      ...exitPath('iret'),
+    ]),
     interrupt('do_IRQ'),
     interrupt('do_softirq'),
     syscall('sys_getpid', []),

@@ -29,6 +29,10 @@ const CONTEXT_MASK = 0xf;
 export const IRQS_OFF = 1 << 4;
 /** The frame was called by the frame below it; it is no context of its own. */
 export const CALLED = 1 << 5;
+/** A softirq is below this context, which interrupted it (an exception, a hardirq). */
+export const IN_SOFTIRQ = 1 << 6;
+/** A hardirq or NMI is below this context. */
+export const IN_HARDIRQ = 1 << 7;
 const BH_SHIFT = 8;
 const PREEMPT_SHIFT = 16;
 const COUNT_MASK = 0xff;
@@ -63,11 +67,16 @@ export function preemptOffDepth(status: number): number {
   return (status >>> PREEMPT_SHIFT) & COUNT_MASK;
 }
 
-/** in_interrupt(): a softirq or hardirq runs, or bottom halves are off. Linux 3.6 preempt_count() & (HARDIRQ | SOFTIRQ | NMI). */
-export function inInterrupt(status: number): boolean {
+/** in_irq() or in_nmi(): a hardirq runs, or something that interrupted it. */
+export function inHardirq(status: number): boolean {
   const context = contextOf(status);
+  return context === CONTEXT.hardirq || context === CONTEXT.nmi || (status & IN_HARDIRQ) !== 0;
+}
+
+/** in_interrupt(): a softirq or hardirq runs, or is below, or bottom halves are off. Linux 3.6 preempt_count() & (HARDIRQ | SOFTIRQ | NMI). */
+export function inInterrupt(status: number): boolean {
   return (
-    context === CONTEXT.softirq || context === CONTEXT.hardirq || context === CONTEXT.nmi || bhOffDepth(status) > 0
+    contextOf(status) === CONTEXT.softirq || (status & IN_SOFTIRQ) !== 0 || inHardirq(status) || bhOffDepth(status) > 0
   );
 }
 
@@ -76,9 +85,15 @@ export function isAtomic(status: number): boolean {
   return irqsOff(status) || preemptOffDepth(status) > 0 || inInterrupt(status);
 }
 
-/** The status of a context that interrupts `below`: counts are inherited, as preempt_count is per task. */
+/** The status of a context that interrupts `below`: counts and interrupts are inherited, as preempt_count is per task. */
 export function enteredStatus(context: Context, below: number, interruptsOff: boolean): number {
-  return context | (interruptsOff ? IRQS_OFF : 0) | (below & ~(CONTEXT_MASK | IRQS_OFF | CALLED));
+  const inherited = below & ~(CONTEXT_MASK | IRQS_OFF | CALLED);
+  return context | (interruptsOff ? IRQS_OFF : 0) | inherited | interruptBit(contextOf(below));
+}
+
+function interruptBit(context: Context): number {
+  if (context === CONTEXT.softirq) return IN_SOFTIRQ;
+  return context === CONTEXT.hardirq || context === CONTEXT.nmi ? IN_HARDIRQ : 0;
 }
 
 /** `syscall irqs-off preempt-off` for people. */

@@ -141,8 +141,9 @@ export class OracleMonitor {
   }
 
   private firstLost(task: number): number {
-    const { at } = this.state;
+    const { words, at } = this.state;
     for (let index = 0; index < at.components; index++) {
+      if (words[at.architectural + task * at.components + index] === INIT) continue;
       if (this.placesOf(task, index) === NOWHERE) return index;
     }
     return NO_COMPONENT;

@@ -14,7 +14,7 @@ import type { Scenario } from '../scenario/scenario';
 import { componentBits, cpuModel, type CpuModel } from '../x86/cpu-model';
 import { Composition, type Settings } from './composition';
 import { Machine } from './machine';
-import { NOTHING, type PlatformHook, type Platform, type Policy, type PolicyHook } from './plugin';
+import { NOTHING, type PlatformHook, type Platform, type Policy, type PolicyHook, type Slot } from './plugin';
 import { PLATFORM, POLICY, SETTINGS } from './tokens';
 
 /** What a machine is composed of. */
@@ -84,7 +84,6 @@ export function compose(options: ComposeOptions): Machine {
     },
     composition.slotFields(),
   );
-  bindSlots(composition, (name) => state.layout.field(name).base);
   const stream = new EventStream(state);
   const engine = new Engine(
     {
@@ -99,12 +98,14 @@ export function compose(options: ComposeOptions): Machine {
     },
     options.choices ?? scriptDriver(settings.scenario.schedule),
   );
+  bindSlots(composition, (name) => state.layout.field(name).base);
   react(composition, stream, engine);
   return new Machine(
     composition,
     stream,
     engine,
     tasks.map((task) => task.name),
+    tasks.map((task) => task.code.map((operation) => operation.text)),
   );
 }
 
@@ -161,18 +162,23 @@ function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
   return [...users, ...idle];
 }
 
+/** Checks all slots before it binds any: a refused composition leaves its plugins as they were. */
 function bindSlots(composition: Composition, baseOf: (field: string) => number): void {
+  const slots = new Set<Slot>();
   for (const plugin of composition.plugins) {
     for (const slot of plugin.slots) {
-      if (slot.base >= 0) {
+      if (slot.base >= 0 || slots.has(slot)) {
         throw new FpuError(
           'FPU206',
           `'${plugin.id}' is part of another machine already; create one plugin object per machine`,
           { plugin: plugin.id },
         );
       }
-      slot.base = baseOf(`${plugin.id}.${slot.name}`);
+      slots.add(slot);
     }
+  }
+  for (const plugin of composition.plugins) {
+    for (const slot of plugin.slots) slot.base = baseOf(`${plugin.id}.${slot.name}`);
   }
 }
 

@@ -91,6 +91,16 @@ export class Composition {
     );
   }
 
+  /** Fields that tools show by role, as `<plugin>.<slot>`. */
+  roleFields(): Readonly<Partial<Record<'owner' | 'active' | 'used' | 'guestTs' | 'dirtied' | 'cr0Cache', string>>> {
+    const named = (plugin: Plugin, roles: Readonly<Record<string, { readonly name: string } | undefined>>) =>
+      Object.entries(roles).flatMap(([role, slot]) => (slot ? [[role, `${plugin.id}.${slot.name}`]] : []));
+    return Object.fromEntries([
+      ...named(this.base, { ...this.base.roles }),
+      ...named(this.platform, { ...this.platform.roles }),
+    ]);
+  }
+
   private patchedRoutines(): readonly OwnedRoutine[] {
     const owners = new Map<string, string>();
     for (const plugin of this.plugins) for (const routine of plugin.routines) owners.set(routine.name, plugin.id);
@@ -143,6 +153,14 @@ export class Composition {
           },
         );
       }
+    }
+    for (const [hook, routine] of Object.entries(this.platform.hooks)) {
+      if (typeof routine !== 'string' || names.has(routine)) continue;
+      throw new FpuError(
+        'FPU207',
+        `'${this.platform.id}' answers '${hook}' with the routine '${routine}', which it does not declare`,
+        { hook, platform: this.platform.id, routine },
+      );
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import { digestOf } from '../machine/digest';
 import type { EventFields, EventType, MachineEvent } from '../machine/event-type';
-import type { MachineState } from '../machine/state';
+import { LIFECYCLE, type MachineState } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import type { ChoiceDriver } from '../kernel/choices';
 import type { Engine } from '../kernel/engine';
@@ -25,6 +25,8 @@ export class Machine {
     private readonly engine: Engine,
     /** Names of all tasks, idle tasks last. */
     readonly taskNames: readonly string[],
+    /** Text of every operation of each task's program, by its position there. */
+    readonly programs: readonly (readonly string[])[],
   ) {}
 
   /** The packed state. Read it; only events change it. */
@@ -69,7 +71,9 @@ export class Machine {
 
   /** Sets up tasks and CPUs, if that has not happened yet. `step` and `run` do it by themselves. */
   boot(): void {
-    if (this.state.words[this.state.at.current] === -1 && this.stream.seq === 0) this.engine.boot();
+    const { words, at } = this.state;
+    const firstIdle = at.tasks - at.cpus;
+    if (words[at.lifecycle + firstIdle] === LIFECYCLE.unborn) this.engine.boot();
   }
 
   /** One atomic step. False when nothing can run any more. */

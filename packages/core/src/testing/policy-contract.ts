@@ -1,5 +1,6 @@
 import { seededDriver } from '../kernel/choices';
 import { compose } from '../plugin/compose';
+import type { MachineEvent } from '../machine/event-type';
 import type { Machine } from '../plugin/machine';
 import type { Platform, Policy } from '../plugin/plugin';
 import { SCENARIOS } from '../scenario/catalogue';
@@ -47,8 +48,8 @@ export function checkPolicyContract(subject: ContractSubject): ContractReport {
       const at = firstDifference(straight, disturbed);
       if (at < 0) continue;
       failures.push(
-        `scenario ${scenario.id}, seed ${seed}: event ${at} was ${straight[at] ?? 'absent'} straight and ` +
-          `${disturbed[at] ?? 'absent'} after snapshot, scramble and restore; is there state outside the slots?`,
+        `scenario ${scenario.id}, seed ${seed}: event ${at} was ${textOf(straight[at])} straight and ` +
+          `${textOf(disturbed[at])} after snapshot, scramble and restore; is there state outside the slots?`,
       );
     }
   }
@@ -77,18 +78,17 @@ function record(
   scenario: Scenario,
   seed: bigint,
   disturb: (machine: Machine) => void,
-): readonly string[] {
+): readonly MachineEvent[] {
   const machine = compose({
     platform: subject.platform(),
     policies: subject.policies(),
     scenario,
     choices: seededDriver(seed),
   });
-  const log: string[] = [];
+  const log: MachineEvent[] = [];
   let recording = true;
-  // Positions are left out: the detours of a disturbed run count them up.
-  machine.events$.subscribe(({ type, by, data }) => {
-    if (recording) log.push(JSON.stringify({ type, by, data }));
+  machine.events$.subscribe((event) => {
+    if (recording) log.push(event);
   });
   machine.boot();
   for (let steps = 0; steps < STEPS_MAX; steps++) {
@@ -116,8 +116,19 @@ function scrambleAndRestore(machine: Machine): void {
   driver.setPosition(position);
 }
 
-function firstDifference(a: readonly string[], b: readonly string[]): number {
+function firstDifference(a: readonly MachineEvent[], b: readonly MachineEvent[]): number {
   const length = Math.max(a.length, b.length);
-  for (let index = 0; index < length; index++) if (a[index] !== b[index]) return index;
+  for (let index = 0; index < length; index++) if (!isSame(a[index], b[index])) return index;
   return -1;
+}
+
+/** Positions are left out: the detours of a disturbed run count them up. */
+function isSame(a: MachineEvent | undefined, b: MachineEvent | undefined): boolean {
+  if (!a || !b || a.type !== b.type || a.by !== b.by) return false;
+  for (const field in a.data) if (a.data[field] !== b.data[field]) return false;
+  return true;
+}
+
+function textOf(event: MachineEvent | undefined): string {
+  return event ? JSON.stringify({ type: event.type, by: event.by, data: event.data }) : 'absent';
 }

@@ -1,6 +1,6 @@
 import { FpuError } from '../error';
 import { scriptDriver, type ChoiceDriver, type ChoiceRequest, type Schedule } from '../kernel/choices';
-import { compileProgram, type CompiledOperation, type Operation } from '../kernel/program';
+import type { Operation } from '../kernel/program';
 import type { Patch } from '../kernel/routine';
 import type { MachineEvent } from '../machine/event-type';
 import { statusName } from '../machine/frames';
@@ -70,7 +70,6 @@ export class PolicySpec {
   /** Every violation so far: `leak: B, sse=X:1`. */
   readonly violations: string[] = [];
   private readonly driver: SpecDriver;
-  private readonly programs: readonly (readonly CompiledOperation[])[];
   private readonly plugins: readonly string[];
   private moment = '';
   private hook: { name: string; task: number; entered: boolean } | undefined;
@@ -82,7 +81,6 @@ export class PolicySpec {
       program,
       unborn: situation.unborn?.includes(name) ?? false,
     }));
-    this.programs = tasks.map((task) => compileProgram(task.program));
     this.driver = new SpecDriver({ pick: situation.pick ?? [], alloc: situation.alloc ?? [] });
     this.machine = compose({
       platform: situation.platform,
@@ -109,6 +107,11 @@ export class PolicySpec {
     this.machine.boot();
   }
 
+  /** Violations so far without `speculative-exposure`, which every lazy policy has by nature. */
+  get architecturalViolations(): readonly string[] {
+    return this.violations.filter((violation) => !violation.startsWith('speculative-exposure'));
+  }
+
   /** Runs until the kernel has asked the policy `hook` for `task` the `nth` time from here, and until the answer is complete. */
   when(hook: PolicyHook, options: { readonly task: string; readonly nth?: number }): Cell {
     const before = this.untilAsked(hook, options);
@@ -120,13 +123,18 @@ export class PolicySpec {
     while (this.watch.after === undefined) this.stepOrFail(`the answer to '${hook}' is complete`);
     const { after, ended } = this.watch;
     this.watch = undefined;
-    return { before, after, changes: changes(before, after), moments: this.moments.slice(from, ended ? undefined : -1) };
+    return {
+      before,
+      after,
+      changes: changes(before, after),
+      moments: this.moments.slice(from, ended ? undefined : -1),
+    };
   }
 
   /** Runs until the kernel has asked; the policy's first step is still to come. */
   untilAsked(hook: PolicyHook, { task, nth = 1 }: { readonly task: string; readonly nth?: number }): Observation {
     const wanted = this.task(task);
-    for (let times = 0; times < nth; ) {
+    for (let times = 0; times < nth;) {
       this.stepOrFail(`the kernel asks '${hook}' for ${task}`);
       if (this.hook?.name === `hook.${hook}` && this.hook.task === wanted) times++;
     }
@@ -135,7 +143,7 @@ export class PolicySpec {
 
   /** Runs until a moment: all of its name, or the end of it behind a slash. `until('A: kmem_cache_alloc')`. */
   until(moment: string, { nth = 1 }: { readonly nth?: number } = {}): Observation {
-    for (let times = 0; times < nth; ) {
+    for (let times = 0; times < nth;) {
       this.stepOrFail(moment);
       if (matches(this.moment, moment)) times++;
     }
@@ -223,7 +231,7 @@ export class PolicySpec {
         this.noteKernelStep(data.task, data.at);
         break;
       case 'user.stepped':
-        this.moment = `${this.taskName(data.task)}: ${this.programs[data.task][data.at].text}`;
+        this.moment = `${this.taskName(data.task)}: ${this.machine.programs[data.task][data.at]}`;
         break;
       case 'trap.raised':
         this.moment ||= `${this.taskName(data.task)}: ${vectorName(data.vector)}`;

@@ -68,7 +68,10 @@ export function fitLanes(lanes: readonly Lane[], size: PictureSize): FittedPictu
   const from = whole === undefined ? first : 0;
   let to = from;
   while (to < lanes.length && widthOf(limit, from, to) <= size.columns) to++;
-  const sized = lanes.map((lane, index) => ({ lane, ...wrapLane(index === to - 1 ? untilViolation(lane) : lane, limit) }));
+  const sized = lanes.map((lane, index) => ({
+    lane,
+    ...wrapLane(index === to - 1 ? untilViolation(lane) : lane, limit),
+  }));
   const shown = sized.slice(from, to);
   const tops = staircase(
     shown.map((lane) => Math.min(lane.rows.length, size.rows)),

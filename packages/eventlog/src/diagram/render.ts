@@ -38,7 +38,9 @@ export function renderDiagram(lanes: readonly Lane[], caption: Caption, paint: P
   const readings = readingRows(lanes);
   const frame = 1 + 1 + readings.length + 1 + 1 + 1 + 1 + notes.length + 1;
   const picture = fitLanes(lanes, { columns: DIAGRAM_SIZE.columns - LABEL_WIDTH, rows: DIAGRAM_SIZE.rows - frame });
-  const rule = paint.dim(`${'-'.repeat(LABEL_WIDTH)}${picture.lanes.map((lane) => `+${'-'.repeat(lane.width)}`).join('')}`);
+  const rule = paint.dim(
+    `${'-'.repeat(LABEL_WIDTH)}${picture.lanes.map((lane) => `+${'-'.repeat(lane.width)}`).join('')}`,
+  );
   const rows = Array.from({ length: picture.rows }, (_, row) => bodyRow(picture, row, paint));
   return [
     titleRow(caption, paint),
@@ -49,7 +51,9 @@ export function renderDiagram(lanes: readonly Lane[], caption: Caption, paint: P
     rule,
     ...rows,
     rule,
-    ...notes.map((note) => clip(note, DIAGRAM_SIZE.columns)).map((note) => (note.startsWith('!') ? paint.violation(note) : note)),
+    ...notes
+      .map((note) => clip(note, DIAGRAM_SIZE.columns))
+      .map((note) => (note.startsWith('!') ? paint.violation(note) : note)),
     paint.dim(clip(legend(picture), DIAGRAM_SIZE.columns)),
   ].join('\n');
 }
@@ -67,7 +71,11 @@ function readingRows(lanes: readonly Lane[]): readonly Reading[] {
         { label: 'CR0.TS guest', of: (lane) => lane.guestTs },
       ]
     : [{ label: 'CR0.TS', of: (lane) => lane.realTs }];
-  return [...ts, { label: 'fpregs hold', of: (lane) => lane.registers }, { label: 'fpregs owner', of: (lane) => lane.owner }];
+  return [
+    ...ts,
+    { label: 'fpregs hold', of: (lane) => lane.registers },
+    { label: 'fpregs owner', of: (lane) => lane.owner },
+  ];
 }
 
 function titleRow({ title, verdict }: Caption, paint: Paint): string {
@@ -90,7 +98,10 @@ function readingRow(label: string, lanes: readonly PlacedLane[], of: (lane: Lane
 function laneRow(lanes: readonly PlacedLane[], paint: Paint): string {
   const many = new Set(lanes.map(({ lane }) => lane.cpu)).size > 1;
   const name = (lane: Lane): string => (many ? `${lane.cpu}:${laneName(lane)}` : laneName(lane));
-  return 'step'.padEnd(LABEL_WIDTH) + lanes.map(({ lane, width }) => `|${paint.head(name(lane).slice(0, width).padEnd(width))}`).join('');
+  return (
+    'step'.padEnd(LABEL_WIDTH) +
+    lanes.map(({ lane, width }) => `|${paint.head(name(lane).slice(0, width).padEnd(width))}`).join('')
+  );
 }
 
 function bodyRow(picture: FittedPicture, row: number, paint: Paint): string {
@@ -105,10 +116,9 @@ function bodyRow(picture: FittedPicture, row: number, paint: Paint): string {
 }
 
 function legend({ before, behind }: FittedPicture): string {
-  const elsewhere = [
-    before > 0 ? `${before} earlier` : '',
-    behind > 0 ? `${behind} later` : '',
-  ].filter((text) => text !== '');
+  const elsewhere = [before > 0 ? `${before} earlier` : '', behind > 0 ? `${behind} later` : ''].filter(
+    (text) => text !== '',
+  );
   const hidden = elsewhere.length === 0 ? '' : `; ${elsewhere.join(', ')} columns there`;
   return `Time: right and down. X#1: first value X wrote. 1>0: changes in this column. #n: event n of the log${hidden}.`;
 }

@@ -227,7 +227,8 @@ class Teller {
   /** The picture has room for one component: the first that is not INIT. */
   private shownComponent(cpu: number): number {
     const { words, at } = this.state;
-    for (let index = 0; index < at.components; index++) if (words[at.fpregs + cpu * at.components + index] !== 0) return index;
+    for (let index = 0; index < at.components; index++)
+      if (words[at.fpregs + cpu * at.components + index] !== 0) return index;
     return 0;
   }
 
@@ -263,7 +264,8 @@ class Teller {
         return;
       case 'cr0.written':
         this.tsTouched = true;
-        if ((before ^ data.value) & CR0_TS) this.effect(`${this.guestTs ? 'real ' : ''}TS=${data.value & CR0_TS ? 1 : 0}`);
+        if ((before ^ data.value) & CR0_TS)
+          this.effect(`${this.guestTs ? 'real ' : ''}TS=${data.value & CR0_TS ? 1 : 0}`);
         return;
       case 'slot.written':
         return this.describeSlot(data.slot, before, data.value);

@@ -13,10 +13,11 @@ import {
   routine,
   slot,
   unless,
-  when,
   withTs,
+  type Condition,
   type Hypervisor,
   type Platform,
+  type Slot,
 } from '@fpulab/core';
 import { anotherVcpuRuns, loadIfNotDirtied, saveIfDirtied, xenStep } from '../vcpu';
 
@@ -28,7 +29,10 @@ export function xenHvm(): Platform {
   const intercept = slot.cpu('nm_intercept', 'flag', 1);
 
   const setTs = (k: Hypervisor, ts: boolean): void => k.setRealCr0(withTs(k.realCr0, ts));
-  const is = (s: typeof shadow) => (k: Parameters<Parameters<typeof when>[0]>[0]) => k.read(s, k.cpu) !== 0;
+  const is =
+    (s: Slot): Condition =>
+    (k) =>
+      k.read(s, k.cpu) !== 0;
 
   /** vmx_update_guest_cr(0): the guest's view first; TS going away loads the registers at once. */
   const updateGuestCr0 = (k: Hypervisor, value: number): void => {

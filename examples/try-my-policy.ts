@@ -1,0 +1,29 @@
+/**
+ * Try a policy of your own: the contract that every policy keeps, then random schedules on two platforms.
+ *
+ *     npx ts-node examples/try-my-policy.ts
+ */
+import { ORACLES, SCENARIOS, compose, events, seededDriver } from '@fpulab/core';
+import { checkPolicyContract } from '@fpulab/core/testing';
+import { bareMetal, xenPv } from '@fpulab/hypervisor';
+import alwaysSwitch from './my-policy';
+
+const report = checkPolicyContract({ policies: () => [alwaysSwitch()], platform: bareMetal });
+console.log(`contract: ${report.runs} runs, ${report.failures.length === 0 ? 'kept' : report.failures.join('\n')}`);
+
+for (const platform of [bareMetal, xenPv]) {
+  const found = new Set<string>();
+  for (const scenario of SCENARIOS) {
+    for (let seed = 0n; seed < 20n; seed++) {
+      const machine = compose({
+        platform: platform(),
+        policies: [alwaysSwitch()],
+        scenario,
+        choices: seededDriver(seed),
+      });
+      machine.on(events.OracleViolated).subscribe(({ data }) => found.add(ORACLES[data.oracle]));
+      machine.run({ stepsMax: 2000 });
+    }
+  }
+  console.log(`${platform().id}: ${[...found].join(', ') || 'clean'}`);
+}

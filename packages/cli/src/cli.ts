@@ -1,0 +1,166 @@
+/** The command line: parses, calls one function per verb, maps what happens to exit codes. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type * as ListVerb from './commands/list';
+import type * as ReplayVerb from './commands/replay';
+import type * as ReproduceVerb from './commands/reproduce';
+import type * as RunVerb from './commands/run';
+import { showError } from './errors';
+import { EXIT } from './exit-codes';
+import type { ColorChoice, GlobalOptions } from './terminal';
+
+const VERSION = '0.1.0';
+
+const EXAMPLES = `
+Examples:
+  fpulab reproduce xen-pv-leak                       the 2013 Xen PV leak, its fixes, and the picture
+  fpulab run xen-pv-leak --platform xen-pv --diagram one run, drawn
+  fpulab run interrupts --seed 7 --log run.events.jsonl
+  fpulab replay run.events.jsonl --to 120            the machine after event 120
+  fpulab replay run.events.jsonl --rerun             the policies again, compared event by event
+  fpulab list                                        what there is to combine
+
+Exit codes: 0 done or clean, 1 violation or difference, 2 usage, 4 replay diverged, 65 bad input, 66 no such input,
+70 our bug, 74 I/O, 130 interrupted.`;
+
+/** Hears the exit code of the verb that ran. */
+type Report = (exitCode: number) => void;
+
+type Action = (options: GlobalOptions) => number | Promise<number>;
+
+/** Runs an action and turns what it returns or throws into the exit code. */
+async function conduct(command: Command, report: Report, action: Action): Promise<void> {
+  const options = globalOptions(command);
+  try {
+    report(await action(options));
+  } catch (error) {
+    const shown = showError(error, options);
+    process.stderr.write(`${shown.text}\n`);
+    report(shown.exitCode);
+  }
+}
+
+function globalOptions(command: Command): GlobalOptions {
+  const given = command.optsWithGlobals<Record<string, unknown>>();
+  return {
+    json: given.json === true,
+    quiet: given.quiet === true,
+    debug: given.debug === true,
+    color: given.color === false ? 'never' : ((given.color as ColorChoice | undefined) ?? 'auto'),
+  };
+}
+
+const list = (value: string, previous: readonly string[] = []): readonly string[] => [
+  ...previous,
+  ...value.split(',').filter((part) => part !== ''),
+];
+
+function count(max: number): (value: string) => number {
+  return (value) => {
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
+    if (number >= 0 && number <= max) return number;
+    throw new InvalidArgumentError(`expected a whole number from 0 to ${max}.`);
+  };
+}
+
+/* eslint-disable @typescript-eslint/no-require-imports -- a verb's code is loaded when the verb runs */
+const verbs = {
+  list: () => require('./commands/list') as typeof ListVerb,
+  replay: () => require('./commands/replay') as typeof ReplayVerb,
+  reproduce: () => require('./commands/reproduce') as typeof ReproduceVerb,
+  run: () => require('./commands/run') as typeof RunVerb,
+};
+/* eslint-enable @typescript-eslint/no-require-imports */
+
+const STEPS_LIMIT = 100_000_000;
+
+/** Verbs load their code only when they run, so that --help answers at once. */
+function buildProgram(report: Report): Command {
+  const program = new Command('fpulab')
+    .description('A laboratory for the code that saves and restores x86 FPU state in kernels and hypervisors.')
+    .version(VERSION, '-V, --version')
+    .option('--json', 'print exactly one JSON document')
+    .option('-q, --quiet', 'no messages and no progress on stderr')
+    .option('--debug', 'print stack traces of errors')
+    .addOption(
+      new Option('--color <when>', 'colour: auto, always or never')
+        .choices(['auto', 'always', 'never'])
+        .default('auto'),
+    )
+    .option('--no-color', 'the same as --color never')
+    .addHelpText('after', EXAMPLES)
+    .showSuggestionAfterError(true)
+    .exitOverride();
+
+  program
+    .command('reproduce')
+    .argument('<id>', 'what to reproduce: xen-pv-leak')
+    .option('--out <directory>', 'where the event logs go', '.fpulab/reproduce')
+    .description('run a historic bug and its fixes, and check that each ends as history says')
+    .action((id: string, given: { out: string }, command: Command) =>
+      conduct(command, report, (options) => verbs.reproduce().reproduce(id, given, options)),
+    );
+
+  program
+    .command('run')
+    .argument('<scenario>', 'a scenario; see: fpulab list scenarios')
+    .option('--policy <preset|file>', 'a preset, or .ts/.js files that export policies, comma separated', list)
+    .option('--platform <id>', 'a platform')
+    .option('--patch <ids>', 'patches, comma separated', list)
+    .option('--cpu <id>', 'a CPU model')
+    .option('--cpus <n>', 'number of CPUs', count(64))
+    .option('--oracle <ids>', 'oracles that decide the verdict, comma separated', list)
+    .addOption(new Option('--seed <n>', 'choose at random from this seed').conflicts('choices'))
+    .option('--choices <string>', 'choose as this replay string (r1...) says')
+    .option('--max-steps <n>', 'stop after so many steps', count(STEPS_LIMIT))
+    .option('--log <file>', 'write the event log (.jsonl or .jsonl.gz)')
+    .option('--diagram', 'draw the run')
+    .description('compose a machine and run one scenario')
+    .action((scenario: string, given: object, command: Command) =>
+      conduct(command, report, (options) => verbs.run().run(scenario, given, options)),
+    );
+
+  program
+    .command('replay')
+    .argument('<log>', 'an event log, or a replay string (r1...)')
+    .option('--to <n>', 'show the machine after event n', count(1_000_000_000))
+    .option('--rerun', 'run the policies again and compare event by event')
+    .option('--policy <file>', 'with --rerun or a replay string: files of the policies that are not built in', list)
+    .option('--diagram', 'draw the run')
+    .description('fold a log into the state it ends in, without any policy')
+    .action((log: string, given: object, command: Command) =>
+      conduct(command, report, (options) => verbs.replay().replay(log, given, options)),
+    );
+
+  program
+    .command('list')
+    .argument('[kind]', 'presets, platforms, patches, scenarios, cpus, oracles or reproductions')
+    .description('what there is to combine')
+    .action((kind: string | undefined, _given: object, command: Command) =>
+      conduct(command, report, (options) => verbs.list().list(kind, options)),
+    );
+
+  for (const command of program.commands) command.exitOverride().showSuggestionAfterError(true);
+  return program;
+}
+
+/**
+ * Parses the arguments and runs one verb.
+ *
+ * @param argv as in `process.argv`: the first two are not arguments
+ * @returns the exit code; 2 for usage errors, 0 for help and version
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const program = buildProgram((code) => (exitCode = code));
+  if (argv.length === 2) {
+    program.outputHelp({ error: true });
+    return EXIT.usage;
+  }
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+  return exitCode;
+}

@@ -1,0 +1,146 @@
+import { FpuError, compose, isFpuError, scenarioOf, type Machine, type MachineEvent } from '@fpulab/core';
+import {
+  describeState,
+  firstDifference,
+  logDriver,
+  readLog,
+  replayLog,
+  stateLines,
+  violationsOf,
+  type EventLog,
+} from '@fpulab/eventlog';
+import { platformOf } from '@fpulab/hypervisor';
+import { EXIT } from '../exit-codes';
+import { describeViolation, diagramOf } from '../report';
+import { patchesOf, policiesOf, withOracles } from '../request';
+import { paintFor, print, printJson, type GlobalOptions } from '../terminal';
+import { runReplayString } from './run';
+
+/** Flags of `fpulab replay`. */
+export interface ReplayFlags {
+  readonly to?: number;
+  readonly rerun?: boolean;
+  readonly policy?: readonly string[];
+  readonly diagram?: boolean;
+}
+
+/** `fpulab replay <log>`, or a replay string. */
+export async function replay(source: string, flags: ReplayFlags, options: GlobalOptions): Promise<number> {
+  if (/^r\d+\./.test(source)) return runReplayString(source, { policy: flags.policy, diagram: flags.diagram }, options);
+  const log = readLog(source);
+  return flags.rerun ? rerun(source, log, flags, options) : fold(source, log, flags, options);
+}
+
+// --- fold ----------------------------------------------------------------------------------------------------------
+
+function fold(file: string, log: EventLog, { to, diagram }: ReplayFlags, options: GlobalOptions): number {
+  const result = replayLog(log, to === undefined ? {} : { to });
+  const { violations, exposures } = violationsOf(log.events.slice(0, result.applied), log.header);
+  const state = describeState(result.state, log.header);
+  const picture = diagram ? { title: titleOf(log), violations } : undefined;
+  if (options.json) {
+    printJson({
+      schema: 'fpulab/replay@1',
+      log: file,
+      scenario: log.header.scenario,
+      verdict: result.verdict,
+      outcome: result.complete ? log.footer.outcome : null,
+      complete: result.complete,
+      events: result.applied,
+      digest: result.digest,
+      violations,
+      exposures,
+      state,
+      ...(picture ? { diagram: diagramOf(log, picture) } : {}),
+    });
+  } else {
+    if (picture) print(`${diagramOf(log, picture, paintFor(options.color))}\n`);
+    print(
+      [
+        `${result.verdict ?? 'no verdict'}  ${titleOf(log)}`,
+        ...violations.map((violation) => `  ! ${describeViolation(violation)}`),
+        `  ${result.complete ? `${log.footer.outcome}: all` : 'the first'} ${result.applied} events; state ${result.digest}`,
+        ...stateLines(state).map((line) => `  ${line}`),
+      ].join('\n'),
+    );
+  }
+  return result.verdict === 'violation' ? EXIT.violation : EXIT.ok;
+}
+
+function titleOf({ header }: EventLog): string {
+  const patched = header.patches.map((patch) => ` + ${patch}`).join('');
+  return `${header.scenario}: ${header.policies.join(' + ')} (${header.preset ?? 'own policy'}) on ${header.platform}${patched}`;
+}
+
+// --- rerun ---------------------------------------------------------------------------------------------------------
+
+/** Runs the policies again under the log's choices. Ends at the first event that differs. */
+function rerun(file: string, log: EventLog, flags: ReplayFlags, options: GlobalOptions): number {
+  const machine = machineOf(log, flags);
+  const found: MachineEvent[] = [];
+  machine.events$.subscribe((event) => found.push(event));
+  const problem = runAlong(machine, log);
+  const difference = firstDifference(log.events, found);
+  const sameState = difference === undefined && problem === undefined && machine.digest() === log.footer.digest;
+  const replayed = replayLog(log);
+  if (options.json) {
+    printJson({
+      schema: 'fpulab/replay@1',
+      log: file,
+      scenario: log.header.scenario,
+      rerun: sameState ? 'same' : 'diverged',
+      difference: difference ?? null,
+      problem: problem ?? null,
+      verdict: sameState ? replayed.verdict : null,
+      events: found.length,
+      digest: machine.digest(),
+    });
+  } else if (sameState)
+    print(
+      `same  ${titleOf(log)}\n  ${found.length} events and the final state are as recorded; verdict ${String(replayed.verdict)}`,
+    );
+  else print(`diverged  ${titleOf(log)}\n${divergence(difference, problem)}`);
+  if (!sameState) return EXIT.diverged;
+  return replayed.verdict === 'violation' ? EXIT.violation : EXIT.ok;
+}
+
+function machineOf({ header, events }: EventLog, flags: ReplayFlags): Machine {
+  if (header.preset === null && flags.policy === undefined) {
+    throw new FpuError('FPU501', `the log was made with the policies ${header.policies.join(', ')} from files`, {
+      hint: 'name the files: fpulab replay <log> --rerun --policy <file>',
+    });
+  }
+  return compose({
+    cpu: header.cpu,
+    cpus: header.cpus,
+    platform: platformOf(header.platform),
+    policies: policiesOf(flags.policy ?? [header.preset ?? '']).policies(),
+    patches: patchesOf(header.patches),
+    scenario: withOracles(scenarioOf(header.scenario), header.oracles),
+    choices: logDriver(events),
+  });
+}
+
+/** Steps until as many events happened as were recorded. Returns why a choice no longer fitted, if one did not. */
+function runAlong(machine: Machine, { events, footer }: EventLog): string | undefined {
+  try {
+    machine.boot();
+    while (machine.eventCount < events.length && machine.step());
+    if (footer.outcome === 'finished' && machine.step()) return 'the recorded run had ended here, this one goes on';
+  } catch (error) {
+    if (isFpuError(error) && error.code === 'FPU302') return error.message;
+    throw error;
+  }
+  return undefined;
+}
+
+function divergence(difference: ReturnType<typeof firstDifference>, problem: string | undefined): string {
+  const lines: string[] = [];
+  if (difference) {
+    lines.push(`  first different event: ${difference.at}`);
+    lines.push(`    recorded: ${JSON.stringify(difference.expected ?? 'none')}`);
+    lines.push(`    now:      ${JSON.stringify(difference.found ?? 'none')}`);
+  }
+  if (problem !== undefined) lines.push(`  ${problem}`);
+  return lines.length > 0 ? lines.join('\n') : '  the events are the same, but not the final state';
+}

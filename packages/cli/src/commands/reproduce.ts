@@ -1,0 +1,132 @@
+import { join } from 'node:path';
+import { FpuError, compose, scenarioOf, type OracleId } from '@fpulab/core';
+import { fileSink } from '@fpulab/eventlog';
+import { platformOf } from '@fpulab/hypervisor';
+import { presetOf } from '@fpulab/policies';
+import { conductRun } from '../conduct-run';
+import { makeDirectory } from '../directories';
+import { EXIT } from '../exit-codes';
+import { RunCollector, describeViolation, diagramOf, type RunReport } from '../report';
+import { patchesOf } from '../request';
+import { paintFor, print, printJson, type GlobalOptions } from '../terminal';
+import { REPRODUCTIONS, type Reproduction, type ReproductionRun } from './reproductions';
+
+/** One run of a reproduction, finished. */
+interface Reproduced {
+  readonly run: ReproductionRun;
+  readonly report: RunReport;
+  readonly log: string;
+  readonly digest: string;
+  readonly diagram: string;
+  readonly painted: string;
+  /** Whether it ended as history says. */
+  readonly asExpected: boolean;
+}
+
+/** `fpulab reproduce <id>` */
+export async function reproduce(
+  id: string,
+  { out }: { readonly out: string },
+  options: GlobalOptions,
+): Promise<number> {
+  const found = REPRODUCTIONS.find((reproduction) => reproduction.id === id);
+  if (!found) {
+    const known = REPRODUCTIONS.map((reproduction) => reproduction.id);
+    throw new FpuError('FPU504', `nothing called '${id}' to reproduce; known: ${known.join(', ')}`, { id, known });
+  }
+  const directory = join(out, found.id);
+  makeDirectory(directory);
+  const runs: Reproduced[] = [];
+  for (const run of found.runs) runs.push(await reproduceRun(found, run, directory, options));
+  const asExpected = runs.every((run) => run.asExpected);
+  if (options.json) printJson(jsonDocument(found, runs));
+  else printText(found, runs, options);
+  return asExpected ? EXIT.ok : EXIT.violation;
+}
+
+async function reproduceRun(
+  { scenario: scenarioId }: Reproduction,
+  run: ReproductionRun,
+  directory: string,
+  options: GlobalOptions,
+): Promise<Reproduced> {
+  const scenario = scenarioOf(scenarioId);
+  const machine = compose({
+    platform: platformOf(run.platform),
+    policies: presetOf(run.preset).policies(),
+    patches: patchesOf(run.patches),
+    scenario,
+  });
+  const meta = { preset: run.preset, seed: null, replay: null };
+  const collector = new RunCollector(machine, meta);
+  const log = join(directory, `${run.id}.events.jsonl`);
+  const { verdict, digest } = await conductRun(
+    machine,
+    { meta, sink: fileSink(log), stepsMax: scenario.stepsMax },
+    options,
+  );
+  const report = collector.report(verdict);
+  const caption = { title: `${run.id}: ${run.title}`, violations: report.violations };
+  return {
+    run,
+    report,
+    log,
+    digest,
+    diagram: diagramOf(collector, caption),
+    painted: diagramOf(collector, caption, paintFor(options.color)),
+    asExpected: endsAs(run.expected, report),
+  };
+}
+
+/** A clean run must be clean; another must violate all that history says. */
+function endsAs(expected: readonly OracleId[], { verdict, violations }: RunReport): boolean {
+  if (expected.length === 0) return verdict === 'clean';
+  return verdict === 'violation' && expected.every((id) => violations.some((violation) => violation.id === id));
+}
+
+function jsonDocument({ id, scenario }: Reproduction, runs: readonly Reproduced[]) {
+  return {
+    schema: 'fpulab/reproduce@1',
+    id,
+    scenario,
+    asExpected: runs.every((run) => run.asExpected),
+    runs: runs.map(({ run, report, log, digest, diagram, asExpected }) => ({
+      id: run.id,
+      title: run.title,
+      verdict: report.verdict,
+      expected: run.expected,
+      asExpected,
+      violations: report.violations,
+      exposures: report.exposures,
+      preset: run.preset,
+      platform: run.platform,
+      patches: run.patches,
+      counters: report.counters,
+      log,
+      digest,
+      diagram,
+    })),
+  };
+}
+
+function printText({ title }: Reproduction, runs: readonly Reproduced[], options: GlobalOptions): void {
+  const paint = paintFor(options.color);
+  for (const { painted } of runs.filter(({ run }) => run.drawn)) print(`${painted}\n`);
+  print(paint.title(title));
+  for (const { run, report, log, asExpected } of runs) {
+    const verdict = report.verdict === 'clean' ? paint.tsClear('clean    ') : paint.violation('violation');
+    const ids = [...new Set(report.violations.map((violation) => violation.id))].join(', ');
+    print(`\n${verdict}  ${paint.head(run.id)}: ${run.title}${ids === '' ? '' : ` (${ids})`}`);
+    for (const violation of report.violations) print(paint.violation(`  ! ${describeViolation(violation)}`));
+    print(paint.dim(`  log: ${log}`));
+    if (!asExpected) print(paint.violation(`  ! expected ${run.expected.join(' and ') || 'a clean run'}`));
+  }
+  const wrong = runs.filter((run) => !run.asExpected).length;
+  const end =
+    wrong === 0
+      ? `All ${runs.length} runs end as history says.`
+      : `${wrong} of ${runs.length} runs end otherwise than history says.`;
+  print(
+    `\n${end} Behind TS=1 the registers of every lazy kernel hold somebody else's data: see exposures[] with --json.`,
+  );
+}

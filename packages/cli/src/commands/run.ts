@@ -1,0 +1,204 @@
+import { dirname, join } from 'node:path';
+import {
+  FpuError,
+  compose,
+  parseSeed,
+  scenarioOf,
+  scriptDriver,
+  seededDriver,
+  type ChoiceDriver,
+  type Machine,
+} from '@fpulab/core';
+import {
+  REPLAY_LENGTH_MAX,
+  decodeReplay,
+  encodeReplay,
+  fileSink,
+  memorySink,
+  type LogMeta,
+  type Replay,
+} from '@fpulab/eventlog';
+import { platformOf } from '@fpulab/hypervisor';
+import { conductRun, type RunSummary } from '../conduct-run';
+import { makeDirectory } from '../directories';
+import { EXIT } from '../exit-codes';
+import { RunCollector, describeViolation, diagramOf, type RunReport } from '../report';
+import { patchesOf, policiesOf, withOracles } from '../request';
+import { note, paintFor, print, printJson, type GlobalOptions } from '../terminal';
+
+/** Flags of `fpulab run`. */
+export interface RunFlags {
+  readonly policy?: readonly string[];
+  readonly platform?: string;
+  readonly patch?: readonly string[];
+  readonly cpu?: string;
+  readonly cpus?: number;
+  readonly oracle?: readonly string[];
+  readonly seed?: string;
+  readonly choices?: string;
+  readonly maxSteps?: number;
+  readonly log?: string;
+  readonly diagram?: boolean;
+}
+
+/** A run, ready to start. */
+interface PreparedRun {
+  readonly machine: Machine;
+  readonly meta: LogMeta;
+  readonly preset: string | null;
+  readonly stepsMax: number;
+}
+
+/** `fpulab run <scenario>` */
+export async function run(scenarioId: string, flags: RunFlags, options: GlobalOptions): Promise<number> {
+  const prepared = prepare(scenarioId, flags);
+  const { machine, meta } = prepared;
+  const collector = new RunCollector(machine, meta);
+  const log = flags.log;
+  const memory = memorySink();
+  const sink = log === undefined ? memory : openLog(log);
+  const summary = await conductRun(machine, { meta, sink, stepsMax: prepared.stepsMax }, options);
+  const report = collector.report(summary.verdict);
+  const kept = log ?? (summary.verdict === 'violation' ? keepFailure(memory.text(), scenarioId, summary.digest) : null);
+  const replay = replayOf(prepared, collector);
+  const document = runDocument(prepared, { summary, report, log: kept, replay });
+  if (options.json) printJson(flags.diagram ? { ...document, diagram: drawn(prepared, collector, report) } : document);
+  else {
+    if (flags.diagram) print(`${drawn(prepared, collector, report, options)}\n`);
+    print(runText(prepared, { summary, report, log: kept, replay }));
+  }
+  if (summary.outcome === 'interrupted') return EXIT.interrupted;
+  return summary.verdict === 'violation' ? EXIT.violation : EXIT.ok;
+}
+
+// --- preparing -----------------------------------------------------------------------------------------------------
+
+function prepare(scenarioId: string, flags: RunFlags): PreparedRun {
+  const replay = flags.choices === undefined ? undefined : decodeReplay(flags.choices);
+  const scenario = withOracles(scenarioOf(scenarioId), flags.oracle);
+  const seed = flags.seed === undefined ? null : parseSeed(flags.seed);
+  const policies = policiesOf(flags.policy ?? (replay ? [replay.preset] : []));
+  const machine = compose({
+    cpu: flags.cpu ?? replay?.cpu ?? scenario.cpu,
+    cpus: flags.cpus ?? replay?.cpus ?? scenario.cpus,
+    platform: platformOf(flags.platform ?? replay?.platform ?? 'bare-metal'),
+    policies: policies.policies(),
+    patches: patchesOf(flags.patch ?? replay?.patches ?? []),
+    scenario,
+    choices: driverOf(seed, replay) ?? scriptDriver(scenario.schedule),
+  });
+  refuseOtherScenario(scenarioId, replay);
+  const meta = { preset: policies.preset, seed: seed ?? replay?.seed ?? null, replay: flags.choices ?? null };
+  return { machine, meta, preset: policies.preset, stepsMax: flags.maxSteps ?? scenario.stepsMax };
+}
+
+function driverOf(seed: bigint | null, replay: Replay | undefined): ChoiceDriver | undefined {
+  return seed === null ? replay?.driver : seededDriver(seed);
+}
+
+function refuseOtherScenario(scenario: string, replay: Replay | undefined): void {
+  if (!replay || replay.scenario === scenario) return;
+  throw new FpuError('FPU501', `the replay string is of the scenario '${replay.scenario}', not '${scenario}'`, {
+    hint: `fpulab run ${replay.scenario} --choices ..., or fpulab replay '<string>'`,
+  });
+}
+
+function openLog(path: string) {
+  makeDirectory(dirname(path));
+  return fileSink(path);
+}
+
+/** A run that found something is worth keeping although nobody asked. */
+function keepFailure(text: string, scenario: string, digest: string): string {
+  const path = join('.fpulab', 'failures', `${scenario}-${digest}.events.jsonl.gz`);
+  const sink = openLog(path);
+  sink.write(text);
+  sink.close();
+  return path;
+}
+
+function replayOf({ machine, meta, preset }: PreparedRun, collector: RunCollector): string | null {
+  if (preset === null) return null; // policies from a file cannot be named
+  const { platform, settings } = machine.composition;
+  const text = encodeReplay(
+    {
+      scenario: settings.scenario.id,
+      preset,
+      platform: platform.id,
+      patches: settings.patches.map((patch) => patch.id),
+      cpu: settings.cpu.id,
+      cpus: settings.cpus,
+      seed: meta.seed,
+    },
+    collector.events,
+  );
+  return text.length > REPLAY_LENGTH_MAX ? null : text;
+}
+
+// --- reporting -----------------------------------------------------------------------------------------------------
+
+interface FinishedRun {
+  readonly summary: RunSummary;
+  readonly report: RunReport;
+  readonly log: string | null;
+  readonly replay: string | null;
+}
+
+function runDocument({ machine, meta }: PreparedRun, { summary, report, log, replay }: FinishedRun) {
+  const { base, modifiers, platform, settings } = machine.composition;
+  return {
+    schema: 'fpulab/run@1',
+    verdict: summary.verdict,
+    outcome: summary.outcome,
+    violations: report.violations,
+    exposures: report.exposures,
+    policies: [base, ...modifiers].map((policy) => policy.id),
+    preset: meta.preset,
+    platform: platform.id,
+    patches: settings.patches.map((patch) => patch.id),
+    cpu: settings.cpu.id,
+    cpus: settings.cpus,
+    scenario: settings.scenario.id,
+    seed: meta.seed === null ? null : `0x${meta.seed.toString(16)}`,
+    events: summary.events,
+    steps: summary.steps,
+    digest: summary.digest,
+    replay,
+    log,
+    counters: report.counters,
+    sometimes: report.sometimes,
+  };
+}
+
+function drawn(
+  { machine }: PreparedRun,
+  collector: RunCollector,
+  { violations }: RunReport,
+  options?: GlobalOptions,
+): string {
+  const title = `${machine.composition.settings.scenario.id}: ${machine.composition.title}`;
+  return diagramOf(collector, { title, violations }, options && paintFor(options.color));
+}
+
+function runText({ machine, meta }: PreparedRun, { summary, report, log, replay }: FinishedRun): string {
+  const { counters } = report;
+  const lines = [
+    `${summary.verdict ?? 'no verdict'}  ${machine.composition.settings.scenario.id}: ${machine.composition.title}`,
+    ...report.violations.map((violation) => `  ! ${describeViolation(violation)}`),
+    ...report.exposures.map((violation) => `    ${describeViolation(violation)}`),
+    ...report.sometimes.filter(({ reached }) => !reached).map(({ text }) => `  not reached: ${text}`),
+    `  ${summary.outcome} after ${summary.steps} steps, ${summary.events} events; state ${summary.digest}`,
+    `  ${counters.saves} saves, ${counters.restores} restores (${counters.restoresSkipped} skipped), ${counters.traps} traps, ${counters.cr0Writes} CR0 writes`,
+  ];
+  if (meta.seed !== null) lines.push(`  seed 0x${meta.seed.toString(16)}`);
+  if (log !== null) lines.push(`  log: ${log}`);
+  if (replay !== null) lines.push(`  replay: fpulab replay '${replay}'`);
+  return lines.join('\n');
+}
+
+/** Runs what a replay string says, as `fpulab run` would. */
+export async function runReplayString(text: string, flags: RunFlags, options: GlobalOptions): Promise<number> {
+  const { scenario } = decodeReplay(text);
+  note(`scenario ${scenario}`, { quiet: true });
+  return run(scenario, { ...flags, choices: text }, options);
+}

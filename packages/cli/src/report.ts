@@ -1,0 +1,102 @@
+/** The result of a run, as one document and as text. */
+import { FpuError, type Machine, type MachineEvent } from '@fpulab/core';
+import {
+  countEvents,
+  headerOf,
+  openReplay,
+  renderDiagram,
+  tellStory,
+  violationsOf,
+  type Counters,
+  type LogHeader,
+  type LogMeta,
+  type Paint,
+  type Violation,
+} from '@fpulab/eventlog';
+
+/** What happened, whatever ran it. */
+export interface RunReport {
+  readonly verdict: 'clean' | 'violation' | null;
+  readonly violations: readonly Violation[];
+  readonly exposures: readonly Violation[];
+  readonly counters: Counters;
+  /** Ids of what the scenario says must be reached, and whether it was. */
+  readonly sometimes: readonly { readonly id: string; readonly text: string; readonly reached: boolean }[];
+}
+
+/** Collects what a report needs while a machine runs. */
+export class RunCollector {
+  readonly events: MachineEvent[] = [];
+  readonly header: LogHeader;
+  private readonly detectors;
+
+  constructor(machine: Machine, meta: LogMeta) {
+    this.header = headerOf(machine, meta);
+    const names = { task: (name: string): number => machine.taskNames.indexOf(name) };
+    const { sometimes } = machine.composition.settings.scenario;
+    this.detectors = sometimes.map(({ id, text, detector }) => ({ id, text, detect: detector(names), reached: false }));
+    machine.events$.subscribe((event) => {
+      this.events.push(event);
+      for (const one of this.detectors) one.reached ||= one.detect(event);
+    });
+  }
+
+  report(verdict: RunReport['verdict']): RunReport {
+    const { violations, exposures } = violationsOf(this.events, this.header);
+    return {
+      verdict,
+      violations,
+      exposures,
+      counters: countEvents(this.events),
+      sometimes: this.detectors.map(({ id, text, reached }) => ({ id, text, reached })),
+    };
+  }
+}
+
+/** The diagram of a run. */
+export function diagramOf(
+  { header, events }: { readonly header: LogHeader; readonly events: readonly MachineEvent[] },
+  { title, violations }: { readonly title: string; readonly violations: readonly Violation[] },
+  paint?: Paint,
+): string {
+  const lanes = tellStory(events, {
+    state: openReplay(header),
+    tasks: header.tasks,
+    programs: header.programs,
+    steps: header.steps,
+    roles: header.roles,
+    oracles: header.oracles,
+  });
+  const ids = [...new Set(violations.map((violation) => violation.id))];
+  const verdict = ids.length === 0 ? 'clean' : ids.join(', ');
+  return renderDiagram(
+    lanes,
+    { title, verdict, notes: violations.map((violation) => `! ${describeViolation(violation)}`) },
+    paint,
+  );
+}
+
+/** One sentence about a violation. */
+export function describeViolation(violation: Violation): string {
+  const { id, step, task, component, value, writer, expected, chain } = violation;
+  const way = chain.length > 1 ? `, by way of the events ${chain.join(' > ')}` : '';
+  const at = `event ${step}`;
+  switch (id) {
+    case 'leak':
+      return `leak at ${at}: ${task} can read ${value} of ${writer} in ${component}${way}`;
+    case 'speculative-exposure':
+      return `speculative-exposure at ${at}: ${task} runs while ${component} holds ${value} of ${writer}`;
+    case 'lost-update':
+      return `lost-update at ${at}: ${task} reads ${value} in ${component}, but wrote ${expected}${way}`;
+    case 'validity':
+      return `validity at ${at}: no copy of ${task}'s latest ${component ?? 'FPU state'} is where it belongs`;
+    case 'kernel-fpu-clobber':
+      return `kernel-fpu-clobber at ${at}: a kernel FPU section of ${task} finds ${value} in ${component}, not ${expected}`;
+    case 'atomic-sleep':
+      return `atomic-sleep at ${at}: ${task} may sleep with interrupts, bottom halves or preemption off`;
+    case 'unexpected-fault':
+      return `unexpected-fault at ${at}: ${task} takes #NM in kernel mode, at ${violation.at}`;
+    default:
+      throw new FpuError('FPU504', `no words for the oracle '${String(id)}'`);
+  }
+}

@@ -1,0 +1,109 @@
+/** What must never happen and did, told for people: which value, whose, and how it came there. */
+import { ORACLES, componentName, vectorName, writerOf, type MachineEvent, type OracleId } from '@fpulab/core';
+import type { LogHeader } from './format';
+import { operationName, valueName, writerName } from './names';
+import { trackProvenance, type Place, type Provenance } from './provenance';
+
+/** One violation of an oracle. */
+export interface Violation {
+  readonly id: OracleId;
+  /** `x87`, `sse`, ...; null where no component is concerned. */
+  readonly component: string | null;
+  /** Name of the task that is harmed or that sees too much. */
+  readonly task: string;
+  /** `seq` of the violation's event. */
+  readonly step: number;
+  /** What was going on: label of a kernel step, `A[3] mmx.read` for operation 3 of A's program, `#NM` for a trap. */
+  readonly at: string;
+  /** Who wrote the value that was found: a task's name, `kernel`, `other guest`, `nobody`. */
+  readonly writer: string;
+  /** Name of the task that reads, or could read, the value. The same as `task`. */
+  readonly reader: string;
+  /** The value that was found: `X#1`, `INIT`, `kernel#2`. */
+  readonly value: string;
+  /** The value that ought to be there. */
+  readonly expected: string;
+  /**
+   * `seq` of the events by which the value came there, oldest first, and of the event that read it, if one did. For
+   * `validity`, whose value is nowhere: the events that made the lost value and destroyed its last copy.
+   */
+  readonly chain: readonly number[];
+}
+
+/** All violations of a run. */
+export interface ViolationReport {
+  /** Of the oracles that decide the verdict. */
+  readonly violations: readonly Violation[];
+  /** Of the others. */
+  readonly exposures: readonly Violation[];
+}
+
+/** Explains every `oracle.violated` event of a run. */
+export function violationsOf(events: readonly MachineEvent[], header: LogHeader): ViolationReport {
+  const provenance = trackProvenance(header);
+  const found: Violation[] = [];
+  for (const event of events) {
+    if (event.type === 'oracle.violated') found.push(explain(event, { events, header, provenance }));
+    else provenance.observe(event);
+  }
+  const decides = ({ id }: Violation): boolean => header.oracles.includes(id);
+  return { violations: found.filter(decides), exposures: found.filter((violation) => !decides(violation)) };
+}
+
+/** A run up to a violation. */
+interface Run {
+  readonly events: readonly MachineEvent[];
+  readonly header: LogHeader;
+  readonly provenance: Provenance;
+}
+
+function explain(event: MachineEvent, run: Run): Violation {
+  const { tasks } = run.header;
+  const { oracle, reader, component, value, expected } = event.data;
+  const task = tasks[reader];
+  return {
+    id: ORACLES[oracle],
+    component: component < 0 ? null : componentName(component),
+    task,
+    step: event.seq,
+    at: whatWasGoingOn(event, run),
+    writer: writerName(writerOf(value), tasks),
+    reader: task,
+    value: valueName(value, tasks),
+    expected: valueName(expected, tasks),
+    chain: component < 0 ? [] : chainOf(event, run),
+  };
+}
+
+function chainOf({ seq, data }: MachineEvent, { events, header, provenance }: Run): readonly number[] {
+  const { oracle, cpu, reader, component, value } = data;
+  if (ORACLES[oracle] === 'validity') return [...provenance.latestOf(reader, component).chain, provenance.lastMove];
+  // A guest whose registers are not live finds them in the image that the hypervisor keeps of its vCPU.
+  const places: readonly Place[] = [
+    { in: 'fpregs', index: cpu, component },
+    { in: 'fpstate', index: header.sizes.task + cpu, component },
+  ];
+  const origin = places.map((place) => provenance.at(place)).find((candidate) => candidate.value === value);
+  const read = events[seq - 1];
+  const wasRead = READS.has(read.type) && read.data.component === component;
+  return [...(origin?.chain ?? []), ...(wasRead ? [read.seq] : [])];
+}
+
+const READS: ReadonlySet<string> = new Set(['fpregs.read', 'kernel.fpregs-checked']);
+
+/** The step that caused the violation; where its event names none, the nearest before it. */
+function whatWasGoingOn({ seq, cause }: MachineEvent, { events, header }: Run): string {
+  for (let at = cause >= 0 ? cause : seq - 1; at >= 0; at--) {
+    const text = PLACES[events[at].type]?.(events[at].data, header);
+    if (text !== undefined) return text;
+  }
+  return 'boot';
+}
+
+/** How events that say where a CPU is say it. */
+const PLACES: Readonly<Record<string, (data: MachineEvent['data'], header: LogHeader) => string>> = {
+  'kernel.stepped': ({ at }, { steps }) => steps[at],
+  'user.stepped': ({ task, at }, header) => operationName(header, task, at),
+  'context.entered': ({ at }, { steps }) => steps[at],
+  'trap.raised': ({ vector }) => vectorName(vector),
+};
