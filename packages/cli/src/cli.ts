@@ -4,7 +4,7 @@ import type * as ListVerb from './commands/list';
 import type * as ReplayVerb from './commands/replay';
 import type * as ReproduceVerb from './commands/reproduce';
 import type * as RunVerb from './commands/run';
-import { showError } from './errors';
+import type * as Errors from './errors';
 import { EXIT } from './exit-codes';
 import type { ColorChoice, GlobalOptions } from './terminal';
 
@@ -33,7 +33,7 @@ async function conduct(command: Command, report: Report, action: Action): Promis
   try {
     report(await action(options));
   } catch (error) {
-    const shown = showError(error, options);
+    const shown = loadErrors().showError(error, options);
     process.stderr.write(`${shown.text}\n`);
     report(shown.exitCode);
   }
@@ -62,7 +62,8 @@ function count(max: number): (value: string) => number {
   };
 }
 
-/* eslint-disable @typescript-eslint/no-require-imports -- a verb's code is loaded when the verb runs */
+/* eslint-disable @typescript-eslint/no-require-imports -- code is loaded when it is needed: --help answers at once */
+const loadErrors = () => require('./errors') as typeof Errors;
 const verbs = {
   list: () => require('./commands/list') as typeof ListVerb,
   replay: () => require('./commands/replay') as typeof ReplayVerb,
@@ -73,7 +74,6 @@ const verbs = {
 
 const STEPS_LIMIT = 100_000_000;
 
-/** Verbs load their code only when they run, so that --help answers at once. */
 function buildProgram(report: Report): Command {
   const program = new Command('fpulab')
     .description('A laboratory for the code that saves and restores x86 FPU state in kernels and hypervisors.')

@@ -83,13 +83,15 @@ export function describeViolation(violation: Violation): string {
   const at = `event ${step}`;
   switch (id) {
     case 'leak':
-      return `leak at ${at}: ${task} can read ${value} of ${writer} in ${component}${way}`;
+      return `leak at ${at}: ${task} can read ${value} in ${component}, which ${writer} wrote${way}`;
     case 'speculative-exposure':
-      return `speculative-exposure at ${at}: ${task} runs while ${component} holds ${value} of ${writer}`;
+      return `speculative-exposure at ${at}: ${task} runs while ${component} holds ${value}`;
     case 'lost-update':
       return `lost-update at ${at}: ${task} reads ${value} in ${component}, but wrote ${expected}${way}`;
     case 'validity':
-      return `validity at ${at}: no copy of ${task}'s latest ${component ?? 'FPU state'} is where it belongs`;
+      return component === null
+        ? `validity at ${at}: ${task}'s registers were written without having been loaded`
+        : `validity at ${at}: no copy of ${task}'s latest ${component} is left`;
     case 'kernel-fpu-clobber':
       return `kernel-fpu-clobber at ${at}: a kernel FPU section of ${task} finds ${value} in ${component}, not ${expected}`;
     case 'atomic-sleep':

@@ -1,4 +1,15 @@
-import { forever, loop, program, sse, step, syscall, type BasePolicy, type Kernel, type Patch, type Slot } from '@fpulab/core';
+import {
+  forever,
+  loop,
+  program,
+  sse,
+  step,
+  syscall,
+  type BasePolicy,
+  type Kernel,
+  type Patch,
+  type Slot,
+} from '@fpulab/core';
 import { given, type PolicySpec, type Situation } from '@fpulab/core/testing';
 import { bareMetal } from '@fpulab/hypervisor';
 
@@ -64,5 +75,10 @@ export function replacing(id: string, routine: string, name: string, run: (k: Ke
 
 /** A patch that removes steps of a routine. */
 export function removing(id: string, routine: string, ...steps: readonly string[]): Patch {
-  return { id, title: id, source: 'hypothetical', edits: steps.map((name) => ({ edit: 'remove', routine, step: name })) };
+  return {
+    id,
+    title: id,
+    source: 'hypothetical',
+    edits: steps.map((name) => ({ edit: 'remove', routine, step: name })),
+  };
 }

@@ -82,7 +82,13 @@ export function scriptDriver(schedule: Schedule): ChoiceDriver {
   };
 }
 
-/** Answers at random from a 64-bit seed; the same seed gives the same run. */
+/** One in so many answers of a seeded driver lets something intervene; the others carry on. */
+const INTERFERENCE_ONE_IN = 8;
+
+/**
+ * Answers at random from a 64-bit seed; the same seed gives the same run. Where something could intervene at every
+ * step, it mostly does not: programs get on.
+ */
 export function seededDriver(seed: bigint): ChoiceDriver {
   let position = 0;
   const low = Number(seed & 0xffffffffn);
@@ -90,6 +96,9 @@ export function seededDriver(seed: bigint): ChoiceDriver {
   return {
     choose(request) {
       const random = mix(mix(low ^ Math.imul(++position, 0x9e3779b9)) ^ high);
+      if (request.kind === CHOICE.next && random % INTERFERENCE_ONE_IN !== 0) {
+        return carryOn(request, Math.floor(random / INTERFERENCE_ONE_IN));
+      }
       return Math.floor((random / 0x100000000) * request.count);
     },
     getPosition: () => position,
@@ -97,6 +106,16 @@ export function seededDriver(seed: bigint): ChoiceDriver {
       position = next;
     },
   };
+}
+
+/** The alternative in which one of the CPUs just goes on. */
+function carryOn({ alternatives, count }: ChoiceRequest, random: number): number {
+  const isContinue = (index: number): boolean => (alternatives[index] & ((1 << ACTION_BITS) - 1)) === ACTION.continue;
+  let wanted = 0;
+  for (let index = 0; index < count; index++) if (isContinue(index)) wanted++;
+  wanted = random % wanted;
+  for (let index = 0; index < count; index++) if (isContinue(index) && wanted-- === 0) return index;
+  return 0;
 }
 
 /** Answers from a list of indices, as a replay does. Past the end it is an error. */

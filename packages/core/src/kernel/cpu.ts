@@ -35,8 +35,11 @@ export interface CpuMachine {
   entry(routine: string): number;
 }
 
+/** Where schedule() keeps the next task, as __schedule() does: in a local. A nested schedule() has its own. */
+export const NEXT_LOCAL = 1;
+
 /** Thrown out of a step whose CPU has stopped for good. Not an error: the event says what happened. */
-export const STACK_OVERFLOW = Symbol('kernel stack overflow');
+export const CPU_STOPPED = Symbol('CPU stopped');
 
 /** One CPU, as the code that runs on it sees it. Holds no state of its own. */
 export class Cpu implements Hypervisor {
@@ -71,7 +74,7 @@ export class Cpu implements Hypervisor {
   }
 
   get next(): number {
-    return this.words[this.at.picked + this.cpu];
+    return this.words[this.localWord(this.frame - 1, NEXT_LOCAL)];
   }
 
   get child(): number {
@@ -260,7 +263,7 @@ export class Cpu implements Hypervisor {
   }
 
   setLocal(index: 0 | 1, value: number): void {
-    assert(this.frame < this.depth, 'a local of a frame that has returned');
+    if (this.frame >= this.depth) return; // the routine's last step: nobody reads this local any more
     this.emit(events.LocalWritten, this.cpu, this.task, this.frame, index, value);
   }
 
@@ -273,11 +276,21 @@ export class Cpu implements Hypervisor {
     this.emit(events.RoutineEntered, this.cpu, this.task, this.machine.entry(routine));
   }
 
+  /** "Attempted to kill the idle task!", "scheduling while atomic": this CPU stops. */
+  panic(): never {
+    this.emit(events.KernelPanicked, this.cpu, this.task);
+    throw CPU_STOPPED;
+  }
+
   /** Enters a context on this CPU. */
   enter(context: Context, routine: string, interruptsOff: boolean): void {
     this.needFrame();
     const status = enteredStatus(context, this.status, interruptsOff);
     this.emit(events.ContextEntered, this.cpu, this.task, this.machine.entry(routine), status);
+  }
+
+  refuse(): void {
+    this.emit(events.LocalWritten, this.cpu, this.task, this.frame - 1, 1, 1);
   }
 
   allocationMaySleep(): boolean {
@@ -346,7 +359,7 @@ export class Cpu implements Hypervisor {
   private needFrame(): void {
     if (this.depth < this.at.stackDepth) return;
     this.emit(events.StackOverflowed, this.cpu, this.task);
-    throw STACK_OVERFLOW;
+    throw CPU_STOPPED;
   }
 
   emit(type: EventType, a = 0, b = 0, c = 0, d = 0, e = 0): void {

@@ -23,7 +23,7 @@ import type { CpuModel } from '../x86/cpu-model';
 import { fpuFault, VECTOR } from '../x86/faults';
 import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, type ChoiceDriver, type ChoiceRequest } from './choices';
 import { compileCode, type Code, type OwnedRoutine, type StepInstruction } from './code';
-import { Cpu, STACK_OVERFLOW, type CpuMachine } from './cpu';
+import { Cpu, CPU_STOPPED, type CpuMachine } from './cpu';
 import type { CompiledOperation, FpuOperation } from './program';
 import { IDLE_ROUTINE, IDLE_SCHEDULE_STEP, skeletonRoutines } from './skeleton';
 
@@ -80,6 +80,7 @@ export class Engine implements CpuMachine {
     const own = skeletonRoutines({
       pickNext: (cpu) => this.pickNext(cpu),
       childIsUnborn: (cpu) => this.lifecycle(this.cpus[cpu].child) === LIFECYCLE.unborn,
+      isIdle: (task) => parts.tasks[task].idle,
       startChild: (cpu) => this.startChild(cpu),
       answers: parts.answers,
     }).map((routine) => ({ owner: 'kernel', routine }));
@@ -248,14 +249,15 @@ export class Engine implements CpuMachine {
     const { at } = this.stream.state;
     if (this.lifecycle(task) !== LIFECYCLE.alive) return false;
     for (let other = 0; other < at.cpus; other++) {
-      if (this.words[at.current + other] === task || this.words[at.picked + other] === task) return false;
+      if (this.words[at.current + other] === task) return false;
     }
+    if (this.words[at.pickedBy + task] >= 0) return false;
     const last = this.words[at.lastRan + task];
     return last < 0 || last === cpu || this.parts.interference.migration === true;
   }
 
   /** The scheduler: others in turn; the idle task if nobody is left, or where the scenario lets it; else the same task again. */
-  private pickNext(cpu: number): void {
+  private pickNext(cpu: number): number {
     const { at } = this.stream.state;
     const { alternatives } = this.request;
     const prev = this.words[at.current + cpu];
@@ -266,6 +268,7 @@ export class Engine implements CpuMachine {
     if (count === 0) alternatives[count++] = prev;
     const next = count === 1 ? alternatives[0] : this.ask(CHOICE.pick, count);
     this.stream.emit(events.TaskPicked, cpu, next);
+    return next;
   }
 
   // --- steps -----------------------------------------------------------------------------------------------------
@@ -274,7 +277,7 @@ export class Engine implements CpuMachine {
     try {
       this.perform(cpu, action);
     } catch (error) {
-      if (error !== STACK_OVERFLOW) throw error;
+      if (error !== CPU_STOPPED) throw error;
     }
   }
 

@@ -32,7 +32,7 @@ export interface Kernel {
   readonly cpu: number;
   /** The current task. */
   readonly task: number;
-  /** During switch-out: the task that comes next. */
+  /** In the routine that answers switch-out: the task that comes next. */
   readonly next: number;
   /** During fork: the new task. */
   readonly child: number;
@@ -98,9 +98,12 @@ export interface Kernel {
 
   /** A local of the routine: a number that the code holds in a register or on its stack. */
   local(index: 0 | 1): number;
+  /** Writes a local. In the last step of a routine, whose frame has returned, nothing happens. */
   setLocal(index: 0 | 1, value: number): void;
   /** Answers the hook that called this routine, in local 0 of the frame that asked. */
   answer(value: boolean): void;
+  /** Refuses what a hook asks for, in local 1 of the frame that asked. Fork: -ENOMEM, the child is not born. */
+  refuse(): void;
 
   /** A sleeping allocation: it succeeds, sleeps first, or fails, by choice. Returns false when it failed. */
   allocationMaySleep(): boolean;

@@ -8,7 +8,7 @@ import * as events from '../machine/events';
 import { CONTEXT, contextOf, PREEMPT_OFF, IRQS_OFF } from '../machine/frames';
 import type { EventType } from '../machine/event-type';
 import type { PlatformHook, PolicyHook } from '../plugin/plugin';
-import type { Cpu } from './cpu';
+import { NEXT_LOCAL, type Cpu } from './cpu';
 import {
   group,
   routine,
@@ -24,9 +24,11 @@ import {
 /** What the skeleton needs of the scheduler. */
 export interface SkeletonServices {
   /** Chooses and records the next task. */
-  pickNext(cpu: number): void;
+  pickNext(cpu: number): number;
   /** True while the child of a fork has not been born. */
   childIsUnborn(cpu: number): boolean;
+  /** True for idle tasks, which nobody may kill. */
+  isIdle(task: number): boolean;
   /** Brings the child of a fork to life. */
   startChild(cpu: number): void;
   /** True when somebody reacts to the hook. */
@@ -65,16 +67,16 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
   const schedule = routine('schedule', [
     at('pick_next_task', (k) => {
       k.setStatus((k.status | IRQS_OFF) + PREEMPT_OFF);
-      services.pickNext(k.cpu);
+      k.setLocal(NEXT_LOCAL, services.pickNext(k.cpu));
     }),
     when(
-      (k) => k.next !== k.task,
+      (k) => k.local(NEXT_LOCAL) !== k.task,
       [
         ...optional('context-switch-start', hook('arch_start_context_switch', events.ContextSwitchStart)),
         group('__switch_to', [
-          at('switch_fpu_prepare', (k) => k.emit(events.SwitchOut, k.cpu, k.task, k.next)),
+          at('switch_fpu_prepare', (k) => k.emit(events.SwitchOut, k.cpu, k.task, k.local(NEXT_LOCAL))),
           ...optional('context-switch-end', hook('arch_end_context_switch', events.ContextSwitchEnd)),
-          at('change stacks and current', (k) => k.emit(events.TaskSwitched, k.cpu, k.task, k.next)),
+          at('change stacks and current', (k) => k.emit(events.TaskSwitched, k.cpu, k.task, k.local(NEXT_LOCAL))),
           switchIn,
         ]),
       ],
@@ -147,7 +149,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
         (k) => services.childIsUnborn(k.cpu),
         [
           at('dup_task_struct', (k) => k.emit(events.Fork, k.cpu, k.task, k.child)),
-          at('wake_up_new_task', (k) => services.startChild(k.cpu)),
+          when((k) => k.local(1) === 0, [at('wake_up_new_task', (k) => services.startChild(k.cpu))]),
         ],
       ),
     ]),
@@ -158,6 +160,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
         k.emit(events.Exit, k.cpu, k.task);
       }),
       at('do_task_dead', (k) => {
+        if (services.isIdle(k.task)) k.panic();
         k.emit(events.TaskExited, k.cpu, k.task);
         k.call('schedule');
       }),

@@ -76,11 +76,11 @@ export const LocalWritten = defineEvent(
   },
 );
 
-/** The stack of a task was exhausted by nested contexts: a double fault, and the end of the run. */
-export const StackOverflowed = defineEvent('kernel.stack-overflowed', { cpu: 'cpu', task: 'task' }, (s, cpu, task) => {
-  s.words[s.at.lifecycle + task] = LIFECYCLE.dead;
-  s.words[s.at.current + cpu] = -1;
-});
+/** The stack of a task was exhausted by nested contexts: a double fault. The CPU stops. */
+export const StackOverflowed = defineEvent('kernel.stack-overflowed', { cpu: 'cpu', task: 'task' }, stopCpu);
+
+/** The kernel tried to kill an idle task, or entered schedule() in the middle of a switch. The CPU stops. */
+export const KernelPanicked = defineEvent('kernel.panicked', { cpu: 'cpu', task: 'task' }, stopCpu);
 
 /** Kernel code reached a point where it may sleep (might_sleep()). */
 export const MightSleepReached = defineEvent(
@@ -114,9 +114,9 @@ export const TaskSlept = defineEvent('task.slept', { cpu: 'cpu', task: 'task' },
   s.words[s.at.sleeping + task] = 1;
 });
 
-/** The scheduler decided who runs next. */
+/** The scheduler decided who runs next: reserved for this CPU until it has switched. */
 export const TaskPicked = defineEvent('task.picked', { cpu: 'cpu', task: 'task' }, (s, cpu, task) => {
-  s.words[s.at.picked + cpu] = task;
+  if (s.words[s.at.current + cpu] !== task) s.words[s.at.pickedBy + task] = cpu;
   s.words[s.at.sleeping + task] = 0;
 });
 
@@ -126,7 +126,7 @@ export const TaskSwitched = defineEvent(
   { cpu: 'cpu', prev: 'task', next: 'task' },
   (s, cpu, _prev, next) => {
     s.words[s.at.current + cpu] = next;
-    s.words[s.at.picked + cpu] = -1;
+    s.words[s.at.pickedBy + next] = -1;
     s.words[s.at.lastRan + next] = cpu;
   },
 );
@@ -336,6 +336,15 @@ export const Halted = defineHook('hook.halt', { cpu: 'cpu', task: 'task' });
 export const VcpuPreempted = defineHook('hook.vcpu-preempted', { cpu: 'cpu', task: 'task' });
 
 // --- helpers ---------------------------------------------------------------------------------------------------
+
+/** The CPU runs nothing any more, and what it ran is dead. Whom it had picked may run elsewhere. */
+function stopCpu(s: MachineState, cpu: number, task: number): void {
+  s.words[s.at.lifecycle + task] = LIFECYCLE.dead;
+  s.words[s.at.current + cpu] = -1;
+  for (let other = 0; other < s.at.tasks; other++) {
+    if (s.words[s.at.pickedBy + other] === cpu) s.words[s.at.pickedBy + other] = -1;
+  }
+}
 
 /** From here on the architectural FPU state of a task is INIT. */
 function forgetState(s: MachineState, task: number): void {

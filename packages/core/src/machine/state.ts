@@ -37,7 +37,7 @@ export interface CoreOffsets {
   readonly cr0: number;
   readonly fpregs: number;
   readonly current: number;
-  readonly picked: number;
+  readonly pickedBy: number;
   readonly depth: number;
   readonly framePc: number;
   readonly frameStatus: number;
@@ -78,13 +78,13 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     field('cpu.cr0', 'cpu', 'bits', 1, CR0_BOOT),
     field('cpu.fpregs', 'cpu', 'value', components),
     field('cpu.current', 'cpu', 'task', 1, -1),
-    field('cpu.picked', 'cpu', 'task', 1, -1),
     field('task.depth', 'task', 'number'),
     field('task.frame.pc', 'task', 'pc', frames),
     field('task.frame.status', 'task', 'bits', frames),
     field('task.frame.local', 'task', 'number', frames * LOCALS),
     field('task.lifecycle', 'task', 'number'),
     field('task.last-ran', 'task', 'cpu', 1, -1),
+    field('task.picked-by', 'task', 'cpu', 1, -1),
     field('task.sleeping', 'task', 'flag'),
     field('task.architectural', 'task', 'value', components),
     field('task.serial', 'task', 'number'),
@@ -109,7 +109,7 @@ export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOf
     cr0: base('cpu.cr0'),
     fpregs: base('cpu.fpregs'),
     current: base('cpu.current'),
-    picked: base('cpu.picked'),
+    pickedBy: base('task.picked-by'),
     depth: base('task.depth'),
     framePc: base('task.frame.pc'),
     frameStatus: base('task.frame.status'),

@@ -118,7 +118,7 @@ const smp: Scenario = {
   title: 'three tasks on two CPUs, moving between them',
   tasks: ['A', 'B', 'C'].map((name) => ({
     name,
-    program: program(loop(5, sse.write(), sse.read(), syscall('sched_yield'))),
+    program: program(sse.write(), loop(5, sse.update(), syscall('sched_yield'))),
   })),
   interference: { preempt: 'user', migration: true, idle: true, allocation: { sleep: true } },
   oracles: ARCHITECTURAL,

@@ -6,6 +6,7 @@ import {
   scriptDriver,
   seededDriver,
   type ChoiceDriver,
+  type ChoiceRequest,
 } from '@fpulab/core';
 import { fpuErrorOf } from '../support/errors';
 import { request } from '../support/requests';
@@ -81,7 +82,7 @@ describe('the seeded driver', () => {
   });
 
   it('is pinned: seeds in logs and reports keep their meaning', () => {
-    expect(answers(seededDriver(1n), 12).join('')).toBe('SEEDPIN');
+    expect(answers(seededDriver(1n), 12).join('')).toBe('111122002200');
   });
 
   it('counts its answers, and goes on from any position as it did before', () => {
@@ -116,6 +117,20 @@ describe('the seeded driver', () => {
     }
     expect(pairs.size).toBe(9);
     for (const count of pairs.values()) expect(Math.abs(count - 1000)).toBeLessThan(6 * Math.sqrt(1000));
+  });
+
+  it('carries on in seven of eight steps where something could intervene, so that programs get on', () => {
+    const next: ChoiceRequest = {
+      ...request('next', ...Array<string>(3).fill('')),
+      // CPU 0 carries on, CPU 0 is interrupted by a hardirq, CPU 1 carries on.
+      alternatives: Int32Array.of(0, 2, 8),
+    };
+    const driver = seededDriver(11n);
+    const hits = [0, 0, 0];
+    for (let draw = 0; draw < 24_000; draw++) hits[driver.choose(next)]++;
+    // One in eight is a fair choice of all three, the rest of the two that carry on: 1/24 interrupts.
+    expect(Math.abs(hits[1] - 1000)).toBeLessThan(6 * Math.sqrt(1000));
+    expect(Math.abs(hits[0] - hits[2])).toBeLessThan(6 * Math.sqrt(24_000));
   });
 
   it('never answers outside what is enabled, one alternative included', () => {

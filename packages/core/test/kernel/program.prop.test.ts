@@ -65,7 +65,7 @@ function compiledTrace(operations: readonly Operation[], list: readonly number[]
   const code = compileProgram(operations);
   const decide = decider(list);
   const trace: string[] = [];
-  for (let at = 0; trace.length < STEPS_MAX; ) {
+  for (let at = 0; trace.length < STEPS_MAX;) {
     const operation = code[at];
     if (operation.kind === 'either') {
       at = operation.targets[decide(operation.targets.length)];

@@ -1,17 +1,4 @@
-import {
-  avx,
-  either,
-  fork,
-  forever,
-  fwait,
-  loop,
-  mmx,
-  program,
-  sse,
-  syscall,
-  x87,
-  type Operation,
-} from '@fpulab/core';
+import { avx, either, fork, forever, fwait, loop, mmx, program, sse, syscall, x87, type Operation } from '@fpulab/core';
 import { compileProgram, programNeeds } from '../../src/kernel/program';
 import { fpuErrorOf } from '../support/errors';
 

@@ -22,7 +22,12 @@ describe('the digest of a state', () => {
   });
 
   it('depends on order and on length', () => {
-    const digests = [[1, 2], [2, 1], [1, 2, 0], [0, 1, 2]].map((words) => digestOf(Int32Array.from(words)));
+    const digests = [
+      [1, 2],
+      [2, 1],
+      [1, 2, 0],
+      [0, 1, 2],
+    ].map((words) => digestOf(Int32Array.from(words)));
     expect(new Set(digests).size).toBe(4);
   });
 

@@ -105,18 +105,15 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
     const top = s.words[s.at.depth + task] - 1;
     if (next !== -1) return [`task.frame.pc[${task}.${top}]`];
     const called = s.words[s.at.frameStatus + task * stackDepth + top] & CALLED;
-    return [
-      `task.depth[${task}]`,
-      ...frame(task, top),
-      ...(called ? [`task.frame.status[${task}.${top - 1}]`] : []),
-    ];
+    return [`task.depth[${task}]`, ...frame(task, top), ...(called ? [`task.frame.status[${task}.${top - 1}]`] : [])];
   },
   'user.stepped': ({ task }, s) => [`task.frame.pc[${task}.${s.words[s.at.depth + task] - 1}]`],
   'context.entered': ({ task }, s) => pushed(task, s.words[s.at.depth + task]),
   'routine.entered': ({ task }, s) => pushed(task, s.words[s.at.depth + task]),
   'masks.changed': ({ task }, s) => [`task.frame.status[${task}.${s.words[s.at.depth + task] - 1}]`],
   'local.written': ({ task, frame, index }) => [`task.frame.local[${task}.${2 * frame + index}]`],
-  'kernel.stack-overflowed': ({ cpu, task }) => [`task.lifecycle[${task}]`, `cpu.current[${cpu}]`],
+  'kernel.stack-overflowed': ({ cpu, task }) => stopped(cpu, task),
+  'kernel.panicked': ({ cpu, task }) => stopped(cpu, task),
   'task.created': ({ task, user }) => [
     `task.lifecycle[${task}]`,
     ...pushed(task, 0),
@@ -151,6 +148,10 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
   'oracle.violated': ({ reader, oracle }) => [`task.reported[${reader}.${oracle}]`],
 };
 
+function stopped(cpu: number, task: number): readonly string[] {
+  return [`task.lifecycle[${task}]`, `cpu.current[${cpu}]`, `cpu.picked[${cpu}]`];
+}
+
 function pushed(task: number, depth: number): readonly string[] {
   return [`task.depth[${task}]`, `task.frame.pc[${task}.${depth}]`, `task.frame.status[${task}.${depth}]`];
 }
@@ -171,7 +172,7 @@ describe('apply', () => {
         const changed = Object.keys(changedWords(state, before));
         expect(changed.filter((word) => !allowed.includes(word))).toEqual([]);
       }),
-      { numRuns: 3000 },
+      { numRuns: 2000 },
     );
   });
 
@@ -210,17 +211,22 @@ describe('apply', () => {
   it("a task's write is what a save and a restore on another CPU bring back", () => {
     const named = (name: string): EventType => eventTypes().find((type) => type.name === name) as EventType;
     fc.assert(
-      fc.property(below(sizes.task), below(COMPONENTS), fc.integer({ min: 1, max: 2 ** 20 - 1 }), (task, bit, serial) => {
-        const state = smallState();
-        const id = valueId(task + 1, serial);
-        applyEvent(state, named('fpregs.written'), { cpu: 0, component: bit, value: id });
-        applyEvent(state, named('fpregs.saved'), { cpu: 0, fpstate: task, xfeatures: 0b111, bytes: 832 });
-        applyEvent(state, named('fpregs.restored'), { cpu: 1, fpstate: task, xfeatures: 0b111, bytes: 832 });
-        const { words, at } = state;
-        expect(words[at.fpregs + COMPONENTS + bit]).toBe(id);
-        expect(words[at.architectural + task * COMPONENTS + bit]).toBe(id);
-        expect(words[at.serial + task]).toBe(serialOf(id));
-      }),
+      fc.property(
+        below(sizes.task),
+        below(COMPONENTS),
+        fc.integer({ min: 1, max: 2 ** 20 - 1 }),
+        (task, bit, serial) => {
+          const state = smallState();
+          const id = valueId(task + 1, serial);
+          applyEvent(state, named('fpregs.written'), { cpu: 0, component: bit, value: id });
+          applyEvent(state, named('fpregs.saved'), { cpu: 0, fpstate: task, xfeatures: 0b111, bytes: 832 });
+          applyEvent(state, named('fpregs.restored'), { cpu: 1, fpstate: task, xfeatures: 0b111, bytes: 832 });
+          const { words, at } = state;
+          expect(words[at.fpregs + COMPONENTS + bit]).toBe(id);
+          expect(words[at.architectural + task * COMPONENTS + bit]).toBe(id);
+          expect(words[at.serial + task]).toBe(serialOf(id));
+        },
+      ),
     );
   });
 });

@@ -124,6 +124,13 @@ const CONTEXTS: readonly Example[] = [
     changes: { 'task.lifecycle[2]': LIFECYCLE.dead, 'cpu.current[1]': -1 },
   },
   {
+    fact: 'a panic kills the task and stops the CPU; whom it had picked is free again',
+    event: 'kernel.panicked',
+    data: { cpu: 0, task: 1 },
+    before: { ...aliveTask(1, 3), 'cpu.current[0]': 1, 'cpu.picked[0]': 2 },
+    changes: { 'task.lifecycle[1]': LIFECYCLE.dead, 'cpu.current[0]': -1, 'cpu.picked[0]': -1 },
+  },
+  {
     fact: 'a sleeping point changes nothing',
     event: 'kernel.might-sleep',
     data: { cpu: 0, task: 0, status: syscall },
@@ -183,7 +190,7 @@ const TASKS: readonly Example[] = [
     changes: { 'cpu.picked[1]': -1, 'cpu.current[1]': 0, 'task.last-ran[0]': 1 },
   },
   {
-    fact: 'a forked child has its parent\'s architectural state',
+    fact: "a forked child has its parent's architectural state",
     event: 'task.forked',
     data: { cpu: 0, parent: 2, child: 0 },
     before: { 'task.architectural[2.0]': 77, 'task.architectural[2.2]': 78, 'task.architectural[0.1]': 5 },

@@ -6,6 +6,7 @@ import {
   PREEMPT_OFF,
   bhOffDepth,
   enteredStatus,
+  inHardirq,
   preemptOffDepth,
 } from '../../src/machine/frames';
 
@@ -67,6 +68,17 @@ describe('the status word of a frame', () => {
     expect(enteredStatus(softirq, below, false)).toBe(softirq | BH_OFF | (2 * PREEMPT_OFF));
     expect(enteredStatus(hardirq, below, true)).toBe(hardirq | IRQS_OFF | BH_OFF | (2 * PREEMPT_OFF));
     expect(enteredStatus(exception, user, true)).toBe(exception | IRQS_OFF);
+  });
+
+  it('remembers what is below: an exception in a softirq or hardirq is still in an interrupt', () => {
+    const inSoftirq = enteredStatus(exception, softirq, true);
+    const inHard = enteredStatus(exception, hardirq | IRQS_OFF, true);
+    expect([inInterrupt(inSoftirq), inHardirq(inSoftirq)]).toEqual([true, false]);
+    expect([inInterrupt(inHard), inHardirq(inHard)]).toEqual([true, true]);
+    expect(isAtomic(inSoftirq & ~IRQS_OFF)).toBe(true);
+    const deeper = enteredStatus(hypervisor, enteredStatus(exception, inHard, true), true);
+    expect(inHardirq(deeper)).toBe(true);
+    expect(inInterrupt(enteredStatus(exception, syscall, true))).toBe(false);
   });
 
   it.each([

@@ -1,15 +1,4 @@
-import {
-  CR0_BOOT,
-  CR0_EM,
-  CR0_ET,
-  CR0_MP,
-  CR0_NE,
-  CR0_PE,
-  CR0_TS,
-  cr0AfterLmsw,
-  fpuFault,
-  withTs,
-} from '@fpulab/core';
+import { CR0_BOOT, CR0_EM, CR0_ET, CR0_MP, CR0_NE, CR0_PE, CR0_TS, cr0AfterLmsw, fpuFault, withTs } from '@fpulab/core';
 
 describe('CR0', () => {
   it('has its bits where the SDM puts them', () => {
@@ -46,7 +35,7 @@ describe('LMSW', () => {
 
   it('leaves every bit above TS alone', () => {
     const high = ~0xf;
-    expect(cr0AfterLmsw(high | CR0_TS, CR0_PE)).toBe((high | CR0_PE) | 0);
+    expect(cr0AfterLmsw(high | CR0_TS, CR0_PE)).toBe(high | CR0_PE | 0);
     expect(cr0AfterLmsw(0, high)).toBe(0);
   });
 

@@ -173,6 +173,7 @@ export function linux36(): BasePolicy {
               k.copyFpstate({ from: k.fpstateOf(k.task), to: k.fpstateOf(k.child) });
             }),
           ],
+          [step('return -ENOMEM', (k) => k.refuse())],
         ),
       ],
     ),

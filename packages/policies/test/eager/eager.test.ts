@@ -54,7 +54,11 @@ describe('eager: switch-out', () => {
   });
 
   it('idle task to a task that is not owner: preload, owner; the restore is to come', () => {
-    const run = spec({ tasks: { A: program(slices(2)), B: program(slices(2)) }, interference: { idle: true }, pick: ['A', 'B', 'idle0', 'A'] });
+    const run = spec({
+      tasks: { A: program(slices(2)), B: program(slices(2)) },
+      interference: { idle: true },
+      pick: ['A', 'B', 'idle0', 'A'],
+    });
     run.until('B: sse.update');
     const cell = run.when('switch-out', { task: 'idle0' });
     expect(cell.changes).toEqual({
@@ -76,7 +80,11 @@ describe('eager: switch-out', () => {
     run.onCpu(1).until('A: sse.update');
     run.until('idle1: finish_task_switch');
     const cell = run.onCpu(0).when('switch-out', { task: 'idle0' });
-    expect(cell.before).toMatchObject({ 'cpu0.fpregs': 'sse=A:1', 'cpu0.fpu_fpregs_owner_ctx': 'A', 'A.last_cpu': 'cpu1' });
+    expect(cell.before).toMatchObject({
+      'cpu0.fpregs': 'sse=A:1',
+      'cpu0.fpu_fpregs_owner_ctx': 'A',
+      'A.last_cpu': 'cpu1',
+    });
     expect(run.when('switch-in', { task: 'A' }).changes).toEqual({
       'cpu0.preload': '1 -> 0',
       'cpu0.fpregs': 'sse=A:1 -> sse=A:2',
@@ -113,7 +121,10 @@ describe('eager: switch-in', () => {
 describe('eager: #NM', () => {
   it('never happens: TS is 0 from boot to end', () => {
     const run = spec({
-      tasks: { A: program(slices(3), syscall('kernel_fpu'), sse.read()), B: program(slices(3), syscall('execve'), sse.read()) },
+      tasks: {
+        A: program(slices(3), syscall('kernel_fpu'), sse.read()),
+        B: program(slices(3), syscall('execve'), sse.read()),
+      },
     });
     run.when('cpu-up', { task: 'idle0' });
     const ts: unknown[] = [];

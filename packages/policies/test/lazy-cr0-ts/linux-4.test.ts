@@ -85,7 +85,11 @@ describe.each<LazyEra>(['linux-4.2', 'linux-4.8'])('lazy-cr0-ts, %s', (era) => {
     });
 
     it('FNSAVE hosts: the registers are gone, so last_cpu = -1', () => {
-      const run = spec({ tasks: { A: program(nap, x87.write(), nap), B: noFpu }, cpu: 'pentium-mmx', pick: ['B', 'A'] });
+      const run = spec({
+        tasks: { A: program(nap, x87.write(), nap), B: noFpu },
+        cpu: 'pentium-mmx',
+        pick: ['B', 'A'],
+      });
       run.until('A: x87.write');
       const cell = run.when('switch-out', { task: 'A' });
       expect(cell.changes).toMatchObject({ fpregs: 'x87=A:1 -> INIT', 'A.image': 'INIT -> x87=A:1' });
@@ -218,7 +222,14 @@ describe.each<LazyEra>(['linux-4.2', 'linux-4.8'])('lazy-cr0-ts, %s', (era) => {
 
   describe('irq_fpu_usable', () => {
     const interference = { hardirq: true, softirq: true };
-    const A = program(sse.write(), syscall('getpid'), syscall('kernel_fpu'), nap, syscall('getpid'), syscall('kernel_fpu'));
+    const A = program(
+      sse.write(),
+      syscall('getpid'),
+      syscall('kernel_fpu'),
+      nap,
+      syscall('getpid'),
+      syscall('kernel_fpu'),
+    );
 
     it.each(['hardirq', 'softirq'] as const)('yes: a %s interrupted user mode, even when active', (kind) => {
       const run = spec({ tasks: { A, B: noFpu }, interference });

@@ -1,0 +1,911 @@
+import {
+  CONTEXT,
+  CR0_EM,
+  ORACLES,
+  PRINCIPAL,
+  contextOf,
+  either,
+  events,
+  fork,
+  forever,
+  isEvent,
+  loop,
+  mmx,
+  routine,
+  sse,
+  step,
+  syscall,
+  valueId,
+  when,
+  type MachineEvent,
+  type StepAction,
+} from '@fpulab/core';
+import { fpuErrorOf } from '../support/errors';
+import { wantingDriver } from '../support/requests';
+import { Stacks } from '../support/stacks';
+import {
+  CLEAR_TS,
+  NM,
+  UD,
+  answering,
+  dataOf,
+  eventsOf,
+  idleStep,
+  machineOf,
+  platformWith,
+  quietPolicy,
+  recorded,
+  story,
+  type MachineOptions,
+} from '../support/machines';
+
+/** What a machine does, in words, from the first line that starts with `from` up to the last one that ends with `to`. */
+function storyOf(options: MachineOptions, from: string, to: string): readonly string[] {
+  const machine = machineOf(options);
+  const lines = story(machine, eventsOf(machine));
+  const start = lines.findIndex((line) => line.startsWith(from));
+  const end = lines.length - 1 - [...lines].reverse().findIndex((line) => line.endsWith(to));
+  return lines.slice(start, end + 1);
+}
+
+describe('user code', () => {
+  it('traps with TS=1, its kernel handles that, and the same operation is tried again', () => {
+    const policy = answering({ 'trap-nm': [step('clts', (k) => k.clts())] });
+    expect(storyOf({ tasks: { A: [sse.write()] }, policy }, 'A #NM', 'user 0')).toEqual([
+      'A #NM from user',
+      'A enters exception irqs-off: device_not_available',
+      'A device_not_available/do_device_not_available',
+      'A calls test.trap-nm',
+      'A test.trap-nm/clts',
+      'A device_not_available/iret',
+      'A user 0',
+    ]);
+  });
+
+  it('does not trap with TS=0', () => {
+    expect(dataOf(eventsOf(machineOf({ tasks: { A: [sse.write(), mmx.read()] } })), 'trap.raised')).toEqual([]);
+  });
+
+  it('has no effect before it traps: nothing is written until the operation is tried again', () => {
+    const policy = answering({ 'trap-nm': [step('clts', (k) => k.clts())] });
+    const types = eventsOf(machineOf({ tasks: { A: [sse.write()] }, policy })).map(({ type }) => type);
+    expect(types.filter((type) => type === 'fpregs.written')).toHaveLength(1);
+    expect(types.indexOf('fpregs.written')).toBeGreaterThan(types.indexOf('cr0.written'));
+  });
+
+  it('traps for ever when nobody clears TS: the step limit ends the run', () => {
+    const machine = machineOf({ tasks: { A: [sse.write()] }, policy: quietPolicy() });
+    const seen = recorded(machine);
+    expect(machine.run({ stepsMax: 300 })).toEqual({ outcome: 'step-limit', steps: 300 });
+    expect(dataOf(seen, 'user.stepped')).toEqual([]);
+    expect(new Set(dataOf(seen, 'trap.raised').map(({ vector }) => vector))).toEqual(new Set([NM]));
+  });
+
+  it('dies of #UD when EM is set: SSE has no emulator', () => {
+    const policy = answering({ 'cpu-up': [step('set EM', (k) => k.writeCr0(k.readCr0() | CR0_EM))] });
+    const machine = machineOf({ tasks: { A: [sse.write(), syscall('getpid')] }, policy });
+    const seen = eventsOf(machine);
+    expect(dataOf(seen, 'trap.raised')).toEqual([{ cpu: 0, task: 0, vector: UD, user: 1 }]);
+    expect(dataOf(seen, 'task.exited')).toEqual([{ cpu: 0, task: 0 }]);
+    expect(story(machine, seen)).toEqual(
+      expect.arrayContaining(['A enters exception irqs-off: invalid_op', 'A invalid_op/die', 'A calls do_exit']),
+    );
+    expect(story(machine, seen)).not.toContain('A enters syscall: sys_getpid');
+  });
+
+  it('reads what it wrote; each write is a new value of its own', () => {
+    const seen = eventsOf(machineOf({ tasks: { A: [sse.write(), sse.read(), sse.update(), mmx.write()] } }));
+    const [first, second, third] = [1, 2, 3].map((serial) => valueId(1, serial));
+    expect(dataOf(seen, 'fpregs.written')).toEqual([
+      { cpu: 0, component: 1, value: first },
+      { cpu: 0, component: 1, value: second },
+      { cpu: 0, component: 0, value: third },
+    ]);
+    expect(dataOf(seen, 'fpregs.read')).toEqual([
+      { cpu: 0, task: 0, component: 1, value: first },
+      { cpu: 0, task: 0, component: 1, value: first },
+    ]);
+  });
+
+  it('goes the way that the driver chooses at an either; the choice is recorded', () => {
+    const options = { tasks: { A: [either(sse.write(), mmx.write())] }, schedule: { program: ['2'] } };
+    const seen = eventsOf(machineOf(options));
+    expect(dataOf(seen, 'fpregs.written')).toEqual([{ cpu: 0, component: 0, value: valueId(1, 1) }]);
+    expect(dataOf(seen, 'choice.made')).toEqual([expect.objectContaining({ kind: 3, taken: 2, index: 1, count: 2 })]);
+  });
+
+  it('can choose between many alternatives, more than a CPU has actions', () => {
+    const alternatives = Array.from({ length: 40 }, () => sse.write());
+    const options = { tasks: { A: [either(...alternatives)] }, schedule: { program: ['40'] } };
+    const seen = eventsOf(machineOf(options));
+    expect(dataOf(seen, 'choice.made')).toEqual([expect.objectContaining({ taken: 40, index: 39, count: 40 })]);
+    expect(dataOf(seen, 'fpregs.written')).toHaveLength(1);
+  });
+});
+
+describe('events say who did it and in the course of what', () => {
+  const policy = answering({ 'trap-nm': [step('clts', (k) => k.clts())] });
+  const seen = eventsOf(
+    machineOf({ tasks: { A: [sse.write()], B: [syscall('sched_yield'), syscall('nanosleep')] }, policy }),
+  );
+  const by = (type: string): ReadonlySet<string> =>
+    new Set(seen.filter((event) => event.type === type).map((event) => event.by));
+
+  it('user, kernel, hardware, scheduler, plugins', () => {
+    expect(by('user.stepped')).toEqual(new Set(['user']));
+    expect(by('fpregs.written')).toEqual(new Set(['user']));
+    expect(by('trap.raised')).toEqual(new Set(['hardware']));
+    expect(by('task.switched')).toEqual(new Set(['kernel']));
+    expect(by('cr0.written')).toEqual(new Set(['quiet']));
+    expect(by('choice.made')).toEqual(new Set(['scheduler']));
+  });
+
+  it('a cause is an earlier step or exception', () => {
+    const types = new Set(seen.filter(({ cause }) => cause >= 0).map(({ cause }) => seen[cause].type));
+    expect(types).toEqual(new Set(['kernel.stepped', 'user.stepped', 'trap.raised']));
+    for (const { seq, cause } of seen) expect(cause).toBeLessThan(seq);
+  });
+
+  it('steps have no cause', () => {
+    const steps = seen.filter(({ type }) => type === 'kernel.stepped' || type === 'user.stepped');
+    expect(new Set(steps.map(({ cause }) => cause))).toEqual(new Set([-1]));
+  });
+});
+
+describe('kernel code', () => {
+  it('reads a condition together with the step that follows it, and only once', () => {
+    const asked = jest.fn(() => true);
+    const policy = answering({
+      exec: [when(asked, [idleStep('yes 1'), idleStep('yes 2')], [idleStep('no')]), idleStep('end')],
+    });
+    const lines = storyOf({ tasks: { A: [] }, policy }, 'A calls test.exec', 'test.exec/end');
+    expect(lines).toEqual(['A calls test.exec', 'A test.exec/yes 1', 'A test.exec/yes 2', 'A test.exec/end']);
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+
+  it('keeps locals per frame: a called routine has its own, and they start as 0', () => {
+    const seen: number[] = [];
+    const callee = routine('callee', [
+      step('look', (k) => seen.push(k.local(0))),
+      step('write', (k) => k.setLocal(0, 2)),
+      step('look again', (k) => seen.push(k.local(0))),
+      idleStep('return'),
+    ]);
+    const caller = routine('test.exec', [
+      step('write', (k) => k.setLocal(0, 1)),
+      step('call', (k) => k.call('callee')),
+      step('look', (k) => seen.push(k.local(0))),
+      idleStep('return'),
+    ]);
+    const policy = quietPolicy({ routines: [caller, callee], hooks: { exec: 'test.exec' } });
+    eventsOf(machineOf({ tasks: { A: [] }, policy }));
+    expect(seen).toEqual([0, 2, 1]);
+  });
+
+  it('a last step that reads a local is a bug that ends the run: its frame has returned', () => {
+    const machine = machineOf({
+      tasks: { A: [] },
+      policy: answering({ exec: [step('last', (k) => void k.local(0))] }),
+    });
+    expect(() => machine.run()).toThrow('fpulab bug: a local of a frame that has returned');
+  });
+
+  it('a last step that writes a local writes nothing: nobody can read it any more', () => {
+    const policy = answering({ exec: [step('last', (k) => k.setLocal(0, 1))] });
+    expect(dataOf(eventsOf(machineOf({ tasks: { A: [] }, policy })), 'local.written')).toEqual([]);
+  });
+
+  it('a routine leaves its masks to its caller', () => {
+    const status: number[] = [];
+    const policy = quietPolicy({
+      routines: [
+        routine('test.exec', [
+          step('call', (k) => k.call('locks')),
+          step('look', (k) => status.push(k.status)),
+          step('preempt_enable', (k) => k.preemptEnable()),
+        ]),
+        routine('locks', [step('preempt_disable', (k) => k.preemptDisable())]),
+      ],
+      hooks: { exec: 'test.exec' },
+    });
+    eventsOf(machineOf({ tasks: { A: [] }, policy }));
+    expect(status.map((each) => each >>> 16)).toEqual([1]);
+  });
+
+  it('counts preempt_disable and local_bh_disable; enabling once too often is a bug that ends the run', () => {
+    const twice = answering({
+      exec: [step('disable', (k) => k.localBhDisable()), step('enable', (k) => (k.localBhEnable(), k.localBhEnable()))],
+    });
+    expect(() => eventsOf(machineOf({ tasks: { A: [] }, policy: twice }))).toThrow(
+      'fpulab bug: local_bh_enable without local_bh_disable',
+    );
+    const preempt = answering({ exec: [step('enable', (k) => k.preemptEnable())] });
+    expect(() => eventsOf(machineOf({ tasks: { A: [] }, policy: preempt }))).toThrow(
+      'fpulab bug: preempt_enable without preempt_disable',
+    );
+  });
+
+  it('traps like user code where a step holds an FPU instruction, and tries the step again', () => {
+    const policy = answering({
+      exec: [step('xsave', () => {}, { instruction: 'xsave' }), idleStep('after')],
+      'trap-nm': [step('clts', (k) => k.clts())],
+    });
+    expect(storyOf({ tasks: { A: [] }, policy }, 'A calls test.exec', 'test.exec/after')).toEqual([
+      'A calls test.exec',
+      'A #NM from kernel',
+      'A enters exception irqs-off: device_not_available',
+      'A device_not_available/do_device_not_available',
+      'A calls test.trap-nm',
+      'A test.trap-nm/clts',
+      'A device_not_available/iret',
+      'A test.exec/xsave',
+      'A test.exec/after',
+    ]);
+  });
+
+  it('an error in a step ends the run there', () => {
+    const policy = answering({
+      exec: [
+        step('fail', () => {
+          throw new Error('not written yet');
+        }),
+      ],
+    });
+    expect(() => machineOf({ tasks: { A: [] }, policy }).run()).toThrow('not written yet');
+  });
+});
+
+describe('kernel FPU sections', () => {
+  const answeringYes = { 'irq-fpu-usable': [step('answer', (k) => k.answer(true))], 'cpu-up': CLEAR_TS };
+
+  it('of a system call write a value of the kernel and look at it', () => {
+    const seen = eventsOf(machineOf({ tasks: { A: [loop(2, syscall('kernel_fpu'))] } }));
+    const [first, second] = [1, 2].map((serial) => valueId(PRINCIPAL.kernel, serial));
+    expect(dataOf(seen, 'fpregs.written').map(({ value }) => value)).toEqual([first, second]);
+    expect(dataOf(seen, 'kernel.fpregs-checked')).toEqual([
+      { cpu: 0, task: 0, component: 1, value: first, expected: first },
+      { cpu: 0, task: 0, component: 1, value: second, expected: second },
+    ]);
+  });
+
+  it('of an interrupt run where irq_fpu_usable() says yes, between begin and end', () => {
+    const options = {
+      tasks: { A: [syscall('getpid')] },
+      interference: { hardirq: true },
+      schedule: { next: ['cpu0:hardirq'] },
+    };
+    const types = eventsOf(machineOf({ ...options, policy: answering(answeringYes) })).map(({ type }) => type);
+    const hooks = types.filter((type) => /^(hook\.(kernel|irq)|fpregs\.written)/.test(type));
+    expect(hooks).toEqual(['hook.irq-fpu-usable', 'hook.kernel-fpu-begin', 'fpregs.written', 'hook.kernel-fpu-end']);
+  });
+
+  it('of an interrupt do not run where nobody answers, or the answer is no', () => {
+    const policies = [
+      answering({ 'cpu-up': CLEAR_TS }),
+      answering({ ...answeringYes, 'irq-fpu-usable': [step('answer', (k) => k.answer(false))] }),
+    ];
+    for (const policy of policies) {
+      const seen = eventsOf(
+        machineOf({
+          tasks: { A: [] },
+          interference: { softirq: true },
+          schedule: { next: ['cpu0:softirq'] },
+          policy,
+        }),
+      );
+      expect(dataOf(seen, 'hook.irq-fpu-usable')).toHaveLength(1);
+      expect(dataOf(seen, 'hook.kernel-fpu-begin')).toEqual([]);
+    }
+  });
+
+  it('use x87 on a CPU without SSE', () => {
+    const seen = eventsOf(machineOf({ tasks: { A: [syscall('kernel_fpu')] }, compose: { cpu: 'pentium-mmx' } }));
+    expect(dataOf(seen, 'fpregs.written').map(({ component }) => component)).toEqual([0]);
+  });
+});
+
+describe('saving and restoring', () => {
+  const XSAVE = { instruction: 'xsave' } as const;
+  const saving = answering({
+    exec: [
+      step('save', (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 0), XSAVE),
+      step('restore', (k) => k.restore(k.fpstateOf(k.task)), XSAVE),
+    ],
+    'cpu-up': CLEAR_TS,
+  });
+  const saved = (cpu: string): readonly MachineEvent[] =>
+    eventsOf(machineOf({ tasks: { A: [] }, policy: saving, compose: { cpu } })).filter(({ type }) =>
+      /^(fpregs|local)/.test(type),
+    );
+
+  it('XSAVE writes all components and keeps the registers', () => {
+    expect(saved('sandybridge').map(({ type, data }) => [type, data.xfeatures, data.bytes])).toEqual([
+      ['fpregs.saved', 0b111, 832],
+      ['local.written', undefined, undefined],
+      ['fpregs.restored', 0b111, 832],
+    ]);
+  });
+
+  it('FNSAVE leaves INIT in the registers, and says so', () => {
+    const policy = answering({
+      exec: [step('save', (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 2), XSAVE), idleStep('end')],
+      'cpu-up': CLEAR_TS,
+    });
+    const seen = eventsOf(machineOf({ tasks: { A: [] }, policy, compose: { cpu: 'pentium-mmx' } }));
+    expect(dataOf(seen, 'fpregs.saved')).toEqual([{ cpu: 0, fpstate: 0, xfeatures: 1, bytes: 108 }]);
+    expect(dataOf(seen, 'fpregs.initialised')).toEqual([{ cpu: 0, xfeatures: 1 }]);
+    expect(dataOf(seen, 'local.written').map(({ value }) => value)).toContain(2);
+  });
+});
+
+describe('a step that executes an FPU instruction must say so: FPU209', () => {
+  it.each<[string, StepAction]>([
+    ['saves', (k) => void k.save(0)],
+    ['restores', (k) => k.restore(0)],
+    ['initialises', (k) => k.initFpregs()],
+  ])('when it %s', (_, run) => {
+    const machine = machineOf({ tasks: { A: [] }, policy: answering({ exec: [step('undeclared', run)] }) });
+    const error = fpuErrorOf(() => machine.run());
+    expect(error.code).toBe('FPU209');
+    expect(error.message).toContain("the step 'test.exec/undeclared'");
+  });
+});
+
+describe('contexts nest', () => {
+  it('user > system call > softirq > hardirq, and come back in reverse', () => {
+    const options: MachineOptions = {
+      tasks: { A: [syscall('getpid')] },
+      interference: { hardirq: true, softirq: true },
+    };
+    const machine = machineOf(options);
+    const seen = recorded(machine);
+    const wanted = ['cpu0:softirq', 'cpu0:hardirq'];
+    machine.driver = wantingDriver((name) => {
+      const wants = seen.some(({ type }) => type === 'user.stepped') && name === wanted[0];
+      if (wants) wanted.shift();
+      return wants;
+    });
+    machine.run();
+    const lines = story(machine, seen);
+    expect(lines.slice(lines.indexOf('A user 0'), lines.indexOf('A user 1'))).toEqual([
+      'A user 0',
+      'A enters syscall: sys_getpid',
+      'A enters softirq: do_softirq',
+      'A enters hardirq irqs-off: do_IRQ',
+      'A do_IRQ/irq_fpu_usable',
+      'A do_IRQ/iret',
+      'A do_softirq/irq_fpu_usable',
+      'A do_softirq/iret',
+      'A sys_getpid/sysret',
+    ]);
+  });
+
+  it('a hardirq is no alternative in an exception that interrupted a hardirq, interrupts on or not', () => {
+    const policy = answering({
+      'irq-fpu-usable': [step('answer', (k) => k.answer(true))],
+      'trap-nm': [step('sti', (k) => k.localIrqEnable()), step('clts', (k) => k.clts()), idleStep('return')],
+    });
+    const machine = machineOf({ tasks: { A: [] }, interference: { hardirq: true, softirq: true }, policy });
+    machine.driver = wantingDriver((name) => name.endsWith('hardirq'));
+    const stacks = new Stacks();
+    const nested: number[] = [];
+    let traps = 0;
+    machine.events$.subscribe((event) => {
+      const entered = event.type === 'context.entered' ? contextOf(event.data.status) : CONTEXT.user;
+      if (entered === CONTEXT.exception && stacks.contexts(event.data.task).includes(CONTEXT.hardirq)) traps++;
+      if (entered === CONTEXT.hardirq && stacks.contexts(event.data.task).includes(CONTEXT.hardirq))
+        nested.push(event.seq);
+      stacks.follow(event);
+    });
+    machine.run({ stepsMax: 300 });
+    expect(traps).toBeGreaterThan(0);
+    expect(nested).toEqual([]);
+  });
+
+  it('exit-to-user is asked before user code goes on, interrupts off, and not on a return to the kernel', () => {
+    const status: number[] = [];
+    const policy = answering({
+      'exit-to-user': [step('look', (k) => status.push(k.status))],
+      'cpu-up': CLEAR_TS,
+    });
+    const machine = machineOf({
+      tasks: { A: [syscall('getpid')] },
+      interference: { hardirq: true },
+      // Five steps into kernel_execve(), where the return to the kernel is.
+      schedule: { next: [...Array<string>(3).fill('cpu0:continue'), 'cpu0:hardirq'] },
+      policy,
+    });
+    const lines = story(machine, eventsOf(machine));
+    expect(lines.filter((line) => line.includes('test.exit-to-user/look'))).toHaveLength(2);
+    expect(lines).toContain('A sys_getpid/exit_to_user');
+    expect(status.map((each) => (each >> 4) & 1)).toEqual([1, 1]);
+  });
+});
+
+describe('sleeping points', () => {
+  const sleeping = (...before: readonly ReturnType<typeof idleStep>[]): readonly MachineEvent[] => {
+    const policy = answering({
+      'trap-nm': [...before, step('clts', (k) => k.clts()), step('sleep', (k) => k.sleep()), idleStep('awake')],
+    });
+    return eventsOf(machineOf({ tasks: { A: [sse.write()] }, policy }));
+  };
+  const violations = (seen: readonly MachineEvent[]): readonly MachineEvent['data'][] =>
+    dataOf(seen, 'oracle.violated').filter(({ oracle }) => oracle === 3);
+
+  it('are silent with interrupts on', () => {
+    const seen = sleeping(step('sti', (k) => k.localIrqEnable()));
+    expect(dataOf(seen, 'kernel.might-sleep')).toHaveLength(1);
+    expect(violations(seen)).toEqual([]);
+  });
+
+  it('are a violation with interrupts off', () => {
+    expect(violations(sleeping())).toEqual([{ oracle: 3, cpu: 0, reader: 0, component: -1, value: 0, expected: 0 }]);
+  });
+
+  it('are a violation with preemption off', () => {
+    const seen = sleeping(
+      step('sti', (k) => k.localIrqEnable()),
+      step('preempt_disable', (k) => k.preemptDisable()),
+    );
+    expect(violations(seen)).toHaveLength(1);
+  });
+
+  it.each(['hardirq', 'softirq'] as const)('are a violation in an exception that interrupted a %s', (interrupt) => {
+    const policy = answering({
+      'irq-fpu-usable': [step('answer', (k) => k.answer(true))],
+      'trap-nm': [
+        step('sti', (k) => k.localIrqEnable()),
+        step('clts', (k) => k.clts()),
+        step('sleep', (k) => k.sleep()),
+        idleStep('awake'),
+      ],
+    });
+    const machine = machineOf({
+      tasks: { A: [] },
+      interference: { [interrupt]: true },
+      schedule: { next: [`cpu0:${interrupt}`] },
+      policy,
+    });
+    expect(violations(eventsOf(machine))).toHaveLength(1);
+  });
+
+  it('of an allocation end as the driver chooses: at once, after sleeping, or not at all', () => {
+    const answers: Record<string, unknown> = {};
+    const types: Record<string, readonly string[]> = {};
+    for (const how of ['ok', 'sleep', 'fail']) {
+      const policy = answering({
+        exec: [step('alloc', (k) => void (answers[how] = k.allocationMaySleep()))],
+      });
+      const options = { tasks: { A: [] }, interference: { allocation: { sleep: true, fail: true } } };
+      const seen = eventsOf(machineOf({ ...options, policy, schedule: { alloc: [how] } }));
+      types[how] = seen
+        .map(({ type }) => type)
+        .filter((type) => type === 'task.slept' || type === 'kernel.might-sleep');
+    }
+    expect(answers).toEqual({ ok: true, sleep: true, fail: false });
+    expect(types).toEqual({
+      ok: ['kernel.might-sleep'],
+      sleep: ['kernel.might-sleep', 'task.slept'],
+      fail: ['kernel.might-sleep'],
+    });
+  });
+
+  it('a scenario that does not let allocations sleep or fail asks nobody', () => {
+    const policy = answering({ exec: [step('alloc', (k) => void k.allocationMaySleep())] });
+    expect(dataOf(eventsOf(machineOf({ tasks: { A: [] }, policy })), 'choice.made')).toEqual([]);
+  });
+});
+
+describe('tasks', () => {
+  it('start as threads that execute a program: exec is their first hook', () => {
+    expect(storyOf({ tasks: { A: [] } }, 'idle0 > A', 'A enters syscall: do_exit')).toEqual([
+      'idle0 > A',
+      'A kernel_execve/__switch_to/switch_fpu_finish',
+      'A kernel_execve/schedule_tail',
+      'A kernel_execve/flush_thread',
+      'A kernel_execve/return to user',
+      'A user 0',
+      'A enters syscall: do_exit',
+    ]);
+  });
+
+  it("fork: the hook runs first, then the child is there with its parent's state and runs its own program", () => {
+    const machine = machineOf({
+      tasks: { P: [sse.write(), fork('C'), syscall('sched_yield')], C: [sse.read()] },
+      unborn: ['C'],
+      policy: answering({ 'cpu-up': CLEAR_TS, fork: [step('copy', (k) => void k.child)] }),
+    });
+    const seen = eventsOf(machine);
+    const lines = story(machine, seen);
+    expect(lines.slice(lines.indexOf('P user 1'), lines.indexOf('P sys_fork/sysret') + 1)).toEqual([
+      'P user 1',
+      'P enters syscall: sys_fork',
+      'P sys_fork/dup_task_struct',
+      'P calls test.fork',
+      'P test.fork/copy',
+      'P sys_fork/wake_up_new_task',
+      'P sys_fork/sysret',
+    ]);
+    expect(lines.slice(lines.indexOf('P > C') + 1, lines.indexOf('C user 0') + 1)).toEqual([
+      'C ret_from_fork/__switch_to/switch_fpu_finish',
+      'C ret_from_fork/schedule_tail',
+      'C ret_from_fork/return to user',
+      'C user 0',
+    ]);
+    expect(dataOf(seen, 'hook.fork')).toEqual([{ cpu: 0, task: 0, child: 1 }]);
+    expect(dataOf(seen, 'task.forked')).toEqual([{ cpu: 0, parent: 0, child: 1 }]);
+    expect(dataOf(seen, 'fpregs.read')).toEqual([{ cpu: 0, task: 1, component: 1, value: valueId(1, 1) }]);
+  });
+
+  it('a fork that the policy refuses has no child, and its parent goes on', () => {
+    const policy = answering({ fork: [step('refuse', (k) => k.refuse()), idleStep('return')] });
+    const machine = machineOf({ tasks: { P: [fork('C'), syscall('getpid')], C: [] }, unborn: ['C'], policy });
+    const seen = eventsOf(machine);
+    expect(dataOf(seen, 'hook.fork')).toHaveLength(1);
+    expect(dataOf(seen, 'task.forked')).toEqual([]);
+    expect(story(machine, seen)).toContain('P enters syscall: sys_getpid');
+  });
+
+  it('a second fork of the same slot does nothing', () => {
+    const seen = eventsOf(machineOf({ tasks: { P: [loop(3, fork('C'))], C: [] }, unborn: ['C'] }));
+    expect(dataOf(seen, 'hook.fork')).toHaveLength(1);
+    expect(dataOf(seen, 'task.created').filter(({ task }) => task === 1)).toHaveLength(1);
+  });
+
+  it('an unborn task that nobody forks never runs', () => {
+    const machine = machineOf({ tasks: { A: [syscall('sched_yield')], C: [sse.read()] }, unborn: ['C'] });
+    const seen = eventsOf(machine);
+    expect(story(machine, seen).filter((line) => line.includes('C'))).toEqual([]);
+  });
+
+  it('execve: the old state is INIT before the policy hears of it', () => {
+    const seen = eventsOf(machineOf({ tasks: { A: [sse.write(), syscall('execve')] } }));
+    const start = seen.findIndex(({ type }) => type === 'fpregs.written');
+    const types = seen.slice(start).map(({ type }) => type);
+    expect(types.filter((type) => type.endsWith('.execed') || type === 'hook.exec')).toEqual([
+      'task.execed',
+      'hook.exec',
+    ]);
+  });
+
+  it('exit: hook, death, and another task runs; when all are dead the machine is finished', () => {
+    const machine = machineOf({ tasks: { A: [], B: [] } });
+    const seen = recorded(machine);
+    const { outcome } = machine.run();
+    expect(outcome).toBe('finished');
+    expect(machine.step()).toBe(false);
+    const types = seen.map(({ type }) => type);
+    expect(types.filter((type) => /^(task\.exit|hook\.exit)/.test(type))).toEqual([
+      'task.exiting',
+      'hook.exit',
+      'task.exited',
+      'task.exiting',
+      'hook.exit',
+      'task.exited',
+    ]);
+    expect(
+      dataOf(seen, 'task.switched').map(({ prev, next }) => [machine.taskNames[prev], machine.taskNames[next]]),
+    ).toEqual([
+      ['idle0', 'A'],
+      ['A', 'B'],
+      ['B', 'idle0'],
+    ]);
+  });
+
+  it('killed by a failed allocation exit like any other', () => {
+    const policy = answering({ exec: [step('no memory', (k) => k.killCurrent()), idleStep('never')] });
+    const machine = machineOf({ tasks: { A: [sse.read()] }, policy });
+    const lines = story(machine, eventsOf(machine));
+    expect(lines).toContain('A do_exit/exit_thread');
+    expect(lines).not.toContain('A test.exec/never');
+    expect(lines).not.toContain('A user 0');
+  });
+});
+
+describe('the scheduler', () => {
+  const switches = (options: MachineOptions): readonly string[] => {
+    const machine = machineOf(options);
+    return story(machine, eventsOf(machine)).filter((line) => line.includes(' > '));
+  };
+
+  it('takes tasks in turn', () => {
+    const yielding = [loop(2, syscall('sched_yield'))];
+    expect(switches({ tasks: { A: yielding, B: yielding, C: yielding } })).toEqual([
+      'idle0 > A',
+      'A > B',
+      'B > C',
+      'C > A',
+      'A > B',
+      'B > C',
+      'C > A',
+      'A > B',
+      'B > C',
+      'C > idle0',
+    ]);
+  });
+
+  it('takes whom the driver wants', () => {
+    const yielding = [loop(2, syscall('sched_yield'))];
+    const pick = ['C', 'A', 'C'];
+    expect(switches({ tasks: { A: yielding, B: yielding, C: yielding }, schedule: { pick } }).slice(0, 3)).toEqual([
+      'idle0 > C',
+      'C > A',
+      'A > C',
+    ]);
+  });
+
+  it('stays with a task that yields when no other can run', () => {
+    expect(switches({ tasks: { A: [loop(5, syscall('sched_yield'))] } })).toEqual(['idle0 > A', 'A > idle0']);
+  });
+
+  it('idles when the only task sleeps, and wakes it', () => {
+    expect(switches({ tasks: { A: [syscall('nanosleep')] } })).toEqual([
+      'idle0 > A',
+      'A > idle0',
+      'idle0 > A',
+      'A > idle0',
+    ]);
+  });
+
+  it('may idle although others could run, where the scenario lets it', () => {
+    const tasks = { A: [syscall('sched_yield')], B: [], C: [] };
+    const options = { tasks, schedule: { pick: ['A', 'idle0', 'A'] } };
+    expect(switches({ ...options, interference: { idle: true } }).slice(0, 3)).toEqual([
+      'idle0 > A',
+      'A > idle0',
+      'idle0 > A',
+    ]);
+    expect(() => switches(options)).toThrow("the schedule wants 'idle0' at pick number 2, but enabled are: B, C");
+  });
+
+  it('records choices between several, with kind, alternative, index and count; one alternative is no choice', () => {
+    const seen = eventsOf(machineOf({ tasks: { A: [], B: [] }, schedule: { pick: ['B'] } }));
+    expect(dataOf(seen, 'choice.made')).toEqual([
+      { kind: 1, taken: 1, index: 1, count: 2, enabled: expect.any(Number) },
+    ]);
+  });
+});
+
+describe('preemption', () => {
+  it('of user code enters the kernel, and comes back to the same operation', () => {
+    const options: MachineOptions = {
+      tasks: { A: [sse.write(), sse.read()], B: [] },
+      interference: { preempt: 'user' },
+      schedule: { next: ['cpu0:preempt'] },
+    };
+    const machine = machineOf(options);
+    const lines = story(machine, eventsOf(machine));
+    expect(
+      lines.slice(lines.indexOf('A enters exception irqs-off: preempt_schedule_irq'), lines.indexOf('A > B')),
+    ).toEqual([
+      'A enters exception irqs-off: preempt_schedule_irq',
+      'A preempt_schedule_irq/preempt',
+      'A calls schedule',
+      'A schedule/pick_next_task',
+      'A schedule/__switch_to/switch_fpu_prepare',
+      'A schedule/__switch_to/change stacks and current',
+    ]);
+    const back = lines.indexOf('A preempt_schedule_irq/local_irq_disable');
+    expect(lines.slice(back - 1, back + 3)).toEqual([
+      'A schedule/finish_task_switch',
+      'A preempt_schedule_irq/local_irq_disable',
+      'A preempt_schedule_irq/iret',
+      'A user 0',
+    ]);
+  });
+
+  it('is no alternative without another task', () => {
+    const options: MachineOptions = { tasks: { A: [sse.write()] }, interference: { preempt: 'full' } };
+    expect(dataOf(eventsOf(machineOf(options)), 'choice.made')).toEqual([]);
+  });
+
+  it("of kernel code needs 'full'", () => {
+    const before = (preempt: 'user' | 'full'): string => {
+      const machine = machineOf({
+        tasks: { A: [], B: [] },
+        interference: { preempt },
+        schedule: { next: ['cpu0:preempt'] },
+      });
+      const lines = story(machine, eventsOf(machine));
+      return lines[lines.indexOf('A enters exception irqs-off: preempt_schedule_irq') - 1];
+    };
+    expect(before('full')).toBe('A kernel_execve/schedule_tail');
+    expect(before('user')).toBe('A kernel_execve/return to user');
+  });
+});
+
+describe('two CPUs', () => {
+  const yielding = [loop(3, sse.write(), syscall('sched_yield'))];
+
+  it('boot with an idle task each, and both run tasks', () => {
+    const machine = machineOf({
+      tasks: { A: yielding, B: yielding },
+      cpus: 2,
+      schedule: { next: Array<string>(12).fill('cpu1:continue') },
+    });
+    const seen = eventsOf(machine);
+    expect(dataOf(seen, 'cpu.booted')).toEqual([
+      { cpu: 0, task: 2 },
+      { cpu: 1, task: 3 },
+    ]);
+    expect(new Set(dataOf(seen, 'user.stepped').map(({ cpu }) => cpu))).toEqual(new Set([0, 1]));
+  });
+
+  it('have a CR0 and registers each', () => {
+    const policy = answering({ 'cpu-up': [step('clts on CPU 1', (k) => k.cpu === 1 && k.clts())] });
+    const machine = machineOf({ tasks: { A: [], B: [] }, cpus: 2, policy });
+    const seen = eventsOf(machine);
+    expect(dataOf(seen, 'cr0.written')).toEqual([{ cpu: 1, value: 0x33 }]);
+    const { words, at } = machine.state;
+    expect([...words.slice(at.cr0, at.cr0 + 2)]).toEqual([0x3b, 0x33]);
+  });
+
+  it('do not run one task at once', () => {
+    const machine = machineOf({
+      tasks: { A: [forever(sse.write(), syscall('sched_yield'))], B: yielding, C: yielding },
+      cpus: 2,
+      interference: { migration: true, preempt: 'user' },
+      schedule: { next: Array.from({ length: 200 }, (_, index) => `cpu${index % 2}:continue`) },
+    });
+    const { words, at } = machine.state;
+    const both: number[] = [];
+    machine.on(events.TaskSwitched).subscribe(({ seq }) => {
+      if (words[at.current] === words[at.current + 1]) both.push(seq);
+    });
+    expect(machine.run({ stepsMax: 190 }).outcome).toBe('step-limit');
+    expect(both).toEqual([]);
+  });
+});
+
+describe('a kernel stack without end', () => {
+  const recursive = (): ReturnType<typeof quietPolicy> =>
+    quietPolicy({
+      routines: [routine('deeper', [step('again', (k) => k.call('deeper')), idleStep('never')])],
+      hooks: { exec: 'deeper' },
+    });
+
+  it('ends its CPU in the middle of the step, with one event', () => {
+    const machine = machineOf({ tasks: { A: [sse.write()], B: [] }, policy: recursive() });
+    const seen = eventsOf(machine);
+    expect(dataOf(seen, 'kernel.stack-overflowed')).toEqual([{ cpu: 0, task: 0 }]);
+    expect(seen.at(-1)?.type).toBe('kernel.stack-overflowed');
+    expect(machine.step()).toBe(false);
+    expect(machine.state.words[machine.state.at.current]).toBe(-1);
+  });
+
+  it('leaves the other CPU running', () => {
+    const machine = machineOf({ tasks: { A: [], B: [sse.write()] }, cpus: 2, policy: onlyTask0() });
+    const seen = eventsOf(machine);
+    expect(dataOf(seen, 'kernel.stack-overflowed')).toEqual([{ cpu: 0, task: 0 }]);
+    expect(dataOf(seen, 'task.exited')).toEqual([{ cpu: 1, task: 1 }]);
+  });
+
+  it('is found too when a reaction to a hook wants the frame that is missing', () => {
+    const policy = answering({ 'trap-nm': [step('fxsave', () => {}, { instruction: 'fxsave' }), idleStep('never')] });
+    const machine = machineOf({ tasks: { A: [sse.write()] }, policy });
+    const seen = eventsOf(machine);
+    expect(seen.at(-1)?.type).toBe('kernel.stack-overflowed');
+    expect(seen.at(-2)?.type).toBe('hook.trap-nm');
+  });
+
+  function onlyTask0(): ReturnType<typeof quietPolicy> {
+    return quietPolicy({
+      routines: [
+        routine('deeper', [step('again', (k) => (k.task === 0 ? k.call('deeper') : undefined)), idleStep('end')]),
+        routine('clts', CLEAR_TS),
+      ],
+      hooks: { exec: 'deeper', 'cpu-up': 'clts' },
+    });
+  }
+});
+
+describe('a kernel that panics', () => {
+  it('on a switch within a switch ends its CPU: the policy sleeps in switch-out, and whom to switch to would be lost', () => {
+    const policy = answering({ 'switch-out': [step('sleep', (k) => k.sleep()), idleStep('awake')] });
+    const machine = machineOf({ tasks: { A: [], B: [] }, policy });
+    const seen = eventsOf(machine);
+    expect(dataOf(seen, 'kernel.panicked')).toEqual([{ cpu: 0, task: 2 }]);
+    expect(seen.at(-1)?.type).toBe('kernel.panicked');
+    expect(dataOf(seen, 'task.switched')).toEqual([]);
+    expect(machine.step()).toBe(false);
+  });
+
+  it('when the #NM handler of the switch itself sleeps, after the oracles have told of it', () => {
+    const policy = answering({
+      'switch-out': [step('xsave', () => {}, { instruction: 'xsave' }), idleStep('saved')],
+      'trap-nm': [step('clts', (k) => k.clts()), step('sleep', (k) => k.sleep()), idleStep('awake')],
+    });
+    const seen = eventsOf(machineOf({ tasks: { A: [] }, policy }));
+    const found = dataOf(seen, 'oracle.violated').map(({ oracle }) => ORACLES[oracle]);
+    expect(found).toEqual(['unexpected-fault', 'atomic-sleep']);
+    expect(seen.at(-1)?.type).toBe('kernel.panicked');
+  });
+
+  it('leaves whom it had picked to the other CPU', () => {
+    const policy = answering({
+      'switch-out': [step('sleep on CPU 0', (k) => (k.cpu === 0 ? k.sleep() : undefined)), idleStep('awake')],
+    });
+    const seen = eventsOf(machineOf({ tasks: { A: [] }, cpus: 2, policy }));
+    expect(dataOf(seen, 'kernel.panicked')).toEqual([{ cpu: 0, task: 1 }]);
+    expect(dataOf(seen, 'task.exited')).toEqual([{ cpu: 1, task: 0 }]);
+  });
+
+  it('when it is to kill an idle task', () => {
+    const policy = answering({ 'cpu-up': [step('kill', (k) => k.killCurrent()), idleStep('never')] });
+    const seen = eventsOf(machineOf({ tasks: { A: [] }, policy }));
+    expect(dataOf(seen, 'kernel.panicked')).toEqual([{ cpu: 0, task: 1 }]);
+    expect(dataOf(seen, 'task.exited')).toEqual([]);
+  });
+});
+
+describe('platform hooks', () => {
+  const hypervisor = (name: string): ReturnType<typeof routine> =>
+    routine(`test.${name}`, [idleStep('exit'), idleStep('resume')]);
+
+  it('enter the hypervisor as a context of its own, interrupts off, where nothing interferes', () => {
+    const machine = machineOf({
+      tasks: { A: [] },
+      platform: platformWith({ routines: [hypervisor('halt')], hooks: { halt: 'test.halt' } }),
+      interference: { hardirq: true },
+    });
+    const lines = story(machine, eventsOf(machine));
+    expect(lines).toContain('idle0 cpu_idle/safe_halt');
+    const start = lines.indexOf('idle0 enters hypervisor irqs-off: test.halt');
+    expect(lines.slice(start, start + 3)).toEqual([
+      'idle0 enters hypervisor irqs-off: test.halt',
+      'idle0 test.halt/exit',
+      'idle0 test.halt/resume',
+    ]);
+  });
+
+  it('#NM goes to the guest when the platform says so at run time, and to the hypervisor otherwise', () => {
+    const storyWith = (intercepts: boolean): readonly string[] => {
+      const machine = machineOf({
+        tasks: { A: [sse.write()] },
+        policy: answering({ 'trap-nm': [step('clts', (k) => k.clts())] }),
+        platform: platformWith({
+          routines: [routine('test.nm', [step('clts', (k) => k.executeClts()), idleStep('resume')])],
+          hooks: { 'nm-raised': () => (intercepts ? 'test.nm' : undefined) },
+        }),
+      });
+      const lines = story(machine, eventsOf(machine));
+      return lines.slice(lines.indexOf('A #NM from user') + 1, lines.indexOf('A user 0'));
+    };
+    expect(storyWith(true)).toEqual(['A enters hypervisor irqs-off: test.nm', 'A test.nm/clts', 'A test.nm/resume']);
+    expect(storyWith(false)[0]).toBe('A enters exception irqs-off: device_not_available');
+  });
+
+  it('bare metal has no steps for hooks that nobody answers', () => {
+    const machine = machineOf({ tasks: { A: [] } });
+    const labels = machine.stepLabels.join('\n');
+    expect(labels).not.toContain('safe_halt');
+    expect(labels).not.toContain('arch_start_context_switch');
+    expect(labels).not.toContain('exit_to_user');
+  });
+
+  it('#GP kills a task in the kernel', () => {
+    const { cr0, ...rest } = platformWith({});
+    const platform = {
+      ...rest,
+      cr0: { ...cr0, insn: { ...cr0.insn, lmsw: (k: { deliverGp(): void }) => k.deliverGp() } },
+    };
+    const policy = answering({ exec: [step('lmsw', (k) => k.executeLmsw(0)), idleStep('never')] });
+    const machine = machineOf({ tasks: { A: [] }, policy, platform });
+    const seen = eventsOf(machine);
+    expect(dataOf(seen, 'trap.raised')).toEqual([{ cpu: 0, task: 0, vector: 13, user: 0 }]);
+    expect(story(machine, seen)).not.toContain('A test.exec/never');
+    expect(dataOf(seen, 'task.exited')).toEqual([{ cpu: 0, task: 0 }]);
+  });
+});
+
+describe('isEvent on a machine stream', () => {
+  it('narrows what events$ delivers', () => {
+    const machine = machineOf({ tasks: { A: [sse.write()] } });
+    const values: number[] = [];
+    machine.events$.subscribe((event) => {
+      if (isEvent(event, events.FpregsWritten)) values.push(event.data.value);
+    });
+    machine.run();
+    expect(values).toEqual([valueId(1, 1)]);
+  });
+});

@@ -1,0 +1,138 @@
+import {
+  INIT,
+  ORACLES,
+  VALIDITY_NAMES,
+  compose,
+  either,
+  forever,
+  scenarioOf,
+  sse,
+  syscall,
+  valueId,
+  type MachineEvent,
+} from '@fpulab/core';
+import { bareMetal } from '@fpulab/hypervisor';
+import { eager, lazyCr0Ts } from '@fpulab/policies';
+import { combinations, built } from '../support/combinations';
+import { CLEAR_TS, answering, dataOf, eventsOf, machineOf, recorded } from '../support/machines';
+import * as fc from 'fast-check';
+
+const [A1, B1] = [valueId(1, 1), valueId(2, 1)];
+
+const violations = (seen: readonly MachineEvent[]): readonly object[] =>
+  dataOf(seen, 'oracle.violated').map(({ oracle, ...data }) => ({ oracle: ORACLES[oracle], ...data }));
+
+/** What happened to the validity of a task, by name. */
+const validities = (seen: readonly MachineEvent[], task: number): readonly string[] =>
+  dataOf(seen, 'validity.changed')
+    .filter((data) => data.task === task)
+    .map(({ to }) => VALIDITY_NAMES[to]);
+
+describe('a kernel that switches tasks and leaves the registers alone', () => {
+  const tasks = {
+    A: [sse.write(), syscall('nanosleep'), sse.read()],
+    B: [sse.read(), sse.write(), syscall('nanosleep')],
+  };
+  const found = violations(eventsOf(machineOf({ tasks, policy: answering({ 'cpu-up': CLEAR_TS }) })));
+
+  it("leaks A's value to B, loses it, and leaks B's value to A: each reported once", () => {
+    const of = (oracle: string): readonly object[] =>
+      found.filter((each) => 'oracle' in each && each.oracle === oracle);
+    expect(of('leak')).toEqual([
+      { oracle: 'leak', cpu: 0, reader: 1, component: 1, value: A1, expected: INIT },
+      { oracle: 'leak', cpu: 0, reader: 0, component: 1, value: B1, expected: A1 },
+    ]);
+    expect(of('lost-update')).toEqual([
+      { oracle: 'lost-update', cpu: 0, reader: 0, component: 1, value: B1, expected: A1 },
+    ]);
+    expect(of('validity')).toEqual([
+      { oracle: 'validity', cpu: 0, reader: 0, component: 1, value: INIT, expected: INIT },
+    ]);
+    expect(of('atomic-sleep')).toEqual([]);
+    expect(of('unexpected-fault')).toEqual([]);
+  });
+});
+
+describe('a lazy kernel', () => {
+  const tasks = {
+    A: [sse.write(), syscall('nanosleep'), sse.read(), sse.write()],
+    B: [sse.write(), syscall('sched_yield')],
+  };
+  const run = (): readonly MachineEvent[] => eventsOf(machineOf({ tasks, policy: lazyCr0Ts({ era: 'linux-3.6' }) }));
+
+  it("takes A's state through unused, 1, 2a, 2b, 2a, 1 and back to unused", () => {
+    expect(validities(run(), 0)).toEqual(['1', '2a', '2b', '2a', '1', 'unused']);
+  });
+
+  it('violates nothing but speculative-exposure', () => {
+    expect(new Set(violations(run()).map((each) => 'oracle' in each && each.oracle))).toEqual(
+      new Set(['speculative-exposure']),
+    );
+  });
+});
+
+describe('an eager kernel', () => {
+  it('violates nothing at all, in the scenario that makes a lazy one on Xen PV leak', () => {
+    const machine = compose({ platform: bareMetal(), policies: [eager()], scenario: scenarioOf('xen-pv-leak') });
+    const seen = recorded(machine);
+    machine.driver = built({ preset: 'linux-4.8', platform: 'bare-metal', scenario: 'xen-pv-leak', seed: 1n }).driver;
+    machine.run();
+    expect(violations(seen)).toEqual([]);
+  });
+});
+
+describe('over seeds, presets, platforms and scenarios', () => {
+  it('each oracle reports once per task and component', () => {
+    let reports = 0;
+    fc.assert(
+      fc.property(combinations(), (combination) => {
+        const machine = built(combination);
+        const seen = recorded(machine);
+        machine.run({ stepsMax: 800 });
+        const keys = dataOf(seen, 'oracle.violated').map(
+          ({ oracle, reader, component }) => `${ORACLES[oracle]} ${reader} ${component}`,
+        );
+        reports += keys.length;
+        expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([]);
+      }),
+      { numRuns: 40 },
+    );
+    expect(reports).toBeGreaterThan(0);
+  });
+
+  it('the validity of a task goes from where it was to somewhere else', () => {
+    fc.assert(
+      fc.property(combinations(), (combination) => {
+        const machine = built(combination);
+        const current = new Map<number, number>();
+        const wrong: string[] = [];
+        machine.events$.subscribe(({ seq, type, data }) => {
+          if (type !== 'validity.changed') return;
+          if (data.from !== (current.get(data.task) ?? 0) || data.to === data.from) wrong.push(`event ${seq}`);
+          current.set(data.task, data.to);
+        });
+        machine.run({ stepsMax: 800 });
+        expect(wrong).toEqual([]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('an endless program that may do anything finds no violation under an eager kernel on bare metal', () => {
+    const anything = [forever(either(sse.write(), sse.read(), syscall('sched_yield'), syscall('kernel_fpu')))];
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 1n << 32n }), (seed) => {
+        const machine = machineOf({
+          tasks: { A: anything, B: anything },
+          policy: eager(),
+          interference: { preempt: 'full', hardirq: true, softirq: true },
+        });
+        machine.driver = built({ preset: 'linux-4.8', platform: 'bare-metal', scenario: 'endless', seed }).driver;
+        const seen = recorded(machine);
+        machine.run({ stepsMax: 1500 });
+        expect(violations(seen)).toEqual([]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+});

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import {
+  SCENARIOS,
+  compose,
+  isFpuError,
+  scenarioOf,
+  seededDriver,
+  type ChoiceDriver,
+  type FpuError,
+  type Machine,
+  type MachineEvent,
+  type Patch,
+} from '@fpulab/core';
+import { PLATFORMS, platformOf } from '@fpulab/hypervisor';
+import { PRESETS, presetOf } from '@fpulab/policies';
+import fc from 'fast-check';
+import { memorySink, readLog, recordLog, type EventLog, type LogMeta, type LogSummary } from '@fpulab/eventlog';
+
+/** A run to record; what is left out is the xen-pv-leak reproduction. */
+export interface RunSetup {
+  readonly preset?: string;
+  readonly platform?: string;
+  readonly scenario?: string;
+  readonly patches?: readonly Patch[];
+  readonly seed?: bigint;
+  readonly choices?: ChoiceDriver;
+  readonly stepsMax?: number;
+}
+
+export function machineOf(setup: RunSetup = {}): Machine {
+  const choices = setup.choices ?? (setup.seed === undefined ? undefined : seededDriver(setup.seed));
+  return compose({
+    platform: platformOf(setup.platform ?? 'xen-pv'),
+    policies: presetOf(setup.preset ?? 'linux-3.6').policies(),
+    scenario: scenarioOf(setup.scenario ?? 'xen-pv-leak'),
+    patches: setup.patches ?? [],
+    ...(choices && { choices }),
+  });
+}
+
+export function metaOf(setup: RunSetup = {}): LogMeta {
+  return { preset: setup.preset ?? 'linux-3.6', seed: setup.seed ?? null, replay: null };
+}
+
+/** A run with its log's text and the events that a subscriber saw. */
+export interface Recorded {
+  readonly machine: Machine;
+  readonly text: string;
+  readonly live: readonly MachineEvent[];
+  readonly summary: LogSummary;
+}
+
+export function record(setup: RunSetup = {}): Recorded {
+  const machine = machineOf(setup);
+  const sink = memorySink();
+  const live: MachineEvent[] = [];
+  const recorder = recordLog(machine, metaOf(setup), sink);
+  machine.events$.subscribe((event) => live.push(event));
+  const { outcome } = machine.run(setup.stepsMax === undefined ? {} : { stepsMax: setup.stepsMax });
+  const summary = recorder.finish({ outcome });
+  return { machine, text: sink.text(), live, summary };
+}
+
+export function read(text: string | Uint8Array): EventLog {
+  return readLog(typeof text === 'string' ? Buffer.from(text) : text);
+}
+
+/** Every preset on every platform in every scenario. */
+export const EVERYTHING: readonly (readonly [preset: string, platform: string, scenario: string])[] = PRESETS.flatMap(
+  (preset) =>
+    Object.keys(PLATFORMS).flatMap((platform) =>
+      SCENARIOS.map((scenario) => [preset.id, platform, scenario.id] as const),
+    ),
+);
+
+/** Lines without their LF. */
+export function linesOf(text: string): string[] {
+  return text.slice(0, -1).split('\n');
+}
+
+/** A log of these lines whose checksum is right: for damage that the checksum would otherwise report first. */
+export function sealed(lines: readonly string[]): string {
+  const text = lines.map((line) => `${line}\n`).join('');
+  const covered = text.slice(0, -`${'0'.repeat(64)}"}\n`.length);
+  return `${covered}${createHash('sha256').update(covered).digest('hex')}"}\n`;
+}
+
+/** The FpuError that `action` throws; anything else fails the test. */
+export function fpuErrorOf(action: () => unknown): FpuError {
+  let result: unknown;
+  try {
+    result = action();
+  } catch (error) {
+    if (isFpuError(error)) return error;
+    throw error;
+  }
+  throw new Error(`expected an FpuError, got ${JSON.stringify(result)?.slice(0, 80)}`);
+}
+
+/** `FPU403 2:17`: code and place of the FpuError that `action` throws. */
+export function faultOf(action: () => unknown): string {
+  const { code, detail } = fpuErrorOf(action);
+  return 'line' in detail ? `${code} ${String(detail.line)}:${String(detail.column)}` : code;
+}
+
+const DEFAULT_SEED = 0x5eed;
+
+/**
+ * Checks a property. fast-check prints seed and path of a failure; `FPULAB_FC_SEED=... FPULAB_FC_PATH=...` runs it
+ * again.
+ */
+export function holds<T extends unknown[]>(property: fc.IProperty<T>, numRuns = 100): void {
+  const { FPULAB_FC_SEED: seed, FPULAB_FC_PATH: path } = process.env;
+  fc.assert(property, { numRuns, seed: Number(seed ?? DEFAULT_SEED), ...(path !== undefined && { path }) });
+}
+
+/** A copy of a list with one element replaced. */
+export function replaceAt<T>(list: readonly T[], index: number, item: T): T[] {
+  return list.map((old, at) => (at === index ? item : old));
+}
+
+/** A copy of a list without one element. */
+export function removeAt<T>(list: readonly T[], index: number): T[] {
+  return list.filter((_, at) => at !== index);
+}
+
+/** A copy of a list with an element more, in front of the one at `index`. */
+export function insertAt<T>(list: readonly T[], index: number, item: T): T[] {
+  return [...list.slice(0, index), item, ...list.slice(index)];
+}
+
+/** A copy of a list with two neighbours swapped. */
+export function swapWithNext<T>(list: readonly T[], index: number): T[] {
+  return insertAt(removeAt(list, index), index + 1, list[index]);
+}

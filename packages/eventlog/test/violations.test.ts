@@ -1,0 +1,68 @@
+import { ORACLES, SCENARIOS } from '@fpulab/core';
+import { GUEST_FIX } from '@fpulab/policies';
+import { KEEP_BOTH } from '@fpulab/hypervisor';
+import { violationsOf, type ViolationReport } from '@fpulab/eventlog';
+import { read, record, type RunSetup } from './helpers';
+
+function reportOf(setup: RunSetup = {}): ViolationReport & { readonly types: (chain: readonly number[]) => string[] } {
+  const { events, header } = read(record(setup).text);
+  return { ...violationsOf(events, header), types: (chain) => chain.map((seq) => events[seq].type) };
+}
+
+describe('violationsOf', () => {
+  it('explains the leak of the 2013 thread: B can read what X wrote', () => {
+    const { violations, types } = reportOf();
+    const [leak, validity, lost] = violations;
+    expect(leak).toMatchObject({
+      id: 'leak',
+      component: 'x87',
+      task: 'B',
+      reader: 'B',
+      writer: 'X',
+      value: 'X#1',
+      expected: 'INIT',
+      at: 'kernel_execve/return to user',
+    });
+    expect(types(leak.chain)).toEqual(['fpregs.written']);
+    expect(validity).toMatchObject({ id: 'validity', task: 'B', at: 'math_state_restore/restore_fpu_checking' });
+    expect(types(validity.chain)).toEqual(['fpregs.written', 'fpregs.restored']);
+    expect(lost).toMatchObject({ id: 'lost-update', task: 'B', value: 'INIT', expected: 'B#1', at: 'B[3] mmx.read' });
+    expect(types(lost.chain).at(-1)).toBe('fpregs.read');
+    expect(violations).toHaveLength(3);
+  });
+
+  it('keeps violations of oracles that do not decide apart, as exposures', () => {
+    const { violations, exposures } = reportOf({ patches: [GUEST_FIX] });
+    expect(violations).toEqual([]);
+    expect(new Set(exposures.map(({ id }) => id))).toEqual(new Set(['speculative-exposure']));
+  });
+
+  it('names violations without a component, without a way', () => {
+    const { violations } = reportOf({ patches: [KEEP_BOTH] });
+    for (const { component, chain } of violations.filter(({ id }) => id === 'unexpected-fault')) {
+      expect(component).toBeNull();
+      expect(chain).toEqual([]);
+    }
+  });
+
+  it('explains every violation of every scenario from the past of its run', () => {
+    let explained = 0;
+    for (const { id: scenario } of SCENARIOS) {
+      for (const preset of ['linux-3.6', 'linux-4.2', 'linux-4.8']) {
+        const { events, header } = read(record({ preset, scenario, seed: 11n, stepsMax: 500 }).text);
+        const { violations, exposures } = violationsOf(events, header);
+        const all = [...violations, ...exposures];
+        expect(all).toHaveLength(events.filter((event) => event.type === 'oracle.violated').length);
+        for (const { id, step, chain, at, component } of all) {
+          expect(ORACLES[events[step].data.oracle]).toBe(id);
+          expect([...chain].sort((a, b) => a - b)).toEqual(chain);
+          expect(chain.every((seq) => seq < step)).toBe(true);
+          expect(chain.length > 0).toBe(component !== null);
+          expect(at).not.toBe('boot');
+          explained++;
+        }
+      }
+    }
+    expect(explained).toBeGreaterThan(20);
+  });
+});
