@@ -19,7 +19,7 @@ Examples:
   fpulab replay run.events.jsonl --rerun             the policies again, compared event by event
   fpulab list                                        what there is to combine
 
-Exit codes: 0 done or clean, 1 violation or difference, 2 usage, 4 replay diverged, 65 bad input, 66 no such input,
+Exit codes: 0 done or clean, 1 violation or difference, 2 usage, 3 no verdict, 4 replay diverged, 65 bad input, 66 no such input,
 70 our bug, 74 I/O, 130 interrupted.`;
 
 /** Hears the exit code of the verb that ran. */

@@ -34,10 +34,8 @@ export async function conductRun(machine: Machine, request: RunRequest, options:
     while (steps < request.stepsMax && !recorder.failed) {
       const slice = machine.run({ stepsMax: Math.min(SLICE_STEPS, request.stepsMax - steps) });
       steps += slice.steps;
-      if (slice.outcome === 'finished') {
-        outcome = 'finished';
-        break;
-      }
+      outcome = slice.outcome;
+      if (outcome !== 'step-limit') break;
       await setImmediate();
       if (interrupted) {
         outcome = 'interrupted';

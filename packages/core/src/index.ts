@@ -14,6 +14,7 @@ export {
 } from './x86/components';
 export {
   CPU_MODELS,
+  MOVE_INSTRUCTIONS,
   componentBits,
   cpuModel,
   saveAreaBytes,

@@ -1,5 +1,12 @@
 /** How a log writes the numbers of an event, by what they mean. */
-import { ORACLES, CHOICE_KINDS, VALIDITY_NAMES, type EventFieldKind, type MachineState } from '@fpulab/core';
+import {
+  CHOICE_KINDS,
+  MOVE_INSTRUCTIONS,
+  ORACLES,
+  VALIDITY_NAMES,
+  type EventFieldKind,
+  type MachineState,
+} from '@fpulab/core';
 import { RETURN_LABEL, type LogHeader } from './format';
 
 /** Writes and reads one field of an event. */
@@ -38,6 +45,7 @@ export function fieldCodecs(header: LogHeader, state: MachineState): FieldCodecs
     digest: HEX,
     pc: labels(header.steps),
     slot: slots(state),
+    instruction: named('an instruction like "XSAVE"', new Map(MOVE_INSTRUCTIONS.map((name, index) => [index, name]))),
     number: NUMBER,
   };
   /** Fields whose range is not their kind's: `apply` and tools use these as indices too. */

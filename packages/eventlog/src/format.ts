@@ -33,7 +33,7 @@ export const LOG_VERSION = 1;
 export const FPULAB_VERSION = '0.1.0';
 
 /** How a recorded run ended: as `Machine.run` says, or `failed` when it threw. */
-export const LOG_OUTCOMES = ['finished', 'step-limit', 'interrupted', 'failed'] as const satisfies readonly (
+export const LOG_OUTCOMES = ['finished', 'halted', 'step-limit', 'interrupted', 'failed'] as const satisfies readonly (
   RunOutcome | 'failed'
 )[];
 

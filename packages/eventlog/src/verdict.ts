@@ -19,6 +19,6 @@ export class VerdictCounter {
   /** What the oracles say of a run that ended like this. A run that was cut short is not clean. */
   verdict(outcome: LogOutcome): LogVerdict {
     if (this.violations > 0) return 'violation';
-    return outcome === 'interrupted' || outcome === 'failed' ? null : 'clean';
+    return outcome === 'finished' || outcome === 'step-limit' ? 'clean' : null;
   }
 }

@@ -91,8 +91,15 @@ function chainOf({ seq, data }: MachineEvent, { events, header, provenance }: Ru
 
 const READS: ReadonlySet<string> = new Set(['fpregs.read', 'kernel.fpregs-checked']);
 
-/** The step that caused the violation; where its event names none, the nearest before it. */
-function whatWasGoingOn({ seq, cause }: MachineEvent, { events, header }: Run): string {
+/** The step that caused the violation; where its event names none, the nearest before it. For a fault, the step that met it. */
+function whatWasGoingOn({ seq, cause, data }: MachineEvent, { events, header }: Run): string {
+  if (ORACLES[data.oracle] === 'unexpected-fault') {
+    const trap = events
+      .slice(0, seq)
+      .reverse()
+      .find((event) => event.type === 'trap.raised');
+    if (trap) return header.steps[trap.data.at];
+  }
   for (let at = cause >= 0 ? cause : seq - 1; at >= 0; at--) {
     const text = PLACES[events[at].type]?.(events[at].data, header);
     if (text !== undefined) return text;

@@ -126,7 +126,7 @@ function runAlong(machine: Machine, { events, footer }: EventLog): string | unde
   try {
     machine.boot();
     while (machine.eventCount < events.length && machine.step());
-    if (footer.outcome === 'finished' && machine.step()) return 'the recorded run had ended here, this one goes on';
+    if ((footer.outcome === 'finished' || footer.outcome === 'halted') && machine.step()) return 'the recorded run had ended here, this one goes on';
   } catch (error) {
     if (isFpuError(error) && error.code === 'FPU302') return error.message;
     throw error;

@@ -68,6 +68,7 @@ export async function run(scenarioId: string, flags: RunFlags, options: GlobalOp
     print(runText(prepared, { summary, report, log: kept, replay }));
   }
   if (summary.outcome === 'interrupted') return EXIT.interrupted;
+  if (summary.verdict === null) return EXIT.inconclusive;
   return summary.verdict === 'violation' ? EXIT.violation : EXIT.ok;
 }
 

@@ -18,7 +18,7 @@ import { nextSerial, PRINCIPAL, valueId } from '../machine/values';
 import type { Cr0Access } from '../plugin/plugin';
 import { SSE, X87 } from '../x86/components';
 import { CR0_TS } from '../x86/control-registers';
-import { saveAreaBytes, saveFormat, type CpuModel } from '../x86/cpu-model';
+import { INSTRUCTIONS_OF, saveAreaBytes, saveFormat, type CpuModel, type SaveFormat } from '../x86/cpu-model';
 import { VECTOR } from '../x86/faults';
 import { ALLOC, CHOICE } from './choices';
 import type { Hypervisor, Slot } from './kernel';
@@ -47,12 +47,14 @@ export class Cpu implements Hypervisor {
   frame = 0;
   /** The step that runs, and whether it declared an FPU instruction: only then could it have raised #NM. */
   step = '';
+  pc = 0;
   usesFpu = false;
   private readonly words: Int32Array;
   private readonly at: CoreOffsets;
   private readonly allMask: number;
-  private readonly format: ReturnType<typeof saveFormat>;
+  private readonly format: SaveFormat;
   private readonly areaBytes: number;
+  private readonly instructions: (typeof INSTRUCTIONS_OF)[SaveFormat];
   private readonly kernelComponent: number;
 
   constructor(
@@ -64,6 +66,7 @@ export class Cpu implements Hypervisor {
     this.allMask = this.at.componentBits.reduce((mask, bit) => mask | (1 << bit), 0);
     this.format = saveFormat(machine.model);
     this.areaBytes = saveAreaBytes(machine.model);
+    this.instructions = INSTRUCTIONS_OF[this.format];
     this.kernelComponent = this.at.indexOfBit[SSE] >= 0 ? SSE : X87;
   }
 
@@ -154,7 +157,7 @@ export class Cpu implements Hypervisor {
 
   save(fpstate: number): boolean {
     this.needDeclaration('saves registers');
-    this.emit(events.FpregsSaved, this.cpu, fpstate, this.allMask, this.areaBytes);
+    this.emit(events.FpregsSaved, this.cpu, fpstate, this.allMask, this.areaBytes, this.instructions.save);
     if (this.format !== 'fnsave') return true;
     this.emit(events.FpregsInitialised, this.cpu, this.allMask);
     return false;
@@ -162,7 +165,7 @@ export class Cpu implements Hypervisor {
 
   restore(fpstate: number): void {
     this.needDeclaration('loads registers');
-    this.emit(events.FpregsRestored, this.cpu, fpstate, this.allMask, this.areaBytes);
+    this.emit(events.FpregsRestored, this.cpu, fpstate, this.allMask, this.areaBytes, this.instructions.restore);
   }
 
   skipRestore(task: number): void {
@@ -195,11 +198,18 @@ export class Cpu implements Hypervisor {
   }
 
   saveVcpu(): void {
-    this.emit(events.FpregsSaved, this.cpu, this.vcpuFpstate, this.allMask, this.areaBytes);
+    this.emit(events.FpregsSaved, this.cpu, this.vcpuFpstate, this.allMask, this.areaBytes, this.instructions.save);
   }
 
   restoreVcpu(): void {
-    this.emit(events.FpregsRestored, this.cpu, this.vcpuFpstate, this.allMask, this.areaBytes);
+    this.emit(
+      events.FpregsRestored,
+      this.cpu,
+      this.vcpuFpstate,
+      this.allMask,
+      this.areaBytes,
+      this.instructions.restore,
+    );
   }
 
   clobberByOtherGuest(): void {
@@ -319,7 +329,7 @@ export class Cpu implements Hypervisor {
   }
 
   deliverGp(): void {
-    this.emit(events.TrapRaised, this.cpu, this.task, VECTOR.GP, 0);
+    this.emit(events.TrapRaised, this.cpu, this.task, VECTOR.GP, 0, this.pc);
     this.enter(CONTEXT.exception, 'general_protection', true);
   }
 

@@ -49,6 +49,8 @@ export interface EngineParts {
   readonly oracles: boolean;
 }
 
+/** Address that stands for user code in `trap.raised`: no step has it. */
+const USER_CODE = 0;
 const ALLOC_NAMES = ['ok', 'sleep', 'fail'];
 const ACTION_NAMES = ['continue', 'preempt', 'hardirq', 'softirq', 'vcpu'];
 
@@ -220,7 +222,7 @@ export class Engine implements CpuMachine {
       if (hardirq) alternatives[next++] = base | ACTION.hardirq;
       if (softirq && !inInterrupt(status)) alternatives[next++] = base | ACTION.softirq;
     }
-    if (vcpu) alternatives[next++] = base | ACTION.vcpu;
+    if (vcpu && this.parts.answers('vcpu-preempted')) alternatives[next++] = base | ACTION.vcpu;
     return next;
   }
 
@@ -324,24 +326,25 @@ export class Engine implements CpuMachine {
 
   private runStep(cpu: Cpu, task: number, instruction: StepInstruction): void {
     this.stream.actor = instruction.owner;
-    if (instruction.instruction !== undefined && this.faults(cpu, instruction.instruction, 0)) return;
+    if (instruction.instruction !== undefined && this.faults(cpu, instruction.instruction, instruction.pc)) return;
     const following = this.code.instructions[instruction.pc + 1];
     const next = following.op === 'return' ? events.RETURN : instruction.pc + 1;
     const { seq } = this.stream;
     this.stream.emit(events.KernelStepped, cpu.cpu, task, instruction.pc, next);
     this.stream.cause = seq;
     cpu.step = instruction.label;
+    cpu.pc = instruction.pc;
     cpu.usesFpu = instruction.instruction !== undefined;
     instruction.run(cpu);
   }
 
   /** Raises the exception that an FPU instruction meets here, if any. */
-  private faults(cpu: Cpu, instruction: FpuOperation['instruction'], user: number): boolean {
+  private faults(cpu: Cpu, instruction: FpuOperation['instruction'], at: number): boolean {
     const vector = fpuFault(cpu.realCr0, instruction);
     if (vector === 0) return false;
     const { actor, seq } = this.stream;
     this.stream.actor = 'hardware';
-    this.stream.emit(events.TrapRaised, cpu.cpu, cpu.task, vector, user);
+    this.stream.emit(events.TrapRaised, cpu.cpu, cpu.task, vector, at === USER_CODE ? 1 : 0, at);
     this.stream.actor = actor;
     this.stream.cause = seq;
     if (vector === VECTOR.NM) {
@@ -365,7 +368,7 @@ export class Engine implements CpuMachine {
       pc = target;
       operation = code[pc];
     }
-    if (operation.kind === 'fpu' && this.faults(cpu, operation.instruction, 1)) return;
+    if (operation.kind === 'fpu' && this.faults(cpu, operation.instruction, USER_CODE)) return;
     const { seq } = stream;
     stream.emit(events.UserStepped, cpu.cpu, task, pc, operation.next);
     stream.cause = seq;

@@ -3,10 +3,11 @@ import type { MachineState } from './state';
 
 /**
  * What a field of an event means. It decides how the number is written to a log:
- * `value`, `mask` and `digest` as `"0x..."`, `pc` as a step's name, the rest as a plain number.
+ * `value`, `mask` and `digest` as `"0x..."`, `pc` as a step's name, `instruction` as a mnemonic, the rest as a plain
+ * number.
  */
 export type EventFieldKind =
-  'cpu' | 'task' | 'component' | 'value' | 'fpstate' | 'mask' | 'pc' | 'slot' | 'number' | 'digest';
+  'cpu' | 'task' | 'component' | 'value' | 'fpstate' | 'mask' | 'pc' | 'slot' | 'number' | 'digest' | 'instruction';
 
 /** Names and kinds of an event's fields, in the order of `apply`'s arguments; at most six. */
 export type EventFields = Readonly<Record<string, EventFieldKind>>;

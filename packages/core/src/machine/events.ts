@@ -167,10 +167,10 @@ export const Cr0Written = defineEvent('cr0.written', { cpu: 'cpu', value: 'mask'
   s.words[s.at.cr0 + cpu] = value;
 });
 
-/** The processor raised an exception. `user` is 1 when it interrupted user code. */
+/** The processor raised an exception. `user` is 1 when it interrupted user code; else `at` is the kernel's step. */
 export const TrapRaised = defineEvent(
   'trap.raised',
-  { cpu: 'cpu', task: 'task', vector: 'number', user: 'number' },
+  { cpu: 'cpu', task: 'task', vector: 'number', user: 'number', at: 'pc' },
   () => {},
 );
 
@@ -218,7 +218,7 @@ export const FpregsInitialised = defineEvent(
 /** The fpregs were written to an image (XSAVE, FXSAVE, FNSAVE). Linux: save_fpregs_to_fpstate(). */
 export const FpregsSaved = defineEvent(
   'fpregs.saved',
-  { cpu: 'cpu', fpstate: 'fpstate', xfeatures: 'mask', bytes: 'number' },
+  { cpu: 'cpu', fpstate: 'fpstate', xfeatures: 'mask', bytes: 'number', instruction: 'instruction' },
   (s, cpu, fpstate, xfeatures) => {
     const n = s.at.components;
     eachComponent(s, xfeatures, (index) => {
@@ -230,7 +230,7 @@ export const FpregsSaved = defineEvent(
 /** The fpregs were loaded from an image (XRSTOR, FXRSTOR, FRSTOR). Linux: restore_fpregs_from_fpstate(). */
 export const FpregsRestored = defineEvent(
   'fpregs.restored',
-  { cpu: 'cpu', fpstate: 'fpstate', xfeatures: 'mask', bytes: 'number' },
+  { cpu: 'cpu', fpstate: 'fpstate', xfeatures: 'mask', bytes: 'number', instruction: 'instruction' },
   (s, cpu, fpstate, xfeatures) => {
     const n = s.at.components;
     eachComponent(s, xfeatures, (index) => {

@@ -7,8 +7,8 @@ import type { ChoiceDriver } from '../kernel/choices';
 import type { Engine } from '../kernel/engine';
 import type { Composition } from './composition';
 
-/** How a run ended: nothing was left to run; the step limit; or somebody asked it to stop. */
-export type RunOutcome = 'finished' | 'step-limit' | 'interrupted';
+/** How a run ended: nothing was left to run; a CPU had stopped for good; the step limit; or somebody asked it to stop. */
+export type RunOutcome = 'finished' | 'halted' | 'step-limit' | 'interrupted';
 
 /** What a run did. */
 export interface RunResult {
@@ -94,10 +94,16 @@ export class Machine {
       if (steps % STOP_INTERVAL === 0 && stop()) return { outcome: 'interrupted', steps };
       if (!this.engine.step()) {
         this.driver.finish?.();
-        return { outcome: 'finished', steps };
+        return { outcome: this.hasStoppedCpu() ? 'halted' : 'finished', steps };
       }
     }
     return { outcome: 'step-limit', steps: stepsMax };
+  }
+
+  /** True when a kernel stack overflowed, or the kernel panicked. */
+  private hasStoppedCpu(): boolean {
+    const { words, at } = this.state;
+    return words.subarray(at.current, at.current + at.cpus).includes(-1);
   }
 
   /** A copy of the whole state. */

@@ -42,6 +42,16 @@ export function componentBits(model: CpuModel): readonly number[] {
 /** How a kernel saves FPU state on this CPU. Linux 3.6 fpu_save_init(): XSAVE, else FXSAVE, else FNSAVE. */
 export type SaveFormat = 'fnsave' | 'fxsave' | 'xsave';
 
+/** Mnemonics of the instructions that move all registers; events carry the index. */
+export const MOVE_INSTRUCTIONS = ['FNSAVE', 'FRSTOR', 'FXSAVE', 'FXRSTOR', 'XSAVE', 'XRSTOR'] as const;
+
+/** Indices of a format's two instructions in MOVE_INSTRUCTIONS. */
+export const INSTRUCTIONS_OF: Readonly<Record<SaveFormat, { readonly save: number; readonly restore: number }>> = {
+  fnsave: { save: 0, restore: 1 },
+  fxsave: { save: 2, restore: 3 },
+  xsave: { save: 4, restore: 5 },
+};
+
 /** The best save instruction that the CPU has. */
 export function saveFormat(model: CpuModel): SaveFormat {
   if (model.features.includes('xsave')) return 'xsave';
