@@ -1,18 +1,6 @@
 /** Runs a machine: one atomic step after the other, every choice answered by a driver. */
-import { assert } from '../error';
-import { digest32 } from '../machine/digest';
 import * as events from '../machine/events';
-import {
-  CONTEXT,
-  bhOffDepth,
-  contextOf,
-  inHardirq,
-  inInterrupt,
-  irqsOff,
-  PREEMPT_OFF,
-  IRQS_OFF,
-  preemptOffDepth,
-} from '../machine/frames';
+import { CONTEXT, IRQS_OFF, PREEMPT_OFF, contextOf } from '../machine/frames';
 import { LIFECYCLE } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { nextSerial, principalOfTask, valueId } from '../machine/values';
@@ -21,11 +9,13 @@ import type { Cr0Access, Platform, PlatformHook, PolicyHook } from '../plugin/pl
 import type { Interference } from '../scenario/scenario';
 import type { CpuModel } from '../x86/cpu-model';
 import { fpuFault, VECTOR } from '../x86/faults';
-import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, type ChoiceDriver, type ChoiceRequest } from './choices';
+import { ChoicePoint } from './choice-point';
+import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, type ChoiceDriver } from './choices';
 import { compileCode, type Code, type OwnedRoutine, type StepInstruction } from './code';
 import { Cpu, CPU_STOPPED, type CpuMachine } from './cpu';
 import type { CompiledOperation, FpuOperation } from './program';
-import { IDLE_ROUTINE, IDLE_SCHEDULE_STEP, skeletonRoutines } from './skeleton';
+import { Scheduler } from './scheduler';
+import { IDLE_ROUTINE, skeletonRoutines } from './skeleton';
 
 /** A task as the engine runs it. Idle tasks come last and have no program. */
 export interface EngineTask {
@@ -51,6 +41,8 @@ export interface EngineParts {
 
 /** Address that stands for user code in `trap.raised`: no step has it. */
 const USER_CODE = 0;
+/** In `task.created`: the task has no user code. */
+const NO_PROGRAM = -1;
 const ALLOC_NAMES = ['ok', 'sleep', 'fail'];
 const ACTION_NAMES = ['continue', 'preempt', 'hardirq', 'softirq', 'vcpu'];
 
@@ -62,12 +54,10 @@ export class Engine implements CpuMachine {
   readonly code: Code;
   readonly cpus: readonly Cpu[];
   readonly allocAlternatives: readonly number[];
-  driver: ChoiceDriver;
+  readonly choices: ChoicePoint;
   private readonly words: Int32Array;
+  private readonly scheduler: Scheduler;
   private readonly monitor: OracleMonitor | undefined;
-  private readonly request: ChoiceRequest;
-  /** Addresses at which an idle CPU waits for somebody to run. */
-  private readonly idleWaits: ReadonlySet<number>;
 
   constructor(
     private readonly parts: EngineParts,
@@ -76,63 +66,56 @@ export class Engine implements CpuMachine {
     this.stream = parts.stream;
     this.model = parts.model;
     this.cr0 = parts.platform.cr0;
-    this.driver = driver;
     this.words = this.stream.state.words;
     this.allocAlternatives = allocAlternatives(parts.interference);
     const own = skeletonRoutines({
-      pickNext: (cpu) => this.pickNext(cpu),
+      pickNext: (cpu) => this.scheduler.pickNext(cpu),
       childIsUnborn: (cpu) => this.lifecycle(this.cpus[cpu].child) === LIFECYCLE.unborn,
       isIdle: (task) => parts.tasks[task].idle,
       startChild: (cpu) => this.startChild(cpu),
       answers: parts.answers,
     }).map((routine) => ({ owner: 'kernel', routine }));
     this.code = compileCode([...own, ...parts.routines]);
-    const lookForWork = this.code.addressOf(IDLE_ROUTINE, IDLE_SCHEDULE_STEP);
-    const endOfLoop = this.code.instructions.findIndex((i) => i.op === 'jump' && i.target === lookForWork - 1);
-    this.idleWaits = new Set([lookForWork - 1, lookForWork, endOfLoop]);
     const { at } = this.stream.state;
     this.cpus = Array.from({ length: at.cpus }, (_, cpu) => new Cpu(cpu, this));
-    const capacity = Math.max(at.cpus * (1 << ACTION_BITS) + at.tasks + 1, widestEither(parts.tasks));
-    this.request = {
-      kind: 0,
-      alternatives: new Int32Array(capacity),
-      count: 0,
-      enabled: 0,
-      name: (alternative) => this.alternativeName(this.request.kind, alternative),
-    };
+    this.choices = new ChoicePoint(this.stream, {
+      driver,
+      capacity: Math.max(at.cpus * (1 << ACTION_BITS) + at.tasks + 1, widestEither(parts.tasks)),
+      name: (kind, alternative) => this.alternativeName(kind, alternative),
+    });
+    this.scheduler = new Scheduler({
+      stream: this.stream,
+      choices: this.choices,
+      code: this.code,
+      interference: parts.interference,
+      vcpuCanBePreempted: parts.answers('vcpu-preempted'),
+    });
     this.monitor = parts.oracles ? this.createMonitor() : undefined;
   }
 
   /** Sets up tasks and CPUs. Once per machine, before the first step. */
   boot(): void {
     const { at } = this.stream.state;
-    const locked = PREEMPT_OFF | IRQS_OFF;
     this.stream.actor = 'kernel';
     this.stream.cause = -1;
+    const idle = CONTEXT.kthread | IRQS_OFF;
+    const firstSwitch = CONTEXT.syscall | PREEMPT_OFF | IRQS_OFF;
+    const { TaskCreated, CpuBooted } = events;
     this.parts.tasks.forEach((task, number) => {
-      if (task.unborn) return;
-      if (task.idle)
-        this.stream.emit(events.TaskCreated, number, this.code.entry(IDLE_ROUTINE), CONTEXT.kthread | IRQS_OFF, -1, 0);
-      else
-        this.stream.emit(
-          events.TaskCreated,
-          number,
-          this.code.entry('kernel_execve'),
-          CONTEXT.syscall | locked,
-          0,
-          CONTEXT.user,
-        );
+      if (task.idle) this.stream.emit(TaskCreated, number, this.entry(IDLE_ROUTINE), idle, NO_PROGRAM, 0);
+      else if (!task.unborn) {
+        this.stream.emit(TaskCreated, number, this.entry('kernel_execve'), firstSwitch, 0, CONTEXT.user);
+      }
     });
-    const firstIdle = at.tasks - at.cpus;
-    for (let cpu = 0; cpu < at.cpus; cpu++) this.stream.emit(events.CpuBooted, cpu, firstIdle + cpu);
+    for (let cpu = 0; cpu < at.cpus; cpu++) this.stream.emit(CpuBooted, cpu, at.tasks - at.cpus + cpu);
   }
 
   /** One atomic step. False when nothing can run any more. */
   step(): boolean {
     this.stream.cause = -1;
-    const count = this.enabledActions();
+    const count = this.scheduler.enabledActions();
     if (count === 0) return false;
-    const action = count === 1 ? this.request.alternatives[0] : this.ask(CHOICE.next, count);
+    const action = this.choices.take(CHOICE.next, count);
     const cpu = this.cpus[action >> ACTION_BITS];
     this.act(cpu, action & ((1 << ACTION_BITS) - 1));
     this.monitor?.afterStep(cpu.cpu);
@@ -149,12 +132,11 @@ export class Engine implements CpuMachine {
   }
 
   choose(kind: number, alternatives: readonly number[]): number {
-    for (let index = 0; index < alternatives.length; index++) this.request.alternatives[index] = alternatives[index];
-    return alternatives.length === 1 ? alternatives[0] : this.ask(kind, alternatives.length);
+    return this.choices.takeFrom(kind, alternatives);
   }
 
   /** Words for an alternative of a choice. */
-  alternativeName(kind: number, alternative: number): string {
+  private alternativeName(kind: number, alternative: number): string {
     switch (CHOICE_KINDS[kind]) {
       case 'next':
         return `cpu${alternative >> ACTION_BITS}:${ACTION_NAMES[alternative & ((1 << ACTION_BITS) - 1)]}`;
@@ -165,112 +147,6 @@ export class Engine implements CpuMachine {
       case 'program':
         return String(alternative);
     }
-  }
-
-  // --- choices ---------------------------------------------------------------------------------------------------
-
-  /** Asks the driver about `request.alternatives[0..count)` and records the answer. */
-  private ask(kind: number, count: number): number {
-    const request = this.request;
-    request.kind = kind;
-    request.count = count;
-    request.enabled = digest32(request.alternatives, count, kind);
-    const index = this.driver.choose(request);
-    assert(index >= 0 && index < count, `driver took alternative ${index} of ${count}`);
-    const taken = request.alternatives[index];
-    const { actor } = this.stream;
-    this.stream.actor = 'scheduler';
-    this.stream.emit(events.ChoiceMade, kind, taken, index, count, request.enabled);
-    this.stream.actor = actor;
-    return taken;
-  }
-
-  /** Fills `request.alternatives` with what can happen next. */
-  private enabledActions(): number {
-    const { at } = this.stream.state;
-    let count = 0;
-    for (let cpu = 0; cpu < at.cpus; cpu++) {
-      const task = this.words[at.current + cpu];
-      if (task < 0 || !this.canContinue(cpu, task, count)) continue;
-      this.request.alternatives[count++] = (cpu << ACTION_BITS) | ACTION.continue;
-      count = this.addInterference(cpu, task, count);
-    }
-    return count;
-  }
-
-  /** An idle CPU with nobody to run waits. */
-  private canContinue(cpu: number, task: number, count: number): boolean {
-    if (!this.parts.tasks[task].idle) return true;
-    const { at } = this.stream.state;
-    const top = at.framePc + task * at.stackDepth + this.words[at.depth + task] - 1;
-    return !this.idleWaits.has(this.words[top]) || this.pickable(cpu, -1, count) > count;
-  }
-
-  private addInterference(cpu: number, task: number, count: number): number {
-    const { preempt, hardirq, softirq, vcpu } = this.parts.interference;
-    if (!hardirq && !softirq && !vcpu && (preempt ?? 'none') === 'none') return count;
-    const { alternatives } = this.request;
-    const status = this.cpus[cpu].status;
-    const context = contextOf(status);
-    if (context === CONTEXT.hypervisor) return count;
-    const base = cpu << ACTION_BITS;
-    let next = count;
-    const quiet = irqsOff(status) || inHardirq(status);
-    if (!quiet) {
-      if (this.mayPreempt(status) && this.pickable(cpu, task, next) > next)
-        alternatives[next++] = base | ACTION.preempt;
-      if (hardirq) alternatives[next++] = base | ACTION.hardirq;
-      if (softirq && !inInterrupt(status)) alternatives[next++] = base | ACTION.softirq;
-    }
-    if (vcpu && this.parts.answers('vcpu-preempted')) alternatives[next++] = base | ACTION.vcpu;
-    return next;
-  }
-
-  private mayPreempt(status: number): boolean {
-    const { preempt } = this.parts.interference;
-    const context = contextOf(status);
-    if (context === CONTEXT.user) return preempt === 'user' || preempt === 'full';
-    if (preempt !== 'full' || context === CONTEXT.kthread) return false;
-    return preemptOffDepth(status) === 0 && bhOffDepth(status) === 0 && !inInterrupt(status);
-  }
-
-  /** Writes the tasks that may run next on `cpu` behind `from`, starting after `prev` in turn; returns the new count. */
-  private pickable(cpu: number, prev: number, from: number): number {
-    const { at } = this.stream.state;
-    const users = at.tasks - at.cpus;
-    let count = from;
-    const start = prev < 0 || prev >= users ? 0 : prev + 1;
-    for (let turn = 0; turn < users; turn++) {
-      const task = (start + turn) % users;
-      if (task !== prev && this.isPickable(cpu, task)) this.request.alternatives[count++] = task;
-    }
-    return count;
-  }
-
-  private isPickable(cpu: number, task: number): boolean {
-    const { at } = this.stream.state;
-    if (this.lifecycle(task) !== LIFECYCLE.alive) return false;
-    for (let other = 0; other < at.cpus; other++) {
-      if (this.words[at.current + other] === task) return false;
-    }
-    if (this.words[at.pickedBy + task] >= 0) return false;
-    const last = this.words[at.lastRan + task];
-    return last < 0 || last === cpu || this.parts.interference.migration === true;
-  }
-
-  /** The scheduler: others in turn; the idle task if nobody is left, or where the scenario lets it; else the same task again. */
-  private pickNext(cpu: number): number {
-    const { at } = this.stream.state;
-    const { alternatives } = this.request;
-    const prev = this.words[at.current + cpu];
-    const idle = at.tasks - at.cpus + cpu;
-    const canStay = this.lifecycle(prev) === LIFECYCLE.alive && this.words[at.sleeping + prev] === 0;
-    let count = this.pickable(cpu, prev, 0);
-    if (prev !== idle && ((count === 0 && !canStay) || this.parts.interference.idle)) alternatives[count++] = idle;
-    if (count === 0) alternatives[count++] = prev;
-    const next = count === 1 ? alternatives[0] : this.ask(CHOICE.pick, count);
-    this.stream.emit(events.TaskPicked, cpu, next);
-    return next;
   }
 
   // --- steps -----------------------------------------------------------------------------------------------------

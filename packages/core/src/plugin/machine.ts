@@ -62,11 +62,11 @@ export class Machine {
 
   /** Who answers choices. */
   get driver(): ChoiceDriver {
-    return this.engine.driver;
+    return this.engine.choices.driver;
   }
 
   set driver(driver: ChoiceDriver) {
-    this.engine.driver = driver;
+    this.engine.choices.driver = driver;
   }
 
   /** Sets up tasks and CPUs, if that has not happened yet. `step` and `run` do it by themselves. */

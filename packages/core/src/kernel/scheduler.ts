@@ -1,0 +1,129 @@
+/** What can happen next, and who runs next: every alternative that masks and scenario allow. */
+import * as events from '../machine/events';
+import { CONTEXT, bhOffDepth, contextOf, inHardirq, inInterrupt, irqsOff, preemptOffDepth } from '../machine/frames';
+import { LIFECYCLE, type CoreOffsets } from '../machine/state';
+import type { EventStream } from '../machine/stream';
+import type { Interference } from '../scenario/scenario';
+import type { ChoicePoint } from './choice-point';
+import { ACTION, ACTION_BITS, CHOICE } from './choices';
+import type { Code } from './code';
+import { IDLE_ROUTINE, IDLE_SCHEDULE_STEP } from './skeleton';
+
+/** What the scheduler needs of the machine around it. */
+export interface SchedulerParts {
+  readonly stream: EventStream;
+  readonly choices: ChoicePoint;
+  readonly code: Code;
+  readonly interference: Interference;
+  /** True where the hypervisor can take the physical CPU away. */
+  readonly vcpuCanBePreempted: boolean;
+}
+
+/** Lists alternatives. Tasks behind the scenario's own are idle tasks, one per CPU. */
+export class Scheduler {
+  private readonly words: Int32Array;
+  private readonly at: CoreOffsets;
+  private readonly alternatives: Int32Array;
+  /** The scenario's tasks; idle tasks have the numbers from here on. */
+  private readonly users: number;
+  private readonly interferes: boolean;
+  /** Addresses at which an idle CPU waits for somebody to run. */
+  private readonly idleWaits: ReadonlySet<number>;
+
+  constructor(private readonly parts: SchedulerParts) {
+    const { words, at } = parts.stream.state;
+    this.words = words;
+    this.at = at;
+    this.alternatives = parts.choices.alternatives;
+    this.users = at.tasks - at.cpus;
+    const { hardirq, softirq, vcpu, preempt = 'none' } = parts.interference;
+    this.interferes = Boolean(hardirq || softirq || vcpu) || preempt !== 'none';
+    const { addressOf, instructions } = parts.code;
+    const lookForWork = addressOf(IDLE_ROUTINE, IDLE_SCHEDULE_STEP);
+    const endOfLoop = instructions.findIndex((i) => i.op === 'jump' && i.target === lookForWork - 1);
+    this.idleWaits = new Set([lookForWork - 1, lookForWork, endOfLoop]);
+  }
+
+  /** Fills the choice point with what can happen next: a CPU above ACTION_BITS, an ACTION below. Returns how many. */
+  enabledActions(): number {
+    let count = 0;
+    for (let cpu = 0; cpu < this.at.cpus; cpu++) {
+      const task = this.words[this.at.current + cpu];
+      if (task < 0 || !this.canContinue(cpu, task, count)) continue;
+      this.alternatives[count++] = (cpu << ACTION_BITS) | ACTION.continue;
+      if (this.interferes) count = this.addInterference(cpu, task, count);
+    }
+    return count;
+  }
+
+  /**
+   * Picks the task that runs next: the others in turn; the idle task if nobody is left, or where the scenario lets it;
+   * else the same task again.
+   */
+  pickNext(cpu: number): number {
+    const { words, at } = this;
+    const prev = words[at.current + cpu];
+    const idle = this.users + cpu;
+    const canStay = words[at.lifecycle + prev] === LIFECYCLE.alive && words[at.sleeping + prev] === 0;
+    let count = this.addPickable(cpu, prev, 0);
+    if (prev !== idle && ((count === 0 && !canStay) || this.parts.interference.idle)) this.alternatives[count++] = idle;
+    if (count === 0) this.alternatives[count++] = prev;
+    const next = this.parts.choices.take(CHOICE.pick, count);
+    this.parts.stream.emit(events.TaskPicked, cpu, next);
+    return next;
+  }
+
+  /** An idle CPU with nobody to run waits. */
+  private canContinue(cpu: number, task: number, count: number): boolean {
+    if (task < this.users) return true;
+    const { words, at } = this;
+    const top = at.framePc + task * at.stackDepth + words[at.depth + task] - 1;
+    return !this.idleWaits.has(words[top]) || this.addPickable(cpu, -1, count) > count;
+  }
+
+  private addInterference(cpu: number, task: number, from: number): number {
+    const { hardirq, softirq, vcpu } = this.parts.interference;
+    const { words, at, alternatives } = this;
+    const status = words[at.frameStatus + task * at.stackDepth + words[at.depth + task] - 1];
+    if (contextOf(status) === CONTEXT.hypervisor) return from;
+    const base = cpu << ACTION_BITS;
+    let count = from;
+    if (!irqsOff(status) && !inHardirq(status)) {
+      if (this.mayPreempt(status) && this.addPickable(cpu, task, count) > count) {
+        alternatives[count++] = base | ACTION.preempt;
+      }
+      if (hardirq) alternatives[count++] = base | ACTION.hardirq;
+      if (softirq && !inInterrupt(status)) alternatives[count++] = base | ACTION.softirq;
+    }
+    if (vcpu && this.parts.vcpuCanBePreempted) alternatives[count++] = base | ACTION.vcpu;
+    return count;
+  }
+
+  private mayPreempt(status: number): boolean {
+    const { preempt } = this.parts.interference;
+    const context = contextOf(status);
+    if (context === CONTEXT.user) return preempt === 'user' || preempt === 'full';
+    if (preempt !== 'full' || context === CONTEXT.kthread) return false;
+    return preemptOffDepth(status) === 0 && bhOffDepth(status) === 0 && !inInterrupt(status);
+  }
+
+  /** Writes the tasks that may run next on `cpu` behind `from`, starting after `prev` in turn; returns the new count. */
+  private addPickable(cpu: number, prev: number, from: number): number {
+    const { users } = this;
+    const start = prev < 0 || prev >= users ? 0 : prev + 1;
+    let count = from;
+    for (let turn = 0; turn < users; turn++) {
+      const task = (start + turn) % users;
+      if (task !== prev && this.isPickable(cpu, task)) this.alternatives[count++] = task;
+    }
+    return count;
+  }
+
+  private isPickable(cpu: number, task: number): boolean {
+    const { words, at } = this;
+    if (words[at.lifecycle + task] !== LIFECYCLE.alive || words[at.pickedBy + task] >= 0) return false;
+    for (let other = 0; other < at.cpus; other++) if (words[at.current + other] === task) return false;
+    const last = words[at.lastRan + task];
+    return last < 0 || last === cpu || this.parts.interference.migration === true;
+  }
+}
