@@ -56,6 +56,8 @@ export class Engine implements CpuMachine {
   readonly allocAlternatives: readonly number[];
   readonly choices: ChoicePoint;
   private readonly words: Int32Array;
+  /** Scratch: whose program a choice of the kind `program` is about. */
+  private deciding = 0;
   private readonly scheduler: Scheduler;
   private readonly monitor: OracleMonitor | undefined;
 
@@ -145,7 +147,7 @@ export class Engine implements CpuMachine {
       case 'alloc':
         return ALLOC_NAMES[alternative];
       case 'program':
-        return String(alternative);
+        return this.parts.tasks[this.deciding].code[alternative].text;
     }
   }
 
@@ -239,6 +241,7 @@ export class Engine implements CpuMachine {
     stream.actor = 'user';
     let operation = code[pc];
     while (operation.kind === 'either') {
+      this.deciding = task;
       const target = this.choose(CHOICE.program, operation.targets);
       stream.emit(events.UserStepped, cpu.cpu, task, pc, target);
       pc = target;

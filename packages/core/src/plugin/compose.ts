@@ -35,6 +35,8 @@ export interface ComposeOptions {
 
 /** CPUs that a machine can have. */
 export const CPUS_MAX = 8;
+/** Tasks that a scenario can have. */
+export const TASKS_MAX = 64;
 /** Frames per task. Deep enough for user code, a system call, three interrupts and the hypervisor, each with its calls. */
 const STACK_DEPTH = 16;
 
@@ -140,26 +142,35 @@ function pluginModule(token: symbol, plugin: Policy | Platform): ContainerModule
 }
 
 function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
-  const names = scenario.tasks.map((task) => task.name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined)
-    throw new FpuError('FPU208', `the scenario '${scenario.id}' has two tasks called '${twice}'`, { task: twice });
-  const users = scenario.tasks.map((task) => {
-    const code = compileProgram(task.program);
-    for (const operation of code) {
-      const child = operation.kind === 'syscall' ? operation.child : undefined;
-      if (child !== undefined && !scenario.tasks.some((other) => other.name === child && other.unborn)) {
-        throw new FpuError(
-          'FPU208',
-          `task ${task.name} forks '${child}', but the scenario '${scenario.id}' has no unborn task of that name`,
-          { child },
-        );
-      }
-    }
-    return { name: task.name, code, unborn: task.unborn ?? false, idle: false };
+  refuseBadTasks(scenario);
+  const users = scenario.tasks.map(({ name, program, unborn = false }) => {
+    const code = compileProgram(program);
+    for (const operation of code) if (operation.kind === 'syscall') refuseUnknownChild(scenario, name, operation.child);
+    return { name, code, unborn, idle: false };
   });
   const idle = Array.from({ length: cpus }, (_, cpu) => ({ name: `idle${cpu}`, code: [], unborn: false, idle: true }));
   return [...users, ...idle];
+}
+
+function refuseBadTasks({ id, tasks }: Scenario): void {
+  const names = tasks.map((task) => task.name);
+  const refuse = (problem: string): never => {
+    throw new FpuError('FPU208', `the scenario '${id}' ${problem}`, { scenario: id, tasks: names });
+  };
+  if (tasks.length > TASKS_MAX) refuse(`has ${tasks.length} tasks; a machine has at most ${TASKS_MAX}`);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) refuse(`has two tasks called '${twice}'`);
+  const idle = names.find((name) => /^idle\d*$/.test(name));
+  if (idle !== undefined) refuse(`calls a task '${idle}', which is what idle tasks are called`);
+}
+
+function refuseUnknownChild(scenario: Scenario, task: string, child: string | undefined): void {
+  if (child === undefined || scenario.tasks.some((other) => other.name === child && other.unborn)) return;
+  throw new FpuError(
+    'FPU208',
+    `task ${task} forks '${child}', but the scenario '${scenario.id}' has no unborn task of that name`,
+    { child },
+  );
 }
 
 /** Checks all slots before it binds any: a refused composition leaves its plugins as they were. */
