@@ -119,8 +119,8 @@ function legend({ before, behind }: FittedPicture): string {
   const elsewhere = [before > 0 ? `${before} earlier` : '', behind > 0 ? `${behind} later` : ''].filter(
     (text) => text !== '',
   );
-  const hidden = elsewhere.length === 0 ? '' : `; ${elsewhere.join(', ')} columns there`;
-  return `Time: right and down. X#1: first value X wrote. 1>0: changes in this column. #n: event n of the log${hidden}.`;
+  const hidden = elsewhere.length === 0 ? '' : ` Not drawn: ${elsewhere.join(' and ')} columns.`;
+  return `Time runs right and down. X#1: X's first value. 1>0: changes in the column. #n: event n of the log.${hidden}`;
 }
 
 function clip(text: string, columns: number): string {
