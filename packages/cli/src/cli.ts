@@ -72,9 +72,10 @@ const verbs = {
 };
 /* eslint-enable @typescript-eslint/no-require-imports */
 
-const STEPS_LIMIT = 100_000_000;
+/** A run keeps its events in memory until it has been told. */
+const STEPS_LIMIT = 500_000;
 
-function buildProgram(report: Report): Command {
+function buildProgram(report: Report, complain: (text: string) => void): Command {
   const program = new Command('fpulab')
     .description('A laboratory for the code that saves and restores x86 FPU state in kernels and hypervisors.')
     .version(VERSION, '-V, --version')
@@ -89,6 +90,7 @@ function buildProgram(report: Report): Command {
     .option('--no-color', 'the same as --color never')
     .addHelpText('after', EXAMPLES)
     .showSuggestionAfterError(true)
+    .configureOutput({ writeErr: complain })
     .exitOverride();
 
   program
@@ -107,7 +109,7 @@ function buildProgram(report: Report): Command {
     .option('--platform <id>', 'a platform')
     .option('--patch <ids>', 'patches, comma separated', list)
     .option('--cpu <id>', 'a CPU model')
-    .option('--cpus <n>', 'number of CPUs', count(64))
+    .option('--cpus <n>', 'number of CPUs', count(8))
     .option('--oracle <ids>', 'oracles that decide the verdict, comma separated', list)
     .addOption(new Option('--seed <n>', 'choose at random from this seed').conflicts('choices'))
     .option('--choices <string>', 'choose as this replay string (r1...) says')
@@ -125,6 +127,8 @@ function buildProgram(report: Report): Command {
     .option('--to <n>', 'show the machine after event n', count(1_000_000_000))
     .option('--rerun', 'run the policies again and compare event by event')
     .option('--policy <file>', 'with --rerun or a replay string: files of the policies that are not built in', list)
+    .option('--oracle <ids>', 'with a replay string: oracles that decide the verdict', list)
+    .option('--max-steps <n>', 'with a replay string: stop after so many steps', count(STEPS_LIMIT))
     .option('--diagram', 'draw the run')
     .description('fold a log into the state it ends in, without any policy')
     .action((log: string, given: object, command: Command) =>
@@ -139,8 +143,16 @@ function buildProgram(report: Report): Command {
       conduct(command, report, (options) => verbs.list().list(kind, options)),
     );
 
-  for (const command of program.commands) command.exitOverride().showSuggestionAfterError(true);
+  for (const command of program.commands) {
+    command.exitOverride().showSuggestionAfterError(true).configureOutput({ writeErr: complain });
+  }
   return program;
+}
+
+/** A usage error in our form: one line, or one JSON object. */
+function usageError(complaint: string, json: boolean): string {
+  const message = complaint.replace(/^error: /, '');
+  return json ? JSON.stringify({ error: { id: 'FPU501', message } }) : `fpulab: error[FPU501]: ${message}`;
 }
 
 /**
@@ -151,16 +163,22 @@ function buildProgram(report: Report): Command {
  */
 export async function main(argv: readonly string[]): Promise<number> {
   let exitCode: number = EXIT.ok;
-  const program = buildProgram((code) => (exitCode = code));
+  let complaint = '';
+  const program = buildProgram(
+    (code) => (exitCode = code),
+    (text) => (complaint += text),
+  );
   if (argv.length === 2) {
-    program.outputHelp({ error: true });
+    process.stderr.write(program.helpInformation() + EXAMPLES + '\n');
     return EXIT.usage;
   }
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error.exitCode === 0) return EXIT.ok;
+    process.stderr.write(`${usageError(complaint.trim() || error.message, argv.includes('--json'))}\n`);
+    return EXIT.usage;
   }
   return exitCode;
 }

@@ -1,5 +1,5 @@
 /** The result of a run, as one document and as text. */
-import { FpuError, type Machine, type MachineEvent } from '@fpulab/core';
+import { unreachable, type Machine, type MachineEvent } from '@fpulab/core';
 import {
   countEvents,
   headerOf,
@@ -43,8 +43,10 @@ export class RunCollector {
 
   report(verdict: RunReport['verdict']): RunReport {
     const { violations, exposures } = violationsOf(this.events, this.header);
+    const reachedAll = this.detectors.every(({ reached }) => reached);
     return {
-      verdict,
+      // A run that did not get where its scenario leads has shown nothing.
+      verdict: verdict === 'clean' && !reachedAll ? null : verdict,
       violations,
       exposures,
       counters: countEvents(this.events),
@@ -76,6 +78,12 @@ export function diagramOf(
   );
 }
 
+/** What ran, in one line: `xen-pv-leak: lazy-cr0-ts (linux-3.6) on xen-pv + guest-fix`. */
+export function runTitle({ scenario, policies, preset, platform, patches }: LogHeader): string {
+  const patched = patches.map((patch) => ` + ${patch}`).join('');
+  return `${scenario}: ${policies.join(' + ')} (${preset ?? 'from a file'}) on ${platform}${patched}`;
+}
+
 /** One sentence about a violation. */
 export function describeViolation(violation: Violation): string {
   const { id, step, task, component, value, writer, expected, chain } = violation;
@@ -91,7 +99,7 @@ export function describeViolation(violation: Violation): string {
     case 'validity':
       return component === null
         ? `validity at ${at}: ${task}'s registers were written without having been loaded`
-        : `validity at ${at}: no copy of ${task}'s latest ${component} is left`;
+        : `validity at ${at}: no copy of ${expected}, ${task}'s latest ${component}, is left${way}`;
     case 'kernel-fpu-clobber':
       return `kernel-fpu-clobber at ${at}: a kernel FPU section of ${task} finds ${value} in ${component}, not ${expected}`;
     case 'atomic-sleep':
@@ -99,6 +107,6 @@ export function describeViolation(violation: Violation): string {
     case 'unexpected-fault':
       return `unexpected-fault at ${at}: ${task} takes #NM in kernel mode, at ${violation.at}`;
     default:
-      throw new FpuError('FPU504', `no words for the oracle '${String(id)}'`);
+      return unreachable(id);
   }
 }

@@ -9,7 +9,7 @@ import { POLICY_PATCHES, presetOf } from '@fpulab/policies';
 export const PATCHES: readonly Patch[] = [...POLICY_PATCHES, ...PLATFORM_PATCHES];
 
 /** The kernel that runs where the user names none. */
-export const DEFAULT_PRESET = 'linux-3.6';
+const DEFAULT_PRESET = 'linux-3.6';
 
 /** Policies by preset or from files. */
 export interface PolicyRequest {
@@ -91,16 +91,48 @@ function policyFile(name: string): () => readonly Policy[] {
       },
     );
   }
-  return () => [(factory as () => Policy | readonly Policy[])()].flat().map((policy) => checkedPolicy(policy, name));
+  return () => {
+    let made: unknown;
+    try {
+      made = (factory as () => unknown)();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new FpuError(
+        'FPU209',
+        `the function of the policy file '${name}' failed: ${reason}`,
+        { file: name },
+        { cause: error },
+      );
+    }
+    return [made].flat().map((policy) => checkedPolicy(policy, name));
+  };
 }
 
+/** Keys that a policy of each kind needs, and how they look. */
+const NEEDED: Readonly<Record<string, (value: unknown) => boolean>> = {
+  id: (value) => typeof value === 'string',
+  kind: (value) => value === 'base' || value === 'modifier',
+  slots: Array.isArray,
+  routines: Array.isArray,
+};
+const NEEDED_BY_BASE: typeof NEEDED = {
+  hooks: (value) => typeof value === 'object' && value !== null,
+  roles: (value) => typeof value === 'object' && value !== null,
+  fpstate: (value) => value === 'embedded' || value === 'allocated',
+};
+
 function checkedPolicy(policy: unknown, file: string): Policy {
-  const { id, kind } = (policy ?? {}) as Partial<Policy>;
-  if (typeof id === 'string' && (kind === 'base' || kind === 'modifier')) return policy as Policy;
+  const given = (typeof policy === 'object' && policy !== null ? policy : {}) as Readonly<Record<string, unknown>>;
+  const needed = given.kind === 'base' ? { ...NEEDED, ...NEEDED_BY_BASE } : NEEDED;
+  const missing = Object.keys(needed).filter((key) => !needed[key](given[key]));
+  if (missing.length === 0) return policy as Policy;
   throw new FpuError(
     'FPU209',
-    `the policy file '${file}' returns something that is no policy: it needs an id and a kind`,
-    { file },
+    `the policy file '${file}' returns something that is no policy: wrong or missing are ${missing.join(', ')}`,
+    {
+      file,
+      missing,
+    },
   );
 }
 

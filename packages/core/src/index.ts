@@ -1,6 +1,6 @@
 /** @packageDocumentation The public interface of the core. */
 
-export { FpuError, isFpuError, ERROR_CODES, type FpuErrorCode, type ErrorDetail } from './error';
+export { FpuError, isFpuError, unreachable, ERROR_CODES, type FpuErrorCode, type ErrorDetail } from './error';
 
 export {
   AVX,

@@ -97,7 +97,7 @@ function whatWasGoingOn({ seq, cause, data }: MachineEvent, { events, header }: 
     const trap = events
       .slice(0, seq)
       .reverse()
-      .find((event) => event.type === 'trap.raised');
+      .find((event) => event.type === 'trap.raised' && event.data.cpu === data.cpu && event.data.user === 0);
     if (trap) return header.steps[trap.data.at];
   }
   for (let at = cause >= 0 ? cause : seq - 1; at >= 0; at--) {

@@ -1,11 +1,11 @@
 import { firstDifference } from '@fpulab/eventlog';
-import { record, replaceAt } from './helpers';
+import { eventsOf, replaceAt } from './helpers';
 
 describe('firstDifference', () => {
-  const { live } = record({ stepsMax: 30 });
+  const { live } = eventsOf({ stepsMax: 30 });
 
   it('is undefined for the same events', () => {
-    expect(firstDifference(live, record({ stepsMax: 30 }).live)).toBeUndefined();
+    expect(firstDifference(live, eventsOf({ stepsMax: 30 }).live)).toBeUndefined();
     expect(firstDifference([], [])).toBeUndefined();
   });
 
@@ -29,8 +29,8 @@ describe('firstDifference', () => {
   });
 
   it('finds the choice at which two runs part', () => {
-    const one = record({ scenario: 'preemption', seed: 1n, stepsMax: 100 });
-    const other = record({ scenario: 'preemption', seed: 2n, stepsMax: 100 });
+    const one = eventsOf({ scenario: 'preemption', seed: 1n, stepsMax: 100 });
+    const other = eventsOf({ scenario: 'preemption', seed: 2n, stepsMax: 100 });
     const difference = firstDifference(one.live, other.live);
     expect(difference?.expected?.type).toBe('choice.made');
     expect(difference?.expected?.data.enabled).toBe(difference?.found?.data.enabled);

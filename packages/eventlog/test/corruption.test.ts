@@ -1,24 +1,35 @@
 /** Whatever happens to a log's bytes, reading it gives an FpuError that says so: never another exception, never a log. */
 import fc from 'fast-check';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { readLog, replayLog } from '@fpulab/eventlog';
-import {
-  fpuErrorOf,
-  holds,
-  insertAt,
-  linesOf,
-  read,
-  record,
-  removeAt,
-  replaceAt,
-  sealed,
-  swapWithNext,
-} from './helpers';
+import { digestOf } from '@fpulab/core';
+import { foldEvents, openReplay, readLog, replayLog } from '@fpulab/eventlog';
+import { fpuErrorOf, insertAt, linesOf, read, record, removeAt, replaceAt, sealed, swapWithNext } from './helpers';
+import { holds } from './properties';
 
-const { text } = record({ preset: 'linux-4.8', platform: 'bare-metal', stepsMax: 3 });
+const text = withoutSpareParts(record({ preset: 'linux-4.8', platform: 'bare-metal', stepsMax: 3 }).text);
 const bytes = Buffer.from(text);
 const lines = linesOf(text);
 const headerEnd = lines[0].length;
+
+/**
+ * The same log of a kernel that has only the steps that occur and the slots that have a role: small enough to be broken
+ * everywhere, in reasonable time. Addresses and words of the state are others then, and so is the digest.
+ */
+function withoutSpareParts(log: string): string {
+  const [first, ...rest] = linesOf(log);
+  const { steps, slots, ...header } = JSON.parse(first);
+  const footer = JSON.parse(rest[rest.length - 1]);
+  const parts = {
+    steps: steps.filter((label: string) => rest.some((line) => line.includes(JSON.stringify(label)))),
+    slots: slots.filter(({ name }: { name: string }) => Object.values(header.roles).includes(name)),
+  };
+  const smaller = (digest: string): string =>
+    sealed([JSON.stringify({ ...header, ...parts }), ...rest.slice(0, -1), JSON.stringify({ ...footer, digest })]);
+  const { header: small, events } = read(smaller(footer.digest));
+  const state = openReplay(small);
+  foldEvents(state, events);
+  return smaller(digestOf(state.words));
+}
 
 /** Code of the error; fails for anything else. */
 const codeFor = (log: Uint8Array): string => fpuErrorOf(() => readLog(log)).code;
@@ -26,9 +37,11 @@ const codeOfLines = (changed: readonly string[]): string => codeFor(Buffer.from(
 
 describe('a small log', () => {
   it('is intact, has events of many kinds, and is small enough to break in every place', () => {
-    expect(read(text).footer.events).toBe(lines.length - 2);
-    expect(lines.length).toBeGreaterThan(10);
-    expect(bytes.length).toBeLessThan(16_384);
+    const log = read(text);
+    expect(log.footer.events).toBe(lines.length - 2);
+    expect(replayLog(log).complete).toBe(true);
+    expect(new Set(log.events.map(({ type }) => type)).size).toBe(7);
+    expect(bytes.length).toBeLessThan(4096);
   });
 
   it('is truncated (FPU402) at every byte, and no log at all (FPU401) without any', () => {
@@ -49,10 +62,7 @@ describe('a small log', () => {
   ];
 
   it('is refused with any byte changed, in ways that change from byte to byte', () => {
-    const steps = text.indexOf('"steps":[') + 10;
     for (let at = 0; at < bytes.length; at++) {
-      // The labels of steps are most of a small log, and all alike: one byte in four is enough there.
-      if (at > steps && at < headerEnd && at % 4 !== 0) continue;
       for (const turn of at <= headerEnd ? [at] : [at, at + 2]) {
         const value = substitutions[turn % substitutions.length](bytes[at]);
         if (value === bytes[at]) continue;

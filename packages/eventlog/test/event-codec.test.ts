@@ -1,8 +1,9 @@
 import fc from 'fast-check';
-import type { MachineEvent } from '@fpulab/core';
+import { MOVE_INSTRUCTIONS, type MachineEvent } from '@fpulab/core';
 import { openReplay } from '@fpulab/eventlog';
 import { EventCodec } from '../src/event-codec';
-import { holds, read, record } from './helpers';
+import { read, record } from './helpers';
+import { holds } from './properties';
 
 const { header } = read(record({ scenario: 'migration', stepsMax: 1 }).text);
 const codec = (): EventCodec => new EventCodec(header, openReplay(header));
@@ -33,7 +34,7 @@ describe('EventCodec', () => {
   });
 
   it.each([
-    ['a CPU', event('fpregs.saved', { cpu: 1, fpstate: 0, xfeatures: 7, bytes: 832 }), 'cpu/1'],
+    ['a CPU', event('fpregs.saved', { cpu: 1, fpstate: 0, xfeatures: 7, bytes: 832, instruction: 4 }), 'cpu/1'],
     ['a task', event('validity.changed', { task: 2, from: 0, to: 1 }), 'task/2'],
     ['neither', event('fpstate.copied', { from: 0, to: 1 }), 'machine'],
     [
@@ -82,6 +83,38 @@ describe('EventCodec', () => {
     expect(() => codec().decode({ ...line, data: { slot, value: 1 } })).toThrow('slot.written.slot is a slot like');
   });
 
+  it.each([
+    ['fpregs.saved', ['FNSAVE', 'FXSAVE', 'XSAVE']],
+    ['fpregs.restored', ['FRSTOR', 'FXRSTOR', 'XRSTOR']],
+  ] as const)('%s names its instruction by its mnemonic: %j', (type, mnemonics) => {
+    for (const mnemonic of mnemonics) {
+      const instruction = MOVE_INSTRUCTIONS.indexOf(mnemonic);
+      const moved = event(type, { cpu: 0, fpstate: 1, xfeatures: 7, bytes: 832, instruction });
+      expect(JSON.parse(codec().encode(moved)).data).toEqual({
+        fpstate: 1,
+        xfeatures: '0x7',
+        bytes: 832,
+        instruction: mnemonic,
+      });
+      expect(roundTrip(moved)).toEqual(moved);
+    }
+  });
+
+  it.each(['XSAVEOPT', 'xsave', '', '4', 4, -1])('does not know the instruction %j', (instruction) => {
+    const saved = { cpu: 0, fpstate: 1, xfeatures: 7, bytes: 832, instruction: 4 };
+    const line = JSON.parse(codec().encode(event('fpregs.saved', saved)));
+    expect(() => codec().decode({ ...line, data: { ...line.data, instruction } })).toThrow(
+      `fpregs.saved.instruction is an instruction like "XSAVE", found ${JSON.stringify(instruction)}`,
+    );
+  });
+
+  it('names the step that met a trap', () => {
+    const at = header.steps.indexOf('schedule/pick_next_task');
+    const trap = event('trap.raised', { cpu: 0, task: 1, vector: 7, user: 0, at });
+    expect(JSON.parse(codec().encode(trap)).data).toEqual({ vector: 7, user: 0, at: 'schedule/pick_next_task' });
+    expect(roundTrip(trap)).toEqual(trap);
+  });
+
   it('keeps any number that a state can hold', () => {
     holds(
       fc.property(fc.integer(), fc.integer(), (value, mask) => {
@@ -100,6 +133,7 @@ describe('EventCodec', () => {
       event('cpu.booted', { cpu: 0 }),
       event('slot.written', { slot: 1e6, value: 0 }),
       event('kernel.stepped', { cpu: 0, task: 0, at: header.steps.length, next: 1 }),
+      event('fpregs.saved', { cpu: 0, fpstate: 0, xfeatures: 7, bytes: 832, instruction: MOVE_INSTRUCTIONS.length }),
     ];
     for (const one of bad) expect(() => codec().encode(one)).toThrow('fpulab bug');
   });

@@ -13,7 +13,6 @@ import {
 } from '@fpulab/core';
 import { PLATFORMS, platformOf } from '@fpulab/hypervisor';
 import { PRESETS, presetOf } from '@fpulab/policies';
-import fc from 'fast-check';
 import { memorySink, readLog, recordLog, type EventLog, type LogMeta, type LogSummary } from '@fpulab/eventlog';
 
 /** A run to record; what is left out is the xen-pv-leak reproduction. */
@@ -61,6 +60,15 @@ export function record(setup: RunSetup = {}): Recorded {
   return { machine, text: sink.text(), live, summary };
 }
 
+/** What a run does, without the cost of writing its log. */
+export function eventsOf(setup: RunSetup = {}): { readonly machine: Machine; readonly live: readonly MachineEvent[] } {
+  const machine = machineOf(setup);
+  const live: MachineEvent[] = [];
+  machine.events$.subscribe((event) => live.push(event));
+  machine.run(setup.stepsMax === undefined ? {} : { stepsMax: setup.stepsMax });
+  return { machine, live };
+}
+
 export function read(text: string | Uint8Array): EventLog {
   return readLog(typeof text === 'string' ? Buffer.from(text) : text);
 }
@@ -101,17 +109,6 @@ export function fpuErrorOf(action: () => unknown): FpuError {
 export function faultOf(action: () => unknown): string {
   const { code, detail } = fpuErrorOf(action);
   return 'line' in detail ? `${code} ${String(detail.line)}:${String(detail.column)}` : code;
-}
-
-const DEFAULT_SEED = 0x5eed;
-
-/**
- * Checks a property. fast-check prints seed and path of a failure; `FPULAB_FC_SEED=... FPULAB_FC_PATH=...` runs it
- * again.
- */
-export function holds<T extends unknown[]>(property: fc.IProperty<T>, numRuns = 100): void {
-  const { FPULAB_FC_SEED: seed, FPULAB_FC_PATH: path } = process.env;
-  fc.assert(property, { numRuns, seed: Number(seed ?? DEFAULT_SEED), ...(path !== undefined && { path }) });
 }
 
 /** A copy of a list with one element replaced. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { jsonErrorOffset } from '../src/json-position';
-import { holds } from './helpers';
+import { holds } from './properties';
 
 function isJson(text: string): boolean {
   try {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { holds } from './helpers';
+import { holds } from './properties';
 
 describe('a property that fails', () => {
   it('prints a seed and a path, and these repeat the failure', () => {

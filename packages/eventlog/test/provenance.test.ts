@@ -1,13 +1,15 @@
 import { applyEvent, eventType, type MachineEvent } from '@fpulab/core';
-import { openReplay, trackProvenance, valueAt, type EventLog, type Place } from '@fpulab/eventlog';
-import { EVERYTHING, read, record } from './helpers';
+import { headerOf, openReplay, trackProvenance, valueAt, type LogHeader, type Place } from '@fpulab/eventlog';
+import { EVERYTHING, eventsOf, metaOf, read, record } from './helpers';
 
 const X87 = 0;
 const INIT = 0;
 
 /** Every register of every CPU and every image, with the word of the state that holds it. */
-function placesOf({ header }: EventLog, state: ReturnType<typeof openReplay>): readonly (Place & { word: number })[] {
-  const { sizes, componentBits } = header;
+function placesOf(
+  { sizes, componentBits }: LogHeader,
+  state: ReturnType<typeof openReplay>,
+): readonly (Place & { word: number })[] {
   const places = (where: Place['in'], count: number, base: number) =>
     Array.from({ length: count }, (_, index) =>
       componentBits.map((component, element) => ({
@@ -22,11 +24,13 @@ function placesOf({ header }: EventLog, state: ReturnType<typeof openReplay>): r
 
 describe('provenance', () => {
   it.each(EVERYTHING)('%s on %s, %s: is right about every value in every place', (preset, platform, scenario) => {
-    const log = read(record({ preset, platform, scenario, seed: 3n, stepsMax: 250 }).text);
-    const state = openReplay(log.header);
-    const tracker = trackProvenance(log.header);
-    const places = placesOf(log, state);
-    for (const event of log.events) {
+    const setup = { preset, platform, scenario, seed: 3n, stepsMax: 250 };
+    const { machine, live } = eventsOf(setup);
+    const header = headerOf(machine, metaOf(setup));
+    const state = openReplay(header);
+    const tracker = trackProvenance(header);
+    const places = placesOf(header, state);
+    for (const event of live) {
       const type = eventType(event.type);
       if (type) applyEvent(state, type, event.data);
       tracker.observe(event);
@@ -34,7 +38,7 @@ describe('provenance', () => {
       const wrong = places.find((place) => tracker.at(place).value !== state.words[place.word]);
       if (wrong) throw new Error(`event ${event.seq}: ${JSON.stringify(wrong)}`);
       for (let task = 0; task < state.at.tasks; task++) {
-        log.header.componentBits.forEach((bit, element) => {
+        header.componentBits.forEach((bit, element) => {
           const latest = state.words[state.at.architectural + task * state.at.components + element];
           if (tracker.latestOf(task, bit).value !== latest) throw new Error(`event ${event.seq}: latest of ${task}`);
         });

@@ -3,7 +3,8 @@ import { isFpuError, type ChoiceRequest, type FpuErrorCode, type MachineEvent } 
 import { GUEST_FIX, POLICY_PATCHES } from '@fpulab/policies';
 import { PLATFORM_PATCHES } from '@fpulab/hypervisor';
 import { REPLAY_LENGTH_MAX, decodeReplay, encodeReplay, firstDifference, type ReplaySetup } from '@fpulab/eventlog';
-import { EVERYTHING, faultOf, fpuErrorOf, holds, machineOf, record, type RunSetup } from './helpers';
+import { EVERYTHING, eventsOf, faultOf, fpuErrorOf, machineOf, type RunSetup } from './helpers';
+import { holds } from './properties';
 
 const SETUP: ReplaySetup = {
   scenario: 'xen-pv-leak',
@@ -22,7 +23,7 @@ const STEPS_MAX = 400;
 function replayed(text: string): readonly MachineEvent[] {
   const { scenario, preset, platform, patches, driver } = decodeReplay(text);
   const known = [...POLICY_PATCHES, ...PLATFORM_PATCHES].filter(({ id }) => patches.includes(id));
-  return record({ scenario, preset, platform, patches: known, choices: driver, stepsMax: STEPS_MAX }).live;
+  return eventsOf({ scenario, preset, platform, patches: known, choices: driver, stepsMax: STEPS_MAX }).live;
 }
 
 function request(kind: number, alternatives: readonly number[], enabled = 1): ChoiceRequest {
@@ -48,7 +49,7 @@ function choices(list: readonly (readonly [index: number, count: number])[]): re
 
 describe('encodeReplay', () => {
   it('writes the reproduction in one word', () => {
-    expect(encodeReplay(SETUP, record().live)).toMatch(
+    expect(encodeReplay(SETUP, eventsOf().live)).toMatch(
       /^r1\.xen-pv-leak\.linux-3_6~xen-pv\.sandybridge\.1\.-\.[0-9a-z]{2}\.[0-9a-z]{2}$/,
     );
   });
@@ -82,7 +83,7 @@ describe('encodeReplay', () => {
     const stringOf = (seed: bigint): string =>
       encodeReplay(
         { ...SETUP, scenario: 'preemption', seed },
-        record({ scenario: 'preemption', seed, stepsMax: STEPS_MAX }).live,
+        eventsOf({ scenario: 'preemption', seed, stepsMax: STEPS_MAX }).live,
       );
     expect(stringOf(1n)).not.toBe(stringOf(2n));
   });
@@ -105,7 +106,7 @@ describe('decodeReplay', () => {
   });
 
   it.each(EVERYTHING)('%s on %s, %s: repeats a random run event by event', (preset, platform, scenario) => {
-    const { live } = record({ preset, platform, scenario, seed: 5n, stepsMax: STEPS_MAX });
+    const { live } = eventsOf({ preset, platform, scenario, seed: 5n, stepsMax: STEPS_MAX });
     const text = encodeReplay({ ...SETUP, preset, platform, scenario }, live);
     expect(firstDifference(live, replayed(text))).toBeUndefined();
   });
@@ -132,7 +133,7 @@ describe('decodeReplay', () => {
   });
 
   it('never throws anything but FPU303, and reads its own strings with any other digits as FPU302 at worst', () => {
-    const good = encodeReplay(SETUP, record().live);
+    const good = encodeReplay(SETUP, eventsOf().live);
     holds(
       fc.property(fc.oneof(fc.string(), fc.nat(good.length - 1)), fc.string({ maxLength: 2 }), (textOrPlace, other) => {
         const text =
@@ -227,7 +228,7 @@ describe('a replay that no longer fits (FPU302)', () => {
 
   it('is found when the kernel has been patched since', () => {
     const run: RunSetup = { scenario: 'preemption', seed: 2n, stepsMax: STEPS_MAX };
-    const text = encodeReplay({ ...SETUP, scenario: 'preemption' }, record(run).live);
+    const text = encodeReplay({ ...SETUP, scenario: 'preemption' }, eventsOf(run).live);
     const machine = machineOf({ ...run, patches: [GUEST_FIX], choices: decodeReplay(text).driver });
     expect(fpuErrorOf(() => machine.run()).code).toBe('FPU302');
   });

@@ -1,8 +1,8 @@
 import { ORACLES, SCENARIOS } from '@fpulab/core';
-import { GUEST_FIX } from '@fpulab/policies';
+import { CLASSIC_GUEST, GUEST_FIX } from '@fpulab/policies';
 import { KEEP_BOTH } from '@fpulab/hypervisor';
-import { violationsOf, type ViolationReport } from '@fpulab/eventlog';
-import { read, record, type RunSetup } from './helpers';
+import { headerOf, violationsOf, type LogHeader, type ViolationReport } from '@fpulab/eventlog';
+import { eventsOf, metaOf, read, record, type RunSetup } from './helpers';
 
 function reportOf(setup: RunSetup = {}): ViolationReport & { readonly types: (chain: readonly number[]) => string[] } {
   const { events, header } = read(record(setup).text);
@@ -45,11 +45,41 @@ describe('violationsOf', () => {
     }
   });
 
+  it('names the kernel step that met an unexpected fault, not the hypervisor that delivers it', () => {
+    const { events, header } = read(record({ patches: [CLASSIC_GUEST, KEEP_BOTH] }).text);
+    const { violations, exposures } = violationsOf(events, header);
+    expect(violations).toEqual([
+      {
+        id: 'unexpected-fault',
+        component: null,
+        task: 'X',
+        step: events.findIndex(({ type }) => type === 'oracle.violated'),
+        at: 'math_state_restore/restore_fpu_checking',
+        writer: 'nobody',
+        reader: 'X',
+        value: 'INIT',
+        expected: 'INIT',
+        chain: [],
+      },
+    ]);
+    expect(exposures).toEqual([]);
+    const [{ step, at }] = violations;
+    const latest = (type: string) => events.filter((event) => event.seq < step && event.type === type).at(-1);
+    const trap = latest('trap.raised');
+    expect(trap?.data).toMatchObject({ vector: 7, user: 0, at: header.steps.indexOf(at) });
+    // Between the fault and its handler the hypervisor ran: the nearest step is one of its own.
+    const nearest = latest('kernel.stepped');
+    expect(nearest?.by).toBe('xen-pv');
+    expect(nearest?.seq).toBeGreaterThan(trap?.seq ?? Infinity);
+  });
+
   it('explains every violation of every scenario from the past of its run', () => {
     let explained = 0;
     for (const { id: scenario } of SCENARIOS) {
       for (const preset of ['linux-3.6', 'linux-4.2', 'linux-4.8']) {
-        const { events, header } = read(record({ preset, scenario, seed: 11n, stepsMax: 500 }).text);
+        const setup = { preset, scenario, seed: 11n, stepsMax: 500 };
+        const { machine, live: events } = eventsOf(setup);
+        const header: LogHeader = headerOf(machine, metaOf(setup));
         const { violations, exposures } = violationsOf(events, header);
         const all = [...violations, ...exposures];
         expect(all).toHaveLength(events.filter((event) => event.type === 'oracle.violated').length);

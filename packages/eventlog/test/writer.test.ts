@@ -3,9 +3,18 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { FpuError } from '@fpulab/core';
-import { GUEST_FIX } from '@fpulab/policies';
-import { fileSink, memorySink, readLog, recordLog, type LogSink } from '@fpulab/eventlog';
+import { FpuError, ORACLES, step, type Patch } from '@fpulab/core';
+import { CLASSIC_GUEST, GUEST_FIX } from '@fpulab/policies';
+import {
+  LOG_OUTCOMES,
+  VerdictCounter,
+  fileSink,
+  memorySink,
+  readLog,
+  recordLog,
+  replayLog,
+  type LogSink,
+} from '@fpulab/eventlog';
 import { faultOf, fpuErrorOf, linesOf, machineOf, metaOf, read, record } from './helpers';
 
 describe('a log', () => {
@@ -33,7 +42,7 @@ describe('a log', () => {
       patches: [],
       cpu: {
         id: 'sandybridge',
-        title: 'Sandy Bridge, a stepping without XSAVEOPT: XSAVE, AVX',
+        title: 'Sandy Bridge with XSAVEOPT hidden (noxsaveopt): XSAVE, AVX',
         features: ['fpu', 'mmx', 'fxsr', 'sse', 'xsave', 'avx'],
       },
       cpus: 1,
@@ -114,6 +123,68 @@ describe('a log', () => {
       expect(read(sink.text()).footer).toMatchObject({ outcome, verdict: null, events: 0 });
     }
     expect(record({ stepsMax: 3 }).summary.verdict).toBe('clean');
+  });
+
+  describe('of a run whose CPU stopped for good', () => {
+    /** The idle task kills itself before it has run anybody. */
+    const panic: Patch = {
+      id: 'panic',
+      title: 'cpu_init kills the idle task',
+      source: 'test',
+      edits: [
+        {
+          edit: 'insert-before',
+          routine: 'fpu__init_cpu',
+          step: 'clts at boot',
+          nodes: [step('kill', (k) => k.killCurrent())],
+        },
+      ],
+    };
+
+    it('is halted without a verdict when nothing was violated: who was still to run never did', () => {
+      const { text, live, summary, machine } = record({
+        preset: 'linux-4.8',
+        platform: 'bare-metal',
+        patches: [panic],
+      });
+      expect(live.at(-1)?.type).toBe('kernel.panicked');
+      expect(summary).toEqual({ digest: machine.digest(), verdict: null, events: live.length });
+      const log = read(text);
+      expect(log.footer).toMatchObject({ outcome: 'halted', verdict: null, violations: 0, events: live.length });
+      expect(replayLog(log)).toMatchObject({
+        digest: machine.digest(),
+        applied: live.length,
+        complete: true,
+        verdict: null,
+      });
+    });
+
+    it('is halted with its violation when there was one before', () => {
+      const { text, live } = record({ platform: 'bare-metal', patches: [CLASSIC_GUEST] });
+      expect(live.at(-1)?.type).toBe('kernel.stack-overflowed');
+      const log = read(text);
+      expect(log.footer).toMatchObject({ outcome: 'halted', verdict: 'violation', violations: 1 });
+      expect(replayLog(log)).toMatchObject({ complete: true, verdict: 'violation' });
+    });
+  });
+
+  it('is clean only when the run came to its end or its limit without a violation', () => {
+    const counter = new VerdictCounter({ oracles: ['leak'] });
+    const verdicts = (): unknown =>
+      Object.fromEntries(LOG_OUTCOMES.map((outcome) => [outcome, counter.verdict(outcome)]));
+    expect(verdicts()).toEqual({
+      finished: 'clean',
+      halted: null,
+      'step-limit': 'clean',
+      interrupted: null,
+      failed: null,
+    });
+    const violated = { seq: 0, type: 'oracle.violated', by: 'oracle', cause: -1 };
+    const data = { cpu: 0, reader: 0, component: 0, value: 1, expected: 0 };
+    counter.observe({ ...violated, data: { ...data, oracle: ORACLES.indexOf('validity') } });
+    expect(counter.verdict('halted')).toBeNull();
+    counter.observe({ ...violated, data: { ...data, oracle: ORACLES.indexOf('leak') } });
+    expect(verdicts()).toEqual(Object.fromEntries(LOG_OUTCOMES.map((outcome) => [outcome, 'violation'])));
   });
 
   it('must start with the first event', () => {

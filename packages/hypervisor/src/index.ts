@@ -15,6 +15,7 @@ export const PLATFORMS: Readonly<Record<string, PlatformFactory>> = {
   'bare-metal': bareMetal,
   'xen-hvm': xenHvm,
   'xen-pv': () => xenPv(),
+  'xen-pv-lmsw': () => xenPv({ lmsw: 'emulated' }),
 };
 
 /** Patches on platforms. */

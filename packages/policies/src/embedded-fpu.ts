@@ -20,7 +20,7 @@ import {
   type Kernel,
   type RoutineNode,
 } from '@fpulab/core';
-import { PRELOAD_THRESHOLD, nextCount } from './lazy-cr0-ts/fpu-counter';
+import { PRELOAD_THRESHOLD, nextCount } from './fpu-counter';
 
 /** What differs between the kernels and boot options of this code base. */
 export interface EmbeddedFpuOptions {
@@ -30,8 +30,10 @@ export interface EmbeddedFpuOptions {
   /** use_eager_fpu() */
   readonly eager: boolean;
   /**
-   * fpu__clear() at execve(). `drop-or-init`: lazy drops, eager loads INIT and leaves the image (4.2 to 4.7).
-   * `drop-and-init`: drops, initialises the image, activates and loads INIT in both modes (4.8.15, 4.9).
+   * fpu__clear() at execve(). `drop-or-init`: lazy drops, eager loads INIT and leaves the image (4.2 on; last read in
+   * 4.6.2).
+   * `drop-and-init`: drops, initialises the image, activates and loads INIT in both modes (read in
+   * 4.8.15 and 4.10.17).
    */
   readonly clear: 'drop-or-init' | 'drop-and-init';
 }
@@ -164,7 +166,7 @@ export function embeddedFpu({ id, title, source, eager, clear }: EmbeddedFpuOpti
 
   /** The parent's registers go straight to the child. A lazy parent without registers takes #NM in the kernel, which loads them. */
   const fpuCopy = routine('fpu__copy', [
-    step('*dst = *src', (k) => {
+    step('arch_dup_task_struct: *dst = *src', (k) => {
       k.write(fpstateActive, k.child, k.read(fpstateActive, k.task));
       k.copyFpstate({ from: k.fpstateOf(k.task), to: k.fpstateOf(k.child) });
     }),
@@ -197,7 +199,7 @@ export function embeddedFpu({ id, title, source, eager, clear }: EmbeddedFpuOpti
     group('fpu__drop', [
       step('preempt_disable for drop', (k) => k.preemptDisable()),
       step('counter = 0', (k) => k.write(counter, k.task, 0)),
-      when(isActive, [fpregsDeactivate]),
+      when(isActive, [step('fwait', () => {}, { instruction: 'wait' }), fpregsDeactivate]),
       step('fpstate_active = 0', (k) => k.write(fpstateActive, k.task, 0)),
       step('preempt_enable after drop', (k) => k.preemptEnable()),
     ]),

@@ -14,7 +14,7 @@ export interface Preset {
 export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-3.6',
-    title: 'Linux 3.4 to 3.6: lazy, state allocated at first use with interrupts on',
+    title: 'Linux 3.6: lazy, state allocated at first use with interrupts on',
     policies: () => [lazyCr0Ts({ era: 'linux-3.6' })],
   },
   {
@@ -22,7 +22,7 @@ export const PRESETS: readonly Preset[] = [
     title: 'Linux 4.2 to 4.5 without XSAVEOPT, or with eagerfpu=off: lazy, state embedded in the task',
     policies: () => [lazyCr0Ts({ era: 'linux-4.2' })],
   },
-  { id: 'linux-4.8', title: 'Linux 4.6 to 4.9: eager', policies: () => [eager()] },
+  { id: 'linux-4.8', title: 'Linux 4.6 to 4.9: eager (execve() as in 4.8.15 and 4.9)', policies: () => [eager()] },
 ];
 
 /**

@@ -11,7 +11,7 @@ import {
 } from '@fpulab/eventlog';
 import { platformOf } from '@fpulab/hypervisor';
 import { EXIT } from '../exit-codes';
-import { describeViolation, diagramOf } from '../report';
+import { describeViolation, diagramOf, runTitle } from '../report';
 import { patchesOf, policiesOf, withOracles } from '../request';
 import { paintFor, print, printJson, type GlobalOptions } from '../terminal';
 import { runReplayString } from './run';
@@ -22,11 +22,16 @@ export interface ReplayFlags {
   readonly rerun?: boolean;
   readonly policy?: readonly string[];
   readonly diagram?: boolean;
+  readonly oracle?: readonly string[];
+  readonly maxSteps?: number;
 }
 
 /** `fpulab replay <log>`, or a replay string. */
 export async function replay(source: string, flags: ReplayFlags, options: GlobalOptions): Promise<number> {
-  if (/^r\d+\./.test(source)) return runReplayString(source, { policy: flags.policy, diagram: flags.diagram }, options);
+  if (/^r\d+\./.test(source)) return runReplayString(source, flags, options);
+  if (flags.rerun && flags.to !== undefined) {
+    throw new FpuError('FPU501', '--to shows a fold up to an event, --rerun repeats the whole run; give one of them');
+  }
   const log = readLog(source);
   return flags.rerun ? rerun(source, log, flags, options) : fold(source, log, flags, options);
 }
@@ -37,7 +42,7 @@ function fold(file: string, log: EventLog, { to, diagram }: ReplayFlags, options
   const result = replayLog(log, to === undefined ? {} : { to });
   const { violations, exposures } = violationsOf(log.events.slice(0, result.applied), log.header);
   const state = describeState(result.state, log.header);
-  const picture = diagram ? { title: titleOf(log), violations } : undefined;
+  const picture = diagram ? { title: runTitle(log.header), violations } : undefined;
   if (options.json) {
     printJson({
       schema: 'fpulab/replay@1',
@@ -57,19 +62,15 @@ function fold(file: string, log: EventLog, { to, diagram }: ReplayFlags, options
     if (picture) print(`${diagramOf(log, picture, paintFor(options.color))}\n`);
     print(
       [
-        `${result.verdict ?? 'no verdict'}  ${titleOf(log)}`,
+        `${result.verdict ?? 'no verdict'}  ${runTitle(log.header)}`,
         ...violations.map((violation) => `  ! ${describeViolation(violation)}`),
         `  ${result.complete ? `${log.footer.outcome}: all` : 'the first'} ${result.applied} events; state ${result.digest}`,
         ...stateLines(state).map((line) => `  ${line}`),
       ].join('\n'),
     );
   }
-  return result.verdict === 'violation' ? EXIT.violation : EXIT.ok;
-}
-
-function titleOf({ header }: EventLog): string {
-  const patched = header.patches.map((patch) => ` + ${patch}`).join('');
-  return `${header.scenario}: ${header.policies.join(' + ')} (${header.preset ?? 'own policy'}) on ${header.platform}${patched}`;
+  if (result.verdict === 'violation') return EXIT.violation;
+  return result.complete && result.verdict === null ? EXIT.inconclusive : EXIT.ok;
 }
 
 // --- rerun ---------------------------------------------------------------------------------------------------------
@@ -97,9 +98,9 @@ function rerun(file: string, log: EventLog, flags: ReplayFlags, options: GlobalO
     });
   } else if (sameState)
     print(
-      `same  ${titleOf(log)}\n  ${found.length} events and the final state are as recorded; verdict ${String(replayed.verdict)}`,
+      `same  ${runTitle(log.header)}\n  ${found.length} events and the final state are as recorded; verdict ${String(replayed.verdict)}`,
     );
-  else print(`diverged  ${titleOf(log)}\n${divergence(difference, problem)}`);
+  else print(`diverged  ${runTitle(log.header)}\n${divergence(difference, problem)}`);
   if (!sameState) return EXIT.diverged;
   return replayed.verdict === 'violation' ? EXIT.violation : EXIT.ok;
 }
@@ -126,7 +127,8 @@ function runAlong(machine: Machine, { events, footer }: EventLog): string | unde
   try {
     machine.boot();
     while (machine.eventCount < events.length && machine.step());
-    if ((footer.outcome === 'finished' || footer.outcome === 'halted') && machine.step()) return 'the recorded run had ended here, this one goes on';
+    if ((footer.outcome === 'finished' || footer.outcome === 'halted') && machine.step())
+      return 'the recorded run had ended here, this one goes on';
   } catch (error) {
     if (isFpuError(error) && error.code === 'FPU302') return error.message;
     throw error;

@@ -37,7 +37,11 @@ export async function reproduce(
   const directory = join(out, found.id);
   makeDirectory(directory);
   const runs: Reproduced[] = [];
-  for (const run of found.runs) runs.push(await reproduceRun(found, run, directory, options));
+  for (const run of found.runs) {
+    const reproduced = await reproduceRun(found, run, directory, options);
+    if (!reproduced) return EXIT.interrupted;
+    runs.push(reproduced);
+  }
   const asExpected = runs.every((run) => run.asExpected);
   if (options.json) printJson(jsonDocument(found, runs));
   else printText(found, runs, options);
@@ -49,7 +53,7 @@ async function reproduceRun(
   run: ReproductionRun,
   directory: string,
   options: GlobalOptions,
-): Promise<Reproduced> {
+): Promise<Reproduced | undefined> {
   const scenario = scenarioOf(scenarioId);
   const machine = compose({
     platform: platformOf(run.platform),
@@ -60,11 +64,12 @@ async function reproduceRun(
   const meta = { preset: run.preset, seed: null, replay: null };
   const collector = new RunCollector(machine, meta);
   const log = join(directory, `${run.id}.events.jsonl`);
-  const { verdict, digest } = await conductRun(
+  const { verdict, digest, outcome } = await conductRun(
     machine,
     { meta, sink: fileSink(log), stepsMax: scenario.stepsMax },
     options,
   );
+  if (outcome === 'interrupted') return undefined;
   const report = collector.report(verdict);
   const caption = { title: `${run.id}: ${run.title}`, violations: report.violations };
   return {
@@ -78,10 +83,11 @@ async function reproduceRun(
   };
 }
 
-/** A clean run must be clean; another must violate all that history says. */
+/** A clean run must be clean; another must violate what history says, and nothing else. */
 function endsAs(expected: readonly OracleId[], { verdict, violations }: RunReport): boolean {
   if (expected.length === 0) return verdict === 'clean';
-  return verdict === 'violation' && expected.every((id) => violations.some((violation) => violation.id === id));
+  const found = new Set(violations.map((violation) => violation.id));
+  return verdict === 'violation' && found.size === expected.length && expected.every((id) => found.has(id));
 }
 
 function jsonDocument({ id, scenario }: Reproduction, runs: readonly Reproduced[]) {

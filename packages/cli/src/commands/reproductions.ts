@@ -52,9 +52,17 @@ export const XEN_PV_LEAK: Reproduction = {
       expected: [],
       drawn: true,
     },
-    { ...onXenPv('xen-pv', 'Xen clears TS before it bounces #NM', [], ['leak', 'lost-update']), drawn: true },
+    {
+      ...onXenPv('xen-pv', 'Xen clears TS before it bounces #NM', [], ['leak', 'lost-update', 'validity']),
+      drawn: true,
+    },
     onXenPv('xen-pv+guest-fix', 'stts() and clts() around the window, in the guest', ['guest-fix'], []),
-    onXenPv('xen-pv+real-ts-only', "Xen keeps only the processor's TS set", ['real-ts-only'], ['leak', 'lost-update']),
+    onXenPv(
+      'xen-pv+real-ts-only',
+      "Xen keeps only the processor's TS set",
+      ['real-ts-only'],
+      ['leak', 'lost-update', 'validity'],
+    ),
     onXenPv('xen-pv+keep-both', 'Xen keeps both TS bits set', ['keep-both'], []),
     {
       id: 'linux-4.2-on-xen-pv',

@@ -22,9 +22,9 @@ import { platformOf } from '@fpulab/hypervisor';
 import { conductRun, type RunSummary } from '../conduct-run';
 import { makeDirectory } from '../directories';
 import { EXIT } from '../exit-codes';
-import { RunCollector, describeViolation, diagramOf, type RunReport } from '../report';
+import { RunCollector, describeViolation, diagramOf, runTitle, type RunReport } from '../report';
 import { patchesOf, policiesOf, withOracles } from '../request';
-import { note, paintFor, print, printJson, type GlobalOptions } from '../terminal';
+import { paintFor, print, printJson, type GlobalOptions } from '../terminal';
 
 /** Flags of `fpulab run`. */
 export interface RunFlags {
@@ -60,16 +60,16 @@ export async function run(scenarioId: string, flags: RunFlags, options: GlobalOp
   const summary = await conductRun(machine, { meta, sink, stepsMax: prepared.stepsMax }, options);
   const report = collector.report(summary.verdict);
   const kept = log ?? (summary.verdict === 'violation' ? keepFailure(memory.text(), scenarioId, summary.digest) : null);
-  const replay = replayOf(prepared, collector);
+  const replay = replayOf(prepared, collector, replayFlags(flags, summary));
   const document = runDocument(prepared, { summary, report, log: kept, replay });
-  if (options.json) printJson(flags.diagram ? { ...document, diagram: drawn(prepared, collector, report) } : document);
+  if (options.json) printJson(flags.diagram ? { ...document, diagram: drawn(collector, report) } : document);
   else {
-    if (flags.diagram) print(`${drawn(prepared, collector, report, options)}\n`);
-    print(runText(prepared, { summary, report, log: kept, replay }));
+    if (flags.diagram) print(`${drawn(collector, report, options)}\n`);
+    print(runText(prepared, runTitle(collector.header), { summary, report, log: kept, replay }));
   }
   if (summary.outcome === 'interrupted') return EXIT.interrupted;
-  if (summary.verdict === null) return EXIT.inconclusive;
-  return summary.verdict === 'violation' ? EXIT.violation : EXIT.ok;
+  if (report.verdict === null) return EXIT.inconclusive;
+  return report.verdict === 'violation' ? EXIT.violation : EXIT.ok;
 }
 
 // --- preparing -----------------------------------------------------------------------------------------------------
@@ -118,7 +118,14 @@ function keepFailure(text: string, scenario: string, digest: string): string {
   return path;
 }
 
-function replayOf({ machine, meta, preset }: PreparedRun, collector: RunCollector): string | null {
+/** What has to be said beside the replay string, so that it ends as this run did. */
+function replayFlags({ oracle }: RunFlags, { outcome, steps }: RunSummary): string {
+  const oracles = oracle === undefined ? '' : ` --oracle ${oracle.join(',')}`;
+  return oracles + (outcome === 'step-limit' || outcome === 'interrupted' ? ` --max-steps ${steps}` : '');
+}
+
+/** The command that repeats a run; null where a string cannot name it. */
+function replayOf({ machine, meta, preset }: PreparedRun, collector: RunCollector, flags: string): ReplayLine | null {
   if (preset === null) return null; // policies from a file cannot be named
   const { platform, settings } = machine.composition;
   const text = encodeReplay(
@@ -133,23 +140,29 @@ function replayOf({ machine, meta, preset }: PreparedRun, collector: RunCollecto
     },
     collector.events,
   );
-  return text.length > REPLAY_LENGTH_MAX ? null : text;
+  return text.length > REPLAY_LENGTH_MAX ? null : { text, command: `fpulab replay '${text}'${flags}` };
 }
 
 // --- reporting -----------------------------------------------------------------------------------------------------
+
+/** A replay string, and the command line that it is for. */
+interface ReplayLine {
+  readonly text: string;
+  readonly command: string;
+}
 
 interface FinishedRun {
   readonly summary: RunSummary;
   readonly report: RunReport;
   readonly log: string | null;
-  readonly replay: string | null;
+  readonly replay: ReplayLine | null;
 }
 
 function runDocument({ machine, meta }: PreparedRun, { summary, report, log, replay }: FinishedRun) {
   const { base, modifiers, platform, settings } = machine.composition;
   return {
     schema: 'fpulab/run@1',
-    verdict: summary.verdict,
+    verdict: report.verdict,
     outcome: summary.outcome,
     violations: report.violations,
     exposures: report.exposures,
@@ -164,27 +177,22 @@ function runDocument({ machine, meta }: PreparedRun, { summary, report, log, rep
     events: summary.events,
     steps: summary.steps,
     digest: summary.digest,
-    replay,
+    replay: replay?.text ?? null,
     log,
     counters: report.counters,
     sometimes: report.sometimes,
   };
 }
 
-function drawn(
-  { machine }: PreparedRun,
-  collector: RunCollector,
-  { violations }: RunReport,
-  options?: GlobalOptions,
-): string {
-  const title = `${machine.composition.settings.scenario.id}: ${machine.composition.title}`;
+function drawn(collector: RunCollector, { violations }: RunReport, options?: GlobalOptions): string {
+  const title = runTitle(collector.header);
   return diagramOf(collector, { title, violations }, options && paintFor(options.color));
 }
 
-function runText({ machine, meta }: PreparedRun, { summary, report, log, replay }: FinishedRun): string {
+function runText({ meta }: PreparedRun, title: string, { summary, report, log, replay }: FinishedRun): string {
   const { counters } = report;
   const lines = [
-    `${summary.verdict ?? 'no verdict'}  ${machine.composition.settings.scenario.id}: ${machine.composition.title}`,
+    `${report.verdict ?? 'no verdict'}  ${title}`,
     ...report.violations.map((violation) => `  ! ${describeViolation(violation)}`),
     ...report.exposures.map((violation) => `    ${describeViolation(violation)}`),
     ...report.sometimes.filter(({ reached }) => !reached).map(({ text }) => `  not reached: ${text}`),
@@ -193,13 +201,15 @@ function runText({ machine, meta }: PreparedRun, { summary, report, log, replay 
   ];
   if (meta.seed !== null) lines.push(`  seed 0x${meta.seed.toString(16)}`);
   if (log !== null) lines.push(`  log: ${log}`);
-  if (replay !== null) lines.push(`  replay: fpulab replay '${replay}'`);
+  if (replay !== null) lines.push(`  replay: ${replay.command}`);
   return lines.join('\n');
 }
 
 /** Runs what a replay string says, as `fpulab run` would. */
-export async function runReplayString(text: string, flags: RunFlags, options: GlobalOptions): Promise<number> {
-  const { scenario } = decodeReplay(text);
-  note(`scenario ${scenario}`, { quiet: true });
-  return run(scenario, { ...flags, choices: text }, options);
+export async function runReplayString(
+  text: string,
+  { policy, oracle, maxSteps, diagram }: Pick<RunFlags, 'policy' | 'oracle' | 'maxSteps' | 'diagram'>,
+  options: GlobalOptions,
+): Promise<number> {
+  return run(decodeReplay(text).scenario, { policy, oracle, maxSteps, diagram, choices: text }, options);
 }

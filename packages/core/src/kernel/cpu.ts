@@ -27,7 +27,7 @@ import type { Hypervisor, Slot } from './kernel';
 export interface CpuMachine {
   readonly stream: EventStream;
   readonly model: CpuModel;
-  readonly cr0: Cr0Access;
+  readonly platform: { readonly id: string; readonly cr0: Cr0Access };
   /** Alternatives of the choice `alloc` in this scenario. */
   readonly allocAlternatives: readonly number[];
   /** Asks the driver; returns the alternative. */
@@ -114,15 +114,15 @@ export class Cpu implements Hypervisor {
   }
 
   readCr0(): number {
-    return this.machine.cr0.pv.read(this);
+    return this.byPlatform((cr0) => cr0.pv.read(this));
   }
 
   writeCr0(value: number): void {
-    this.machine.cr0.pv.write(this, value);
+    this.byPlatform((cr0) => cr0.pv.write(this, value));
   }
 
   clts(): void {
-    this.machine.cr0.pv.clts(this);
+    this.byPlatform((cr0) => cr0.pv.clts(this));
   }
 
   stts(): void {
@@ -130,19 +130,33 @@ export class Cpu implements Hypervisor {
   }
 
   executeClts(): void {
-    this.machine.cr0.insn.clts(this);
+    this.byPlatform((cr0) => cr0.insn.clts(this));
   }
 
   executeMovToCr0(value: number): void {
-    this.machine.cr0.insn.movTo(this, value);
+    this.byPlatform((cr0) => cr0.insn.movTo(this, value));
   }
 
   executeLmsw(value: number): void {
-    this.machine.cr0.insn.lmsw(this, value);
+    this.byPlatform((cr0) => cr0.insn.lmsw(this, value));
   }
 
   executeSmsw(): number {
-    return this.machine.cr0.insn.smsw(this);
+    return this.machine.platform.cr0.insn.smsw(this);
+  }
+
+  recordHypercall(number: number, argument: number): void {
+    this.emit(events.HypercallMade, this.cpu, this.task, number, argument);
+  }
+
+  /** What the platform does with CR0 is the platform's doing. */
+  private byPlatform<T>(access: (cr0: Cr0Access) => T): T {
+    const { platform, stream } = this.machine;
+    const { actor } = stream;
+    stream.actor = platform.id;
+    const result = access(platform.cr0);
+    stream.actor = actor;
+    return result;
   }
 
   // --- registers and images --------------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 /** Runs a machine: one atomic step after the other, every choice answered by a driver. */
+import { assert } from '../error';
 import * as events from '../machine/events';
 import { CONTEXT, IRQS_OFF, PREEMPT_OFF, contextOf } from '../machine/frames';
 import { LIFECYCLE } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { nextSerial, principalOfTask, valueId } from '../machine/values';
 import { OracleMonitor } from '../oracle/monitor';
-import type { Cr0Access, Platform, PlatformHook, PolicyHook } from '../plugin/plugin';
+import type { Platform, PlatformHook, PolicyHook } from '../plugin/plugin';
 import type { Interference } from '../scenario/scenario';
 import type { CpuModel } from '../x86/cpu-model';
 import { fpuFault, VECTOR } from '../x86/faults';
@@ -33,7 +34,7 @@ export interface EngineParts {
   /** Routines of policies and platform. */
   readonly routines: readonly OwnedRoutine[];
   readonly interference: Interference;
-  readonly platform: Pick<Platform, 'cr0' | 'trapsUserFpu' | 'registersLive'>;
+  readonly platform: Pick<Platform, 'id' | 'cr0' | 'trapsUserFpu' | 'registersLive'>;
   readonly answers: (hook: PolicyHook | PlatformHook) => boolean;
   /** False leaves out all oracles. */
   readonly oracles: boolean;
@@ -50,7 +51,7 @@ const ACTION_NAMES = ['continue', 'preempt', 'hardirq', 'softirq', 'vcpu'];
 export class Engine implements CpuMachine {
   readonly stream: EventStream;
   readonly model: CpuModel;
-  readonly cr0: Cr0Access;
+  readonly platform: EngineParts['platform'];
   readonly code: Code;
   readonly cpus: readonly Cpu[];
   readonly allocAlternatives: readonly number[];
@@ -67,7 +68,7 @@ export class Engine implements CpuMachine {
   ) {
     this.stream = parts.stream;
     this.model = parts.model;
-    this.cr0 = parts.platform.cr0;
+    this.platform = parts.platform;
     this.words = this.stream.state.words;
     this.allocAlternatives = allocAlternatives(parts.interference);
     const own = skeletonRoutines({
@@ -114,6 +115,7 @@ export class Engine implements CpuMachine {
 
   /** One atomic step. False when nothing can run any more. */
   step(): boolean {
+    assert(!this.stream.delivering, 'step() was called from a subscriber; subscribers only look');
     this.stream.cause = -1;
     const count = this.scheduler.enabledActions();
     if (count === 0) return false;
@@ -167,7 +169,7 @@ export class Engine implements CpuMachine {
       case ACTION.continue:
         return this.advance(cpu);
       case ACTION.preempt:
-        return cpu.enter(CONTEXT.exception, 'preempt_schedule_irq', true);
+        return cpu.enter(CONTEXT.exception, 'retint_resched', true);
       case ACTION.hardirq:
         return cpu.enter(CONTEXT.hardirq, 'do_IRQ', true);
       case ACTION.softirq:

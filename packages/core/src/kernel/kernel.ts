@@ -125,6 +125,8 @@ export interface Hypervisor extends Kernel {
   saveVcpu(): void;
   /** Loads the vCPU's registers from that image. */
   restoreVcpu(): void;
+  /** Notes a hypercall of the guest: its number in the Xen interface, and its argument. */
+  recordHypercall(number: number, argument: number): void;
   /** Another guest ran on this physical CPU: its values are in the registers. */
   clobberByOtherGuest(): void;
   /** The guest kernel receives #NM: its handler is entered with interrupts off. */

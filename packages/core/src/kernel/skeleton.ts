@@ -130,7 +130,8 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     routine('general_protection', [at('die', (k) => k.killCurrent()), ...exitPath('iret')]),
     routine('invalid_op', [at('die', (k) => k.killCurrent()), ...exitPath('iret')]),
     // Linux adds PREEMPT_ACTIVE and returns with interrupts off: preemptions do not nest on one stack.
-    routine('preempt_schedule_irq', [
+    // After an interrupt: retint_careful before user code, preempt_schedule_irq() before kernel code.
+    routine('retint_resched', [
       at('preempt', (k) => {
         k.preemptDisable();
         k.call('schedule');
@@ -159,7 +160,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
         k.emit(events.TaskExiting, k.cpu, k.task);
         k.emit(events.Exit, k.cpu, k.task);
       }),
-      at('do_task_dead', (k) => {
+      at('schedule, never to return', (k) => {
         if (services.isIdle(k.task)) k.panic();
         k.emit(events.TaskExited, k.cpu, k.task);
         k.call('schedule');

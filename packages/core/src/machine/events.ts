@@ -79,7 +79,7 @@ export const LocalWritten = defineEvent(
 /** The stack of a task was exhausted by nested contexts: a double fault. The CPU stops. */
 export const StackOverflowed = defineEvent('kernel.stack-overflowed', { cpu: 'cpu', task: 'task' }, stopCpu);
 
-/** The kernel tried to kill an idle task, or entered schedule() in the middle of a switch. The CPU stops. */
+/** The kernel tried to kill an idle task. The CPU stops. */
 export const KernelPanicked = defineEvent('kernel.panicked', { cpu: 'cpu', task: 'task' }, stopCpu);
 
 /** Kernel code reached a point where it may sleep (might_sleep()). */
@@ -114,9 +114,10 @@ export const TaskSlept = defineEvent('task.slept', { cpu: 'cpu', task: 'task' },
   s.words[s.at.sleeping + task] = 1;
 });
 
-/** The scheduler decided who runs next: reserved for this CPU until it has switched. */
+/** The scheduler decided who runs next: reserved for the switch of the task that runs now, until it has happened. */
 export const TaskPicked = defineEvent('task.picked', { cpu: 'cpu', task: 'task' }, (s, cpu, task) => {
-  if (s.words[s.at.current + cpu] !== task) s.words[s.at.pickedBy + task] = cpu;
+  const prev = s.words[s.at.current + cpu];
+  if (prev !== task) s.words[s.at.pickedBy + task] = prev;
   s.words[s.at.sleeping + task] = 0;
 });
 
@@ -156,9 +157,7 @@ export const TaskExiting = defineEvent('task.exiting', { cpu: 'cpu', task: 'task
 );
 
 /** The task is dead and will not run again. */
-export const TaskExited = defineEvent('task.exited', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => {
-  s.words[s.at.lifecycle + task] = LIFECYCLE.dead;
-});
+export const TaskExited = defineEvent('task.exited', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => bury(s, task));
 
 // --- processor -------------------------------------------------------------------------------------------------
 
@@ -171,6 +170,13 @@ export const Cr0Written = defineEvent('cr0.written', { cpu: 'cpu', value: 'mask'
 export const TrapRaised = defineEvent(
   'trap.raised',
   { cpu: 'cpu', task: 'task', vector: 'number', user: 'number', at: 'pc' },
+  () => {},
+);
+
+/** The guest kernel asked its hypervisor for something. `number` is the hypercall's in the Xen interface. */
+export const HypercallMade = defineEvent(
+  'hypercall.made',
+  { cpu: 'cpu', task: 'task', number: 'number', argument: 'number' },
   () => {},
 );
 
@@ -337,12 +343,17 @@ export const VcpuPreempted = defineHook('hook.vcpu-preempted', { cpu: 'cpu', tas
 
 // --- helpers ---------------------------------------------------------------------------------------------------
 
-/** The CPU runs nothing any more, and what it ran is dead. Whom it had picked may run elsewhere. */
+/** The CPU runs nothing any more, and what it ran is dead. */
 function stopCpu(s: MachineState, cpu: number, task: number): void {
-  s.words[s.at.lifecycle + task] = LIFECYCLE.dead;
+  bury(s, task);
   s.words[s.at.current + cpu] = -1;
+}
+
+/** A dead task switches to nobody any more: whom it had picked may run elsewhere. */
+function bury(s: MachineState, task: number): void {
+  s.words[s.at.lifecycle + task] = LIFECYCLE.dead;
   for (let other = 0; other < s.at.tasks; other++) {
-    if (s.words[s.at.pickedBy + other] === cpu) s.words[s.at.pickedBy + other] = -1;
+    if (s.words[s.at.pickedBy + other] === task) s.words[s.at.pickedBy + other] = -1;
   }
 }
 

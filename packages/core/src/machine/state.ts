@@ -84,7 +84,7 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     field('task.frame.local', 'task', 'number', frames * LOCALS),
     field('task.lifecycle', 'task', 'number'),
     field('task.last-ran', 'task', 'cpu', 1, -1),
-    field('task.picked-by', 'task', 'cpu', 1, -1),
+    field('task.picked-by', 'task', 'task', 1, -1),
     field('task.sleeping', 'task', 'flag'),
     field('task.architectural', 'task', 'value', components),
     field('task.serial', 'task', 'number'),

@@ -24,7 +24,8 @@ export class EventStream {
   private readonly perType: (Subject<MachineEvent> | undefined)[] = [];
   private readonly watchers: (Watcher | undefined)[] = [];
   private readonly outbox: { event: MachineEvent; id: number }[] = [];
-  private delivering = false;
+  /** True while subscribers are told: they look, they do not step. */
+  delivering = false;
   private failure: { readonly error: unknown } | undefined;
 
   constructor(readonly state: MachineState) {}

@@ -135,9 +135,18 @@ export class OracleMonitor {
       const to = this.validityOf(task);
       if (from === to) continue;
       this.machine.stream.emit(events.ValidityChanged, task, from, to);
-      if (isIllegal(from, to))
-        this.report('validity', words[at.lastRan + task], task, this.firstLost(task), INIT, INIT);
+      if (isIllegal(from, to)) this.reportValidity(task);
     }
+  }
+
+  /** `value` is what the registers hold instead of the latest value that is lost; nothing when none is lost yet. */
+  private reportValidity(task: number): void {
+    const { words, at } = this.state;
+    const cpu = words[at.lastRan + task];
+    const index = this.firstLost(task);
+    const value = index < 0 ? INIT : words[this.guestRegisters(Math.max(cpu, 0)) + index];
+    const latest = index < 0 ? INIT : words[at.architectural + task * at.components + index];
+    this.report('validity', cpu, task, index, value, latest);
   }
 
   private firstLost(task: number): number {
@@ -156,7 +165,15 @@ export class OracleMonitor {
     let places = NOWHERE;
     for (let cpu = 0; cpu < at.cpus; cpu++) if (words[this.guestRegisters(cpu) + index] === latest) places |= IN_CPU;
     if (words[at.allocated + task] && words[at.image + task * at.components + index] === latest) places |= IN_MEMORY;
-    return places;
+    return places === NOWHERE && this.isInAnotherImage(index, latest) ? ELSEWHERE : places;
+  }
+
+  private isInAnotherImage(index: number, value: number): boolean {
+    const { words, at } = this.state;
+    for (let task = 0; task < at.tasks; task++) {
+      if (words[at.allocated + task] && words[at.image + task * at.components + index] === value) return true;
+    }
+    return false;
   }
 
   /** The validity of a task's FPU context, by what registers and memory really hold. INIT needs no copy anywhere. */
@@ -166,15 +183,18 @@ export class OracleMonitor {
     let everywhere = IN_CPU | IN_MEMORY;
     let used = false;
     let lost = false;
+    let transit = false;
     for (let index = 0; index < at.components; index++) {
       const places = this.placesOf(task, index);
       everywhere &= places;
       if (words[at.architectural + task * at.components + index] === INIT) continue;
       used = true;
       if (places === NOWHERE) lost = true;
+      if (places === ELSEWHERE) transit = true;
     }
     if (!used) return VALIDITY.unused;
     if (lost) return VALIDITY.lost;
+    if (transit) return VALIDITY.transit;
     if (everywhere === (IN_CPU | IN_MEMORY)) return VALIDITY.both;
     if (everywhere === IN_CPU) return VALIDITY.cpu;
     return everywhere === IN_MEMORY ? VALIDITY.memory : VALIDITY.split;
@@ -194,6 +214,7 @@ export class OracleMonitor {
 }
 
 const NOWHERE = 0;
+const ELSEWHERE = 4;
 const IN_CPU = 1;
 const IN_MEMORY = 2;
 

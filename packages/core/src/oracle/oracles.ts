@@ -25,8 +25,8 @@ export const ORACLE_TEXT: Readonly<Record<OracleId, string>> = {
   'atomic-sleep': 'something sleeps with interrupts, bottom halves or preemption off',
   'unexpected-fault': '#NM in kernel mode where the kernel does not expect it',
   'speculative-exposure':
-    "user code runs while the registers hold another principal's data, even behind TS=1 (CVE-2018-3665)",
-  validity: "no copy of a task's latest FPU state is left, in registers or in memory",
+    "user code runs while the registers hold another principal's data, even behind TS=1 (on affected CPUs: CVE-2018-3665)",
+  validity: "a task's latest FPU state is lost, or its registers are written before they were loaded",
 };
 
 /**
@@ -34,7 +34,10 @@ export const ORACLE_TEXT: Readonly<Record<OracleId, string>> = {
  * memory not; 2a both; 2b memory only. Before a task has written anything there is nothing to be valid; `lost` is
  * the illegal state.
  */
-export const VALIDITY = { unused: 0, cpu: 1, both: 2, memory: 3, split: 4, lost: 5 } as const;
+export const VALIDITY = { unused: 0, cpu: 1, both: 2, memory: 3, split: 4, lost: 5, transit: 6 } as const;
 
-/** `1`, `2a`, ... by VALIDITY value. `split`: every component is valid somewhere, but not all in one place. */
-export const VALIDITY_NAMES: readonly string[] = ['unused', '1', '2a', '2b', 'split', 'lost'];
+/**
+ * `1`, `2a`, ... by VALIDITY value. `split`: every component is valid somewhere, but not all in one place. `in transit`:
+ * only in another task's image, as fork leaves it for a moment where FNSAVE has to go there.
+ */
+export const VALIDITY_NAMES: readonly string[] = ['unused', '1', '2a', '2b', 'split', 'lost', 'in transit'];

@@ -113,7 +113,11 @@ export class Composition {
       );
     }
     for (const patch of this.settings.patches) {
-      routines = this.applyTo(routines, patch, `the patch '${patch.id}' does not fit ${this.title}`);
+      routines = this.applyTo(
+        routines,
+        patch,
+        `the patch '${patch.id}' does not fit ${this.base.id} on ${this.platform.id}`,
+      );
     }
     return routines.map((routine) => ({ owner: owners.get(routine.name) ?? 'patch', routine }));
   }
@@ -206,7 +210,7 @@ function theBasePolicy(policies: readonly Policy[]): BasePolicy {
   const ids = bases.map((policy) => policy.id);
   throw new FpuError(
     'FPU201',
-    `'${ids[0]}' and '${ids[1]}' both own the switch hooks; a composition has one base policy`,
+    `'${bases[0].title}' and '${bases[1].title}' both own the switch hooks; a composition has one base policy`,
     { policies: ids },
   );
 }

@@ -1,5 +1,5 @@
 import { FpuError } from '../error';
-import { fork, forever, loop, mmx, program, sse, syscall } from '../kernel/program';
+import { fork, forever, loop, mmx, program, sse, syscall, x87 } from '../kernel/program';
 import type { MachineEvent } from '../machine/event-type';
 import type { OracleId } from '../oracle/oracles';
 import type { Scenario, Sometimes } from './scenario';
@@ -161,8 +161,35 @@ const endless: Scenario = {
   stepsMax: STEPS_MAX,
 };
 
+/** For processors that have nothing but FNSAVE, which leaves INIT in the registers. */
+const x87Only: Scenario = {
+  id: 'x87-only',
+  title: 'two tasks and a child compute with x87 alone, with kernel FPU sections and preemption',
+  tasks: [
+    { name: 'A', program: program(x87.write(), fork('child'), loop(4, x87.update(), syscall('kernel_fpu'))) },
+    { name: 'child', program: program(loop(4, x87.update(), syscall('sched_yield'))), unborn: true },
+    { name: 'B', program: program(x87.write(), loop(4, x87.update(), syscall('nanosleep'))) },
+  ],
+  interference: { preempt: 'user', allocation: { sleep: true } },
+  oracles: ARCHITECTURAL,
+  schedule: {},
+  sometimes: USED_BY_ALL(['A', 'child', 'B']),
+  cpu: 'pentium-mmx',
+  cpus: 1,
+  stepsMax: STEPS_MAX,
+};
+
 /** The built-in scenarios. */
-export const SCENARIOS: readonly Scenario[] = [firstUse, preemption, interrupts, lifecycle, smp, vcpu, endless];
+export const SCENARIOS: readonly Scenario[] = [
+  firstUse,
+  preemption,
+  interrupts,
+  lifecycle,
+  smp,
+  vcpu,
+  x87Only,
+  endless,
+];
 
 /**
  * The built-in scenario with this id.

@@ -11,7 +11,7 @@ export const CR0_PE = 1 << 0;
 export const CR0_MP = 1 << 1;
 /** CR0.EM, emulation: no x87 here. */
 export const CR0_EM = 1 << 2;
-/** CR0.TS, task switched: the next FPU instruction raises #NM. Sticky: nothing in hardware clears it but CLTS, LMSW and MOV CR0. */
+/** CR0.TS, task switched: the next FPU instruction raises #NM. Sticky: no exception clears it, only CLTS, LMSW and MOV CR0. */
 export const CR0_TS = 1 << 3;
 /** CR0.ET, always 1 on modern processors. */
 export const CR0_ET = 1 << 4;

@@ -16,7 +16,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
   { id: 'nehalem', title: 'Nehalem: FXSAVE, no XSAVE', features: FXSR },
   {
     id: 'sandybridge',
-    title: 'Sandy Bridge, a stepping without XSAVEOPT: XSAVE, AVX',
+    title: 'Sandy Bridge with XSAVEOPT hidden (noxsaveopt): XSAVE, AVX',
     features: [...FXSR, 'xsave', 'avx'],
   },
   { id: 'haswell', title: 'Haswell: XSAVE, XSAVEOPT, AVX', features: [...FXSR, 'xsave', 'xsaveopt', 'avx'] },

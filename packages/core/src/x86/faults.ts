@@ -29,8 +29,8 @@ const RULES: Readonly<Record<InstructionClass, { readonly em: number; readonly t
  * #UD has priority over #NM.
  *
  * @param cr0 the CR0 that is in force on the processor (not what a guest believes)
- * @see Intel SDM Vol. 3A "Device Not Available Exception (#NM)" (6.15, interrupt 7) and Table "Action Taken With
- *   Combinations of EM, MP and TS" (2.5); Vol. 2 exception lists of FXSAVE and XSAVE
+ * @see Intel SDM Vol. 3A "Interrupt 7 - Device Not Available Exception (#NM)" and, under "Control Registers", the table of
+ *   actions for combinations of EM, MP and TS; Vol. 2 exception lists of FXSAVE and XSAVE
  */
 export function fpuFault(cr0: number, instruction: InstructionClass): number {
   const rule = RULES[instruction];

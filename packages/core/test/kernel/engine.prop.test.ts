@@ -57,7 +57,7 @@ describe('masks, over seeded runs of all presets, platforms and scenarios', () =
               refuse(irqsOff(below), 'a softirq with interrupts off');
               refuse(inInterrupt(below), 'a softirq in an interrupt, or with bottom halves off');
               break;
-            case 'preempt_schedule_irq':
+            case 'retint_resched':
               seen.preemption++;
               refuse(irqsOff(below), 'a preemption with interrupts off');
               if (contextOf(below) === CONTEXT.user) break;

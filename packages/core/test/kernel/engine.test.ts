@@ -1,11 +1,13 @@
 import {
   CONTEXT,
   CR0_EM,
+  MOVE_INSTRUCTIONS,
   ORACLES,
   PRINCIPAL,
   contextOf,
   either,
   events,
+  firstDriver,
   fork,
   forever,
   isEvent,
@@ -17,14 +19,17 @@ import {
   syscall,
   valueId,
   when,
+  type Machine,
   type MachineEvent,
   type StepAction,
 } from '@fpulab/core';
+import { NEXT_LOCAL } from '../../src/kernel/cpu';
 import { fpuErrorOf } from '../support/errors';
-import { wantingDriver } from '../support/requests';
+import { enabledNames, wantingDriver } from '../support/requests';
 import { Stacks } from '../support/stacks';
 import {
   CLEAR_TS,
+  GP,
   NM,
   UD,
   answering,
@@ -85,7 +90,7 @@ describe('user code', () => {
     const policy = answering({ 'cpu-up': [step('set EM', (k) => k.writeCr0(k.readCr0() | CR0_EM))] });
     const machine = machineOf({ tasks: { A: [sse.write(), syscall('getpid')] }, policy });
     const seen = eventsOf(machine);
-    expect(dataOf(seen, 'trap.raised')).toEqual([{ cpu: 0, task: 0, vector: UD, user: 1 }]);
+    expect(dataOf(seen, 'trap.raised')).toEqual([{ cpu: 0, task: 0, vector: UD, user: 1, at: 0 }]);
     expect(dataOf(seen, 'task.exited')).toEqual([{ cpu: 0, task: 0 }]);
     expect(story(machine, seen)).toEqual(
       expect.arrayContaining(['A enters exception irqs-off: invalid_op', 'A invalid_op/die', 'A calls do_exit']),
@@ -108,18 +113,18 @@ describe('user code', () => {
   });
 
   it('goes the way that the driver chooses at an either; the choice is recorded', () => {
-    const options = { tasks: { A: [either(sse.write(), mmx.write())] }, schedule: { program: ['2'] } };
+    const options = { tasks: { A: [either(sse.write(), mmx.write())] }, schedule: { program: ['mmx.write'] } };
     const seen = eventsOf(machineOf(options));
     expect(dataOf(seen, 'fpregs.written')).toEqual([{ cpu: 0, component: 0, value: valueId(1, 1) }]);
     expect(dataOf(seen, 'choice.made')).toEqual([expect.objectContaining({ kind: 3, taken: 2, index: 1, count: 2 })]);
   });
 
   it('can choose between many alternatives, more than a CPU has actions', () => {
-    const alternatives = Array.from({ length: 40 }, () => sse.write());
-    const options = { tasks: { A: [either(...alternatives)] }, schedule: { program: ['40'] } };
+    const alternatives = [...Array.from({ length: 39 }, () => sse.write()), mmx.write()];
+    const options = { tasks: { A: [either(...alternatives)] }, schedule: { program: ['mmx.write'] } };
     const seen = eventsOf(machineOf(options));
     expect(dataOf(seen, 'choice.made')).toEqual([expect.objectContaining({ taken: 40, index: 39, count: 40 })]);
-    expect(dataOf(seen, 'fpregs.written')).toHaveLength(1);
+    expect(dataOf(seen, 'fpregs.written')).toEqual([{ cpu: 0, component: 0, value: valueId(1, 1) }]);
   });
 });
 
@@ -191,8 +196,13 @@ describe('kernel code', () => {
   });
 
   it('a last step that writes a local writes nothing: nobody can read it any more', () => {
-    const policy = answering({ exec: [step('last', (k) => k.setLocal(0, 1))] });
-    expect(dataOf(eventsOf(machineOf({ tasks: { A: [] }, policy })), 'local.written')).toEqual([]);
+    const policy = answering({ exec: [step('last', (k) => k.setLocal(0, 5))] });
+    const seen = eventsOf(machineOf({ tasks: { A: [] }, policy }));
+    // What is written is schedule()'s: the idle task's next is A, and A's is the idle task.
+    expect(dataOf(seen, 'local.written')).toEqual([
+      { cpu: 0, task: 1, frame: 1, index: NEXT_LOCAL, value: 0 },
+      { cpu: 0, task: 0, frame: 2, index: NEXT_LOCAL, value: 1 },
+    ]);
   });
 
   it('a routine leaves its masks to its caller', () => {
@@ -241,6 +251,21 @@ describe('kernel code', () => {
       'A test.exec/xsave',
       'A test.exec/after',
     ]);
+  });
+
+  it('a trap names the step that met it; in user code there is none', () => {
+    const policy = answering({
+      exec: [step('xsave', () => {}, { instruction: 'xsave' }), step('stts', (k) => k.stts()), idleStep('return')],
+      'trap-nm': [step('clts', (k) => k.clts()), idleStep('return')],
+    });
+    const machine = machineOf({ tasks: { A: [sse.write()] }, policy });
+    const at = machine.stepLabels.indexOf('test.exec/xsave');
+    expect(at).toBeGreaterThan(0);
+    expect(dataOf(eventsOf(machine), 'trap.raised')).toEqual([
+      { cpu: 0, task: 0, vector: NM, user: 0, at },
+      { cpu: 0, task: 0, vector: NM, user: 1, at: 0 },
+    ]);
+    expect(machine.stepPath(0)).toEqual([]);
   });
 
   it('an error in a step ends the run there', () => {
@@ -308,33 +333,40 @@ describe('saving and restoring', () => {
   const XSAVE = { instruction: 'xsave' } as const;
   const saving = answering({
     exec: [
-      step('save', (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 0), XSAVE),
+      step('save', (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 2), XSAVE),
       step('restore', (k) => k.restore(k.fpstateOf(k.task)), XSAVE),
     ],
     'cpu-up': CLEAR_TS,
   });
+  const INSTRUCTION = (name: (typeof MOVE_INSTRUCTIONS)[number]): number => MOVE_INSTRUCTIONS.indexOf(name);
   const saved = (cpu: string): readonly MachineEvent[] =>
-    eventsOf(machineOf({ tasks: { A: [] }, policy: saving, compose: { cpu } })).filter(({ type }) =>
-      /^(fpregs|local)/.test(type),
+    eventsOf(machineOf({ tasks: { A: [] }, policy: saving, compose: { cpu } })).filter(
+      ({ type, by }) => /^(fpregs|local)/.test(type) && by === 'quiet',
     );
 
-  it('XSAVE writes all components and keeps the registers', () => {
-    expect(saved('sandybridge').map(({ type, data }) => [type, data.xfeatures, data.bytes])).toEqual([
-      ['fpregs.saved', 0b111, 832],
-      ['local.written', undefined, undefined],
-      ['fpregs.restored', 0b111, 832],
-    ]);
-  });
+  it.each([
+    ['XSAVE', 'XRSTOR', 'sandybridge', 0b111, 832],
+    ['FXSAVE', 'FXRSTOR', 'nehalem', 0b011, 512],
+  ] as const)(
+    '%s writes all components and keeps the registers, %s reads them back',
+    (save, restore, cpu, xfeatures, bytes) => {
+      const image = { cpu: 0, fpstate: 0, xfeatures, bytes };
+      expect(saved(cpu).map(({ type, data }) => [type, data])).toEqual([
+        ['fpregs.saved', { ...image, instruction: INSTRUCTION(save) }],
+        ['local.written', { cpu: 0, task: 0, frame: 2, index: 0, value: 1 }],
+        ['fpregs.restored', { ...image, instruction: INSTRUCTION(restore) }],
+      ]);
+    },
+  );
 
-  it('FNSAVE leaves INIT in the registers, and says so', () => {
-    const policy = answering({
-      exec: [step('save', (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 2), XSAVE), idleStep('end')],
-      'cpu-up': CLEAR_TS,
-    });
-    const seen = eventsOf(machineOf({ tasks: { A: [] }, policy, compose: { cpu: 'pentium-mmx' } }));
-    expect(dataOf(seen, 'fpregs.saved')).toEqual([{ cpu: 0, fpstate: 0, xfeatures: 1, bytes: 108 }]);
-    expect(dataOf(seen, 'fpregs.initialised')).toEqual([{ cpu: 0, xfeatures: 1 }]);
-    expect(dataOf(seen, 'local.written').map(({ value }) => value)).toContain(2);
+  it('FNSAVE leaves INIT in the registers, and says so; FRSTOR reads them back', () => {
+    const image = { cpu: 0, fpstate: 0, xfeatures: 1, bytes: 108 };
+    expect(saved('pentium-mmx').map(({ type, data }) => [type, data])).toEqual([
+      ['fpregs.saved', { ...image, instruction: INSTRUCTION('FNSAVE') }],
+      ['fpregs.initialised', { cpu: 0, xfeatures: 1 }],
+      ['local.written', { cpu: 0, task: 0, frame: 2, index: 0, value: 2 }],
+      ['fpregs.restored', { ...image, instruction: INSTRUCTION('FRSTOR') }],
+    ]);
   });
 });
 
@@ -675,21 +707,19 @@ describe('preemption', () => {
     };
     const machine = machineOf(options);
     const lines = story(machine, eventsOf(machine));
-    expect(
-      lines.slice(lines.indexOf('A enters exception irqs-off: preempt_schedule_irq'), lines.indexOf('A > B')),
-    ).toEqual([
-      'A enters exception irqs-off: preempt_schedule_irq',
-      'A preempt_schedule_irq/preempt',
+    expect(lines.slice(lines.indexOf('A enters exception irqs-off: retint_resched'), lines.indexOf('A > B'))).toEqual([
+      'A enters exception irqs-off: retint_resched',
+      'A retint_resched/preempt',
       'A calls schedule',
       'A schedule/pick_next_task',
       'A schedule/__switch_to/switch_fpu_prepare',
       'A schedule/__switch_to/change stacks and current',
     ]);
-    const back = lines.indexOf('A preempt_schedule_irq/local_irq_disable');
+    const back = lines.indexOf('A retint_resched/local_irq_disable');
     expect(lines.slice(back - 1, back + 3)).toEqual([
       'A schedule/finish_task_switch',
-      'A preempt_schedule_irq/local_irq_disable',
-      'A preempt_schedule_irq/iret',
+      'A retint_resched/local_irq_disable',
+      'A retint_resched/iret',
       'A user 0',
     ]);
   });
@@ -707,7 +737,7 @@ describe('preemption', () => {
         schedule: { next: ['cpu0:preempt'] },
       });
       const lines = story(machine, eventsOf(machine));
-      return lines[lines.indexOf('A enters exception irqs-off: preempt_schedule_irq') - 1];
+      return lines[lines.indexOf('A enters exception irqs-off: retint_resched') - 1];
     };
     expect(before('full')).toBe('A kernel_execve/schedule_tail');
     expect(before('user')).toBe('A kernel_execve/return to user');
@@ -766,18 +796,28 @@ describe('a kernel stack without end', () => {
 
   it('ends its CPU in the middle of the step, with one event', () => {
     const machine = machineOf({ tasks: { A: [sse.write()], B: [] }, policy: recursive() });
-    const seen = eventsOf(machine);
+    const seen = recorded(machine);
+    expect(machine.run().outcome).toBe('halted');
     expect(dataOf(seen, 'kernel.stack-overflowed')).toEqual([{ cpu: 0, task: 0 }]);
     expect(seen.at(-1)?.type).toBe('kernel.stack-overflowed');
     expect(machine.step()).toBe(false);
+    expect(machine.run()).toEqual({ outcome: 'halted', steps: 0 });
     expect(machine.state.words[machine.state.at.current]).toBe(-1);
   });
 
-  it('leaves the other CPU running', () => {
+  it('leaves the other CPU running, to its end: the run is halted all the same', () => {
     const machine = machineOf({ tasks: { A: [], B: [sse.write()] }, cpus: 2, policy: onlyTask0() });
-    const seen = eventsOf(machine);
+    const seen = recorded(machine);
+    expect(machine.run().outcome).toBe('halted');
     expect(dataOf(seen, 'kernel.stack-overflowed')).toEqual([{ cpu: 0, task: 0 }]);
     expect(dataOf(seen, 'task.exited')).toEqual([{ cpu: 1, task: 1 }]);
+  });
+
+  it('halts nothing that the other CPU still has to do: that run ends at the step limit', () => {
+    const machine = machineOf({ tasks: { A: [], B: [forever(sse.write())] }, cpus: 2, policy: onlyTask0() });
+    const seen = recorded(machine);
+    expect(machine.run({ stepsMax: 300 })).toEqual({ outcome: 'step-limit', steps: 300 });
+    expect(dataOf(seen, 'kernel.stack-overflowed')).toEqual([{ cpu: 0, task: 0 }]);
   });
 
   it('is found too when a reaction to a hook wants the frame that is missing', () => {
@@ -799,41 +839,123 @@ describe('a kernel stack without end', () => {
   }
 });
 
-describe('a kernel that panics', () => {
-  it('on a switch within a switch ends its CPU: the policy sleeps in switch-out, and whom to switch to would be lost', () => {
-    const policy = answering({ 'switch-out': [step('sleep', (k) => k.sleep()), idleStep('awake')] });
+describe('a switch within a switch', () => {
+  const switched = (machine: Machine, seen: readonly MachineEvent[]): readonly string[] =>
+    story(machine, seen).filter((line) => line.includes(' > '));
+
+  it('has a next of its own: a policy that sleeps in switch-out gets on to whom the outer switch picked, which nobody ran', () => {
+    const next: string[] = [];
+    const policy = answering({
+      'switch-out': [
+        step('sleep', (k) => (k.task === IDLE0 ? k.sleep() : undefined)),
+        idleStep('awake', (k) => next.push(`${k.task} > ${k.next}`)),
+        idleStep('return'),
+      ],
+    });
     const machine = machineOf({ tasks: { A: [], B: [] }, policy });
-    const seen = eventsOf(machine);
-    expect(dataOf(seen, 'kernel.panicked')).toEqual([{ cpu: 0, task: 2 }]);
-    expect(seen.at(-1)?.type).toBe('kernel.panicked');
-    expect(dataOf(seen, 'task.switched')).toEqual([]);
-    expect(machine.step()).toBe(false);
+    const IDLE0 = machine.taskNames.indexOf('idle0');
+    const seen = recorded(machine);
+    expect(machine.run().outcome).toBe('finished');
+    // The outer schedule() picks A, one within it B, and one within that nobody but the idle task itself.
+    expect(dataOf(seen, 'task.picked').map(({ task }) => machine.taskNames[task])).toEqual([
+      'A',
+      'B',
+      'idle0',
+      'idle0',
+      'idle0',
+    ]);
+    expect(switched(machine, seen)).toEqual(['idle0 > B', 'B > idle0', 'idle0 > A', 'A > idle0']);
+    expect(next).toEqual(['2 > 1', '1 > 2', '2 > 0', '0 > 2']);
+    expect(dataOf(seen, 'kernel.panicked')).toEqual([]);
+    const lines = story(machine, seen);
+    expect(lines.slice(lines.indexOf('B > idle0') + 1, lines.indexOf('idle0 > A') + 1)).toEqual([
+      'idle0 schedule/__switch_to/switch_fpu_finish',
+      'idle0 schedule/finish_task_switch',
+      'idle0 test.switch-out/awake',
+      'idle0 test.switch-out/return',
+      'idle0 schedule/__switch_to/change stacks and current',
+      'idle0 > A',
+    ]);
   });
 
-  it('when the #NM handler of the switch itself sleeps, after the oracles have told of it', () => {
+  it('works when the #NM handler of the switch itself sleeps, after the oracles have told of it', () => {
     const policy = answering({
       'switch-out': [step('xsave', () => {}, { instruction: 'xsave' }), idleStep('saved')],
       'trap-nm': [step('clts', (k) => k.clts()), step('sleep', (k) => k.sleep()), idleStep('awake')],
     });
-    const seen = eventsOf(machineOf({ tasks: { A: [] }, policy }));
+    const machine = machineOf({ tasks: { A: [], B: [] }, policy });
+    const seen = recorded(machine);
+    expect(machine.run().outcome).toBe('finished');
     const found = dataOf(seen, 'oracle.violated').map(({ oracle }) => ORACLES[oracle]);
     expect(found).toEqual(['unexpected-fault', 'atomic-sleep']);
-    expect(seen.at(-1)?.type).toBe('kernel.panicked');
+    expect(switched(machine, seen)).toEqual(['idle0 > B', 'B > idle0', 'idle0 > A', 'A > idle0']);
+    const lines = story(machine, seen);
+    expect(lines.slice(lines.indexOf('B > idle0') + 1, lines.indexOf('idle0 > A') + 1)).toEqual([
+      'idle0 schedule/__switch_to/switch_fpu_finish',
+      'idle0 schedule/finish_task_switch',
+      'idle0 test.trap-nm/awake',
+      'idle0 device_not_available/iret',
+      'idle0 test.switch-out/xsave',
+      'idle0 test.switch-out/saved',
+      'idle0 schedule/__switch_to/change stacks and current',
+      'idle0 > A',
+    ]);
   });
 
-  it('leaves whom it had picked to the other CPU', () => {
+  it('keeps whom the outer switch picked from the other CPU, however long that looks for work', () => {
     const policy = answering({
-      'switch-out': [step('sleep on CPU 0', (k) => (k.cpu === 0 ? k.sleep() : undefined)), idleStep('awake')],
+      'switch-out': [step('sleep', (k) => (k.task === IDLE0 ? k.sleep() : undefined)), idleStep('awake')],
     });
-    const seen = eventsOf(machineOf({ tasks: { A: [] }, cpus: 2, policy }));
-    expect(dataOf(seen, 'kernel.panicked')).toEqual([{ cpu: 0, task: 1 }]);
-    expect(dataOf(seen, 'task.exited')).toEqual([{ cpu: 1, task: 0 }]);
+    const options = { tasks: { A: [], B: [] }, cpus: 2, interference: { migration: true } };
+    const machine = machineOf({ ...options, policy });
+    const [A, IDLE0] = ['A', 'idle0'].map((name) => machine.taskNames.indexOf(name));
+    const { words, at } = machine.state;
+    const reserved: number[] = [];
+    // CPU 1 acts whenever it can, as soon as CPU 0 has picked A.
+    machine.driver = wantingDriver((name) => name === 'cpu1:continue' && words[at.pickedBy + A] === 0);
+    machine.on(events.KernelStepped).subscribe(({ data }) => {
+      if (data.cpu === 1) reserved.push(words[at.pickedBy + A]);
+    });
+    const seen = recorded(machine);
+    expect(machine.run().outcome).toBe('finished');
+    expect(reserved.filter((cpu) => cpu === 0).length).toBeGreaterThan(10);
+    const runs = dataOf(seen, 'task.switched').map(({ cpu, next }) => `${cpu}: ${machine.taskNames[next]}`);
+    expect(runs).toEqual(['1: B', '1: idle1', '0: A', '0: idle0']);
   });
+});
 
-  it('when it is to kill an idle task', () => {
+describe('a kernel that stops a CPU', () => {
+  /** The idle task of CPU 0 kills itself in the middle of its first switch, or exhausts its stack there. */
+  const stopping = (routineOfStop: string): ReturnType<typeof quietPolicy> => {
+    const stop = step('stop CPU 0', (k) => (k.cpu === 0 ? k.call(routineOfStop) : undefined));
+    return answering({ 'switch-out': [stop, idleStep('return')] });
+  };
+
+  it.each([
+    ['kernel.panicked', 'do_exit'],
+    ['kernel.stack-overflowed', 'test.switch-out'],
+  ])(
+    'in the middle of a switch (%s) leaves whom its CPU had picked to the other CPU; the run is halted',
+    (type, routineOfStop) => {
+      const machine = machineOf({ tasks: { A: [] }, cpus: 2, policy: stopping(routineOfStop) });
+      const seen = recorded(machine);
+      expect(machine.run().outcome).toBe('halted');
+      expect(dataOf(seen, type)).toEqual([{ cpu: 0, task: 1 }]);
+      expect(dataOf(seen, 'task.picked').slice(0, 2)).toEqual([
+        { cpu: 0, task: 0 },
+        { cpu: 1, task: 0 },
+      ]);
+      expect(dataOf(seen, 'task.exited')).toEqual([{ cpu: 1, task: 0 }]);
+    },
+  );
+
+  it('panics when it is to kill an idle task', () => {
     const policy = answering({ 'cpu-up': [step('kill', (k) => k.killCurrent()), idleStep('never')] });
-    const seen = eventsOf(machineOf({ tasks: { A: [] }, policy }));
+    const machine = machineOf({ tasks: { A: [] }, policy });
+    const seen = recorded(machine);
+    expect(machine.run().outcome).toBe('halted');
     expect(dataOf(seen, 'kernel.panicked')).toEqual([{ cpu: 0, task: 1 }]);
+    expect(seen.at(-1)?.type).toBe('kernel.panicked');
     expect(dataOf(seen, 'task.exited')).toEqual([]);
   });
 });
@@ -875,6 +997,45 @@ describe('platform hooks', () => {
     expect(storyWith(false)[0]).toBe('A enters exception irqs-off: device_not_available');
   });
 
+  it("'vcpu' is an alternative wherever the guest runs, but only on a platform that answers vcpu-preempted", () => {
+    const asked = (overrides: Parameters<typeof platformWith>[0]): ReadonlySet<string> => {
+      const machine = machineOf({
+        tasks: { A: [syscall('getpid')] },
+        interference: { vcpu: true, hardirq: true },
+        platform: platformWith(overrides),
+      });
+      const seen = new Set<string>();
+      machine.driver = {
+        ...firstDriver(),
+        choose(request) {
+          seen.add(enabledNames(request).join(' '));
+          return 0;
+        },
+      };
+      expect(machine.run().outcome).toBe('finished');
+      return seen;
+    };
+    expect(asked({})).toEqual(new Set(['cpu0:continue cpu0:hardirq']));
+    const preemptible = { routines: [hypervisor('deschedule')], hooks: { 'vcpu-preempted': 'test.deschedule' } };
+    expect(asked(preemptible)).toEqual(new Set(['cpu0:continue cpu0:hardirq cpu0:vcpu', 'cpu0:continue cpu0:vcpu']));
+  });
+
+  it("without a platform that answers vcpu-preempted, a scenario's vcpu asks nobody", () => {
+    const options: MachineOptions = { tasks: { A: [syscall('getpid')] }, interference: { vcpu: true } };
+    expect(dataOf(eventsOf(machineOf(options)), 'choice.made')).toEqual([]);
+    const platform = platformWith({
+      routines: [hypervisor('deschedule')],
+      hooks: { 'vcpu-preempted': 'test.deschedule' },
+    });
+    const machine = machineOf({ ...options, platform, schedule: { next: ['cpu0:vcpu'] } });
+    const lines = story(machine, eventsOf(machine));
+    expect(lines.slice(0, 3)).toEqual([
+      'idle0 enters hypervisor irqs-off: test.deschedule',
+      'idle0 test.deschedule/exit',
+      'idle0 test.deschedule/resume',
+    ]);
+  });
+
   it('bare metal has no steps for hooks that nobody answers', () => {
     const machine = machineOf({ tasks: { A: [] } });
     const labels = machine.stepLabels.join('\n');
@@ -892,7 +1053,8 @@ describe('platform hooks', () => {
     const policy = answering({ exec: [step('lmsw', (k) => k.executeLmsw(0)), idleStep('never')] });
     const machine = machineOf({ tasks: { A: [] }, policy, platform });
     const seen = eventsOf(machine);
-    expect(dataOf(seen, 'trap.raised')).toEqual([{ cpu: 0, task: 0, vector: 13, user: 0 }]);
+    const at = machine.stepLabels.indexOf('test.exec/lmsw');
+    expect(dataOf(seen, 'trap.raised')).toEqual([{ cpu: 0, task: 0, vector: GP, user: 0, at }]);
     expect(story(machine, seen)).not.toContain('A test.exec/never');
     expect(dataOf(seen, 'task.exited')).toEqual([{ cpu: 0, task: 0 }]);
   });

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import {
   LIFECYCLE,
+  MOVE_INSTRUCTIONS,
   ORACLES,
   PRINCIPAL,
   applyEvent,
@@ -56,6 +57,8 @@ function argument(type: EventType, name: string, kind: EventFieldKind): fc.Arbit
       return fc.nat({ max: 500 });
     case 'digest':
       return fc.integer();
+    case 'instruction':
+      return below(MOVE_INSTRUCTIONS.length);
   }
 }
 
@@ -74,14 +77,18 @@ const anyState: fc.Arbitrary<MachineState> = fc
   .record({
     depths: fc.array(fc.integer({ min: 2, max: stackDepth - 2 }), { minLength: sizes.task, maxLength: sizes.task }),
     words: fc.array(fc.integer({ min: 1, max: 0x00ff_ff3f }), { minLength: 200, maxLength: 200 }),
+    current: fc.array(below(sizes.task), { minLength: sizes.cpu, maxLength: sizes.cpu }),
+    pickedBy: fc.array(fc.integer({ min: -1, max: sizes.cpu - 1 }), { minLength: sizes.task, maxLength: sizes.task }),
   })
-  .map(({ depths, words }) => {
+  .map(({ depths, words, current, pickedBy }) => {
     const state = smallState();
     state.words.forEach((_, word) => (state.words[word] = words[word]));
     depths.forEach((depth, task) => {
       state.words[state.at.depth + task] = depth;
       state.words[state.at.lifecycle + task] = LIFECYCLE.alive;
     });
+    state.words.set(current, state.at.current);
+    state.words.set(pickedBy, state.at.pickedBy);
     return state;
   });
 
@@ -112,8 +119,8 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
   'routine.entered': ({ task }, s) => pushed(task, s.words[s.at.depth + task]),
   'masks.changed': ({ task }, s) => [`task.frame.status[${task}.${s.words[s.at.depth + task] - 1}]`],
   'local.written': ({ task, frame, index }) => [`task.frame.local[${task}.${2 * frame + index}]`],
-  'kernel.stack-overflowed': ({ cpu, task }) => stopped(cpu, task),
-  'kernel.panicked': ({ cpu, task }) => stopped(cpu, task),
+  'kernel.stack-overflowed': stopped,
+  'kernel.panicked': stopped,
   'task.created': ({ task, user }) => [
     `task.lifecycle[${task}]`,
     ...pushed(task, 0),
@@ -121,8 +128,11 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
   ],
   'cpu.booted': ({ cpu, task }) => [`cpu.current[${cpu}]`, `task.last-ran[${task}]`],
   'task.slept': ({ task }) => [`task.sleeping[${task}]`],
-  'task.picked': ({ cpu, task }) => [`cpu.picked[${cpu}]`, `task.sleeping[${task}]`],
-  'task.switched': ({ cpu, next }) => [`cpu.current[${cpu}]`, `cpu.picked[${cpu}]`, `task.last-ran[${next}]`],
+  'task.picked': ({ cpu, task }, s) => [
+    ...(s.words[s.at.current + cpu] === task ? [] : [`task.picked-by[${task}]`]),
+    `task.sleeping[${task}]`,
+  ],
+  'task.switched': ({ cpu, next }) => [`cpu.current[${cpu}]`, `task.picked-by[${next}]`, `task.last-ran[${next}]`],
   'task.forked': ({ child }) => each('task.architectural', child, COMPONENTS),
   'task.execed': ({ task }) => each('task.architectural', task, COMPONENTS),
   'task.exiting': ({ task }) => each('task.architectural', task, COMPONENTS),
@@ -148,8 +158,9 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
   'oracle.violated': ({ reader, oracle }) => [`task.reported[${reader}.${oracle}]`],
 };
 
-function stopped(cpu: number, task: number): readonly string[] {
-  return [`task.lifecycle[${task}]`, `cpu.current[${cpu}]`, `cpu.picked[${cpu}]`];
+function stopped({ cpu, task }: Data, { words, at }: MachineState): readonly string[] {
+  const picked = range(sizes.task).filter((other) => words[at.pickedBy + other] === cpu);
+  return [`task.lifecycle[${task}]`, `cpu.current[${cpu}]`, ...picked.map((other) => `task.picked-by[${other}]`)];
 }
 
 function pushed(task: number, depth: number): readonly string[] {
@@ -219,8 +230,17 @@ describe('apply', () => {
           const state = smallState();
           const id = valueId(task + 1, serial);
           applyEvent(state, named('fpregs.written'), { cpu: 0, component: bit, value: id });
-          applyEvent(state, named('fpregs.saved'), { cpu: 0, fpstate: task, xfeatures: 0b111, bytes: 832 });
-          applyEvent(state, named('fpregs.restored'), { cpu: 1, fpstate: task, xfeatures: 0b111, bytes: 832 });
+          const image = { fpstate: task, xfeatures: 0b111, bytes: 832 };
+          applyEvent(state, named('fpregs.saved'), {
+            cpu: 0,
+            ...image,
+            instruction: MOVE_INSTRUCTIONS.indexOf('XSAVE'),
+          });
+          applyEvent(state, named('fpregs.restored'), {
+            cpu: 1,
+            ...image,
+            instruction: MOVE_INSTRUCTIONS.indexOf('XRSTOR'),
+          });
           const { words, at } = state;
           expect(words[at.fpregs + COMPONENTS + bit]).toBe(id);
           expect(words[at.architectural + task * COMPONENTS + bit]).toBe(id);

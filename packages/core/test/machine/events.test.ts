@@ -1,4 +1,14 @@
-import { CONTEXT, LIFECYCLE, PRINCIPAL, applyEvent, eventType, eventTypes, events, valueId } from '@fpulab/core';
+import {
+  CONTEXT,
+  LIFECYCLE,
+  MOVE_INSTRUCTIONS,
+  PRINCIPAL,
+  applyEvent,
+  eventType,
+  eventTypes,
+  events,
+  valueId,
+} from '@fpulab/core';
 import { BH_OFF, CALLED, IRQS_OFF, PREEMPT_OFF } from '../../src/machine/frames';
 import { aliveTask, changedWords, setWords, smallState, type Words } from '../support/states';
 
@@ -117,18 +127,23 @@ const CONTEXTS: readonly Example[] = [
     changes: { 'task.frame.local[2.7]': -5 },
   },
   {
-    fact: 'an exhausted stack kills the task and stops the CPU',
+    fact: 'an exhausted stack kills the task and stops the CPU; all that it had picked are free again',
     event: 'kernel.stack-overflowed',
     data: { cpu: 1, task: 2 },
-    before: { ...aliveTask(2, 4), 'cpu.current[1]': 2 },
-    changes: { 'task.lifecycle[2]': LIFECYCLE.dead, 'cpu.current[1]': -1 },
+    before: { ...aliveTask(2, 4), 'cpu.current[1]': 2, 'task.picked-by[0]': 1, 'task.picked-by[1]': 1 },
+    changes: {
+      'task.lifecycle[2]': LIFECYCLE.dead,
+      'cpu.current[1]': -1,
+      'task.picked-by[0]': -1,
+      'task.picked-by[1]': -1,
+    },
   },
   {
-    fact: 'a panic kills the task and stops the CPU; whom it had picked is free again',
+    fact: 'a panic kills the task and stops the CPU; whom it had picked is free again, whom another CPU picked is not',
     event: 'kernel.panicked',
     data: { cpu: 0, task: 1 },
-    before: { ...aliveTask(1, 3), 'cpu.current[0]': 1, 'cpu.picked[0]': 2 },
-    changes: { 'task.lifecycle[1]': LIFECYCLE.dead, 'cpu.current[0]': -1, 'cpu.picked[0]': -1 },
+    before: { ...aliveTask(1, 3), 'cpu.current[0]': 1, 'task.picked-by[0]': 1, 'task.picked-by[2]': 0 },
+    changes: { 'task.lifecycle[1]': LIFECYCLE.dead, 'cpu.current[0]': -1, 'task.picked-by[2]': -1 },
   },
   {
     fact: 'a sleeping point changes nothing',
@@ -180,14 +195,28 @@ const TASKS: readonly Example[] = [
     event: 'task.picked',
     data: { cpu: 1, task: 0 },
     before: { 'task.sleeping[0]': 1 },
-    changes: { 'cpu.picked[1]': 0, 'task.sleeping[0]': 0 },
+    changes: { 'task.picked-by[0]': 1, 'task.sleeping[0]': 0 },
   },
   {
-    fact: 'a switch changes current and where the new task ran last; fpregs and frames stay',
+    fact: 'a task that its CPU picks again is awake, and not reserved: it runs there already',
+    event: 'task.picked',
+    data: { cpu: 1, task: 0 },
+    before: { 'cpu.current[1]': 0, 'task.sleeping[0]': 1 },
+    changes: { 'task.sleeping[0]': 0 },
+  },
+  {
+    fact: 'a task that a nested schedule() picks does not free the one that the outer one picked',
+    event: 'task.picked',
+    data: { cpu: 1, task: 0 },
+    before: { 'cpu.current[1]': 2, 'task.picked-by[1]': 1 },
+    changes: { 'task.picked-by[0]': 1 },
+  },
+  {
+    fact: 'a switch changes current and where the new task ran last; others stay reserved, fpregs and frames as they are',
     event: 'task.switched',
     data: { cpu: 1, prev: 2, next: 0 },
-    before: { 'cpu.picked[1]': 0, 'cpu.current[1]': 2, 'task.last-ran[0]': 0 },
-    changes: { 'cpu.picked[1]': -1, 'cpu.current[1]': 0, 'task.last-ran[0]': 1 },
+    before: { 'task.picked-by[0]': 1, 'task.picked-by[1]': 1, 'cpu.current[1]': 2, 'task.last-ran[0]': 0 },
+    changes: { 'task.picked-by[0]': -1, 'cpu.current[1]': 0, 'task.last-ran[0]': 1 },
   },
   {
     fact: "a forked child has its parent's architectural state",
@@ -224,7 +253,7 @@ const PROCESSOR: readonly Example[] = [
   {
     fact: 'an exception changes nothing: entering its handler does',
     event: 'trap.raised',
-    data: { cpu: 0, task: 0, vector: 7, user: 1 },
+    data: { cpu: 0, task: 0, vector: 7, user: 1, at: 0 },
     changes: {},
   },
   {
@@ -267,14 +296,14 @@ const PROCESSOR: readonly Example[] = [
   {
     fact: 'a save moves value ids into the image and leaves the registers',
     event: 'fpregs.saved',
-    data: { cpu: 1, fpstate: 3, xfeatures: 0b011, bytes: 832 },
+    data: { cpu: 1, fpstate: 3, xfeatures: 0b011, bytes: 832, instruction: MOVE_INSTRUCTIONS.indexOf('XSAVE') },
     before: { 'cpu.fpregs[1.0]': 11, 'cpu.fpregs[1.1]': 12, 'cpu.fpregs[1.2]': 13 },
     changes: { 'fpstate.image[3.0]': 11, 'fpstate.image[3.1]': 12 },
   },
   {
     fact: 'a restore moves value ids into the registers and leaves the image',
     event: 'fpregs.restored',
-    data: { cpu: 0, fpstate: 2, xfeatures: 0b110, bytes: 832 },
+    data: { cpu: 0, fpstate: 2, xfeatures: 0b110, bytes: 832, instruction: MOVE_INSTRUCTIONS.indexOf('XRSTOR') },
     before: { 'fpstate.image[2.0]': 11, 'fpstate.image[2.1]': 12, 'fpstate.image[2.2]': 13 },
     changes: { 'cpu.fpregs[0.1]': 12, 'cpu.fpregs[0.2]': 13 },
   },

@@ -1,4 +1,4 @@
-import { events, forever, replayDriver, seededDriver, sse, syscall } from '@fpulab/core';
+import { events, forever, replayDriver, seededDriver, sse, step, syscall } from '@fpulab/core';
 import { fpuErrorOf } from '../support/errors';
 import { CLEAR_TS, answering, eventsOf, machineOf, recorded } from '../support/machines';
 
@@ -10,6 +10,20 @@ describe('running', () => {
     const result = machine.run();
     expect(result.outcome).toBe('finished');
     expect(machine.run()).toEqual({ outcome: 'finished', steps: 0 });
+  });
+
+  it('ends halted, not finished, when a CPU has stopped for good: in every run from there on', () => {
+    const policy = answering({
+      'cpu-up': [step('kill the idle task', (k) => k.killCurrent()), step('never', () => {})],
+    });
+    const machine = machineOf({ tasks: { A: [sse.write()] }, policy });
+    const seen = recorded(machine);
+    const { outcome, steps } = machine.run();
+    expect([outcome, seen.at(-1)?.type]).toEqual(['halted', 'kernel.panicked']);
+    expect(machine.run()).toEqual({ outcome: 'halted', steps: 0 });
+    const again = machineOf({ tasks: { A: [sse.write()] }, policy });
+    expect(again.run({ stepsMax: steps })).toEqual({ outcome: 'step-limit', steps });
+    expect(again.run()).toEqual({ outcome: 'halted', steps: 0 });
   });
 
   it("ends at the step limit, the scenario's when none is given", () => {

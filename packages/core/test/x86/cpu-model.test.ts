@@ -1,4 +1,13 @@
-import { CPU_MODELS, componentBits, cpuModel, saveAreaBytes, saveFormat, type CpuModel } from '@fpulab/core';
+import {
+  CPU_MODELS,
+  MOVE_INSTRUCTIONS,
+  componentBits,
+  cpuModel,
+  saveAreaBytes,
+  saveFormat,
+  type CpuModel,
+} from '@fpulab/core';
+import { INSTRUCTIONS_OF } from '../../src/x86/cpu-model';
 import { fpuErrorOf } from '../support/errors';
 
 describe('CPU models', () => {
@@ -16,6 +25,19 @@ describe('CPU models', () => {
 
   it('the table above covers all of them', () => {
     expect(CPU_MODELS.map(({ id }) => id)).toEqual(['pentium-mmx', 'nehalem', 'sandybridge', 'haswell']);
+  });
+
+  it.each([
+    ['fnsave', 'FNSAVE', 'FRSTOR'],
+    ['fxsave', 'FXSAVE', 'FXRSTOR'],
+    ['xsave', 'XSAVE', 'XRSTOR'],
+  ] as const)('the format %s has the instructions %s and %s', (format, save, restore) => {
+    const indices = INSTRUCTIONS_OF[format];
+    expect([MOVE_INSTRUCTIONS[indices.save], MOVE_INSTRUCTIONS[indices.restore]]).toEqual([save, restore]);
+  });
+
+  it('instructions are numbered as events carry them: logs of earlier versions stay valid', () => {
+    expect(MOVE_INSTRUCTIONS).toEqual(['FNSAVE', 'FRSTOR', 'FXSAVE', 'FXRSTOR', 'XSAVE', 'XRSTOR']);
   });
 
   it('XSAVE without AVX writes legacy region and header: 576 bytes', () => {

@@ -35,6 +35,8 @@ const LANE_WIDTHS = [20, 18, 16, 15, 14, 13, 12, 11, 10] as const;
 /** Where the story does not fit at any width. */
 const LANE_WIDTH_USUAL = 13;
 const LANE_WIDTH_MIN = 6;
+/** A violation so many contexts later is another story. */
+const STORY_LANES = 8;
 /** Contexts of a clean run that are shown at the least. */
 const CLEAN_LANES = 8;
 const INDENT_MAX = 2;
@@ -60,18 +62,24 @@ export function laneReadings(lane: Lane): readonly string[] {
  */
 export function fitLanes(lanes: readonly Lane[], size: PictureSize): FittedPicture {
   const first = firstLane(lanes);
-  const last = lastLane(lanes, first);
   const widthOf = (limit: number, from: number, to: number): number =>
     lanes.slice(from, to + 1).reduce((columns, lane) => columns + wrapLane(lane, limit).width + 1, 0);
-  const whole = LANE_WIDTHS.find((limit) => widthOf(limit, 0, lanes.length - 1) <= size.columns);
-  const limit = whole ?? LANE_WIDTHS.find((width) => widthOf(width, first, last) <= size.columns) ?? LANE_WIDTH_USUAL;
+  const widest = (from: number, to: number): number | undefined =>
+    LANE_WIDTHS.find((limit) => widthOf(limit, from, to) <= size.columns);
+  const whole = widest(0, lanes.length - 1);
+  const limit =
+    whole ??
+    lastLanes(lanes, first)
+      .map((last) => widest(first, last))
+      .find(Boolean) ??
+    LANE_WIDTH_USUAL;
   const from = whole === undefined ? first : 0;
   let to = from;
   while (to < lanes.length && widthOf(limit, from, to) <= size.columns) to++;
-  const sized = lanes.map((lane, index) => ({
-    lane,
-    ...wrapLane(index === to - 1 ? untilViolation(lane) : lane, limit),
-  }));
+  const sized = lanes.map((whole, index) => {
+    const lane = index === to - 1 ? untilViolation(whole) : whole;
+    return { lane, ...wrapLane(lane, limit) };
+  });
   const shown = sized.slice(from, to);
   const tops = staircase(
     shown.map((lane) => Math.min(lane.rows.length, size.rows)),
@@ -84,9 +92,12 @@ export function fitLanes(lanes: readonly Lane[], size: PictureSize): FittedPictu
 
 /** Where the story starts: with the task whose handler sleeps, or the one that ran before the first violation. */
 function firstLane(lanes: readonly Lane[]): number {
-  const sleeps = lanes.findIndex((lane) => lane.context === '#NM' && lane.lines.some((line) => line.text === 'sleeps'));
+  const sleeps = lanes.findIndex(
+    (lane) => lane.context === '#NM' && lane.lines.some((line) => line.text.endsWith('sleeps')),
+  );
   const violation = lanes.findIndex((lane) => lane.violation);
-  const focus = sleeps >= 0 && (violation < 0 || sleeps < violation) ? sleeps : violation;
+  const leadsThere = violation < 0 || (sleeps < violation && violation - sleeps < STORY_LANES);
+  const focus = sleeps >= 0 && leadsThere ? sleeps : violation;
   if (focus < 0) return 0;
   const { task } = lanes[Math.max(0, sleeps === focus ? focus : focus - 1)];
   let from = focus;
@@ -94,16 +105,26 @@ function firstLane(lanes: readonly Lane[]): number {
   return from;
 }
 
-/** Where it ends: with the last violation, or some contexts after the first. */
-function lastLane(lanes: readonly Lane[], first: number): number {
-  const violation = lanes.map((lane) => lane.violation).lastIndexOf(true);
-  return violation >= first ? violation : Math.min(lanes.length - 1, first + CLEAN_LANES);
+/** Where it may end, the best first: with the last violation, the first one, or some contexts on. */
+function lastLanes(lanes: readonly Lane[], first: number): readonly number[] {
+  const violations = lanes.flatMap((lane, index) => (lane.violation && index >= first ? [index] : []));
+  if (violations.length > 0) return [violations[violations.length - 1], violations[0]];
+  return [Math.min(lanes.length - 1, first + CLEAN_LANES)];
 }
 
 /** The last lane of a story that ends badly ends there. */
 function untilViolation(lane: Lane): Lane {
   const last = lane.lines.map((line) => line.violation).lastIndexOf(true);
-  return last < 0 ? lane : { ...lane, lines: lane.lines.slice(0, last + 1) };
+  if (last < 0) return lane;
+  const before = (reading: string): string => reading.split('>')[0];
+  return {
+    ...lane,
+    lines: lane.lines.slice(0, last + 1),
+    realTs: before(lane.realTs),
+    guestTs: before(lane.guestTs),
+    registers: before(lane.registers),
+    owner: before(lane.owner),
+  };
 }
 
 function wrapLane(lane: Lane, limit: number): { width: number; rows: readonly PlacedRow[] } {

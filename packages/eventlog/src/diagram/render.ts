@@ -99,7 +99,7 @@ function laneRow(lanes: readonly PlacedLane[], paint: Paint): string {
   const many = new Set(lanes.map(({ lane }) => lane.cpu)).size > 1;
   const name = (lane: Lane): string => (many ? `${lane.cpu}:${laneName(lane)}` : laneName(lane));
   return (
-    'step'.padEnd(LABEL_WIDTH) +
+    'context'.padEnd(LABEL_WIDTH) +
     lanes.map(({ lane, width }) => `|${paint.head(name(lane).slice(0, width).padEnd(width))}`).join('')
   );
 }
@@ -119,8 +119,8 @@ function legend({ before, behind }: FittedPicture): string {
   const elsewhere = [before > 0 ? `${before} earlier` : '', behind > 0 ? `${behind} later` : ''].filter(
     (text) => text !== '',
   );
-  const hidden = elsewhere.length === 0 ? '' : ` Not drawn: ${elsewhere.join(' and ')} columns.`;
-  return `Time runs right and down. X#1: X's first value. 1>0: changes in the column. #n: event n of the log.${hidden}`;
+  const hidden = elsewhere.length === 0 ? '' : ` Not drawn: ${elsewhere.join(', ')} columns.`;
+  return `Time: right, down. X#1: X's first value. 1>0: changes in the column. #n: event n.${hidden}`;
 }
 
 function clip(text: string, columns: number): string {

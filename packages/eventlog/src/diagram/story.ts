@@ -67,7 +67,7 @@ export interface Lane {
 
 /** All lanes of a run that have something to tell. */
 export function tellStory(events: readonly MachineEvent[], context: DiagramContext): readonly Lane[] {
-  const teller = new Teller(context);
+  const teller = new Teller(context, violatedComponent(events, context));
   for (const event of events) teller.tell(event);
   return teller.finish();
 }
@@ -91,11 +91,32 @@ interface Readings {
   readonly owner: string;
 }
 
+/** Contexts of the kernel's exception entries, by routine. */
+const EXCEPTIONS: Readonly<Record<string, string>> = {
+  device_not_available: '#NM',
+  general_protection: '#GP',
+  invalid_op: '#UD',
+  retint_resched: 'preempted',
+};
+
 const OPENS_LANE: ReadonlySet<string> = new Set(['kernel.stepped', 'user.stepped', 'trap.raised', 'oracle.violated']);
 
 /** `has_fpu` of `lazy-cr0-ts.has_fpu`. */
 function shortName(field: Field | undefined): string {
   return field?.name.split('.').pop() ?? '';
+}
+
+/** Index of the component of the first violation that concerns one. */
+function violatedComponent(events: readonly MachineEvent[], { state, oracles }: DiagramContext): number | undefined {
+  const first = events.find(
+    ({ type, data }) => type === 'oracle.violated' && data.component >= 0 && oracles.includes(ORACLES[data.oracle]),
+  );
+  return first && state.at.indexOfBit[first.data.component];
+}
+
+/** True for steps that are called like functions. */
+function isFunction(step: string): boolean {
+  return /^[a-z_]+$/.test(step);
 }
 
 class Teller {
@@ -109,11 +130,20 @@ class Teller {
   private open: OpenLane | undefined;
   private last: OpenLane | undefined;
   private tsTouched = false;
+  private slept = false;
   private operation = '';
   private step = '';
   private stepPath: readonly string[] = [];
+  /** Per task and frame: the functions that called the routine that runs there. */
+  private readonly callers = new Map<string, readonly string[]>();
+  /** The component that the readings show: the one that is violated first, else the first that is not INIT. */
+  private readonly component: number | undefined;
 
-  constructor(private readonly context: DiagramContext) {
+  constructor(
+    private readonly context: DiagramContext,
+    component: number | undefined,
+  ) {
+    this.component = component;
     const { layout, at, words } = context.state;
     this.state = { layout, at, words: words.slice() };
     const field = (name: string | undefined): Field | undefined => (name === undefined ? undefined : layout.find(name));
@@ -127,6 +157,9 @@ class Teller {
   tell(event: MachineEvent): void {
     const { cpu } = event.data;
     if (OPENS_LANE.has(event.type)) this.enterLane(event);
+    if (event.type === 'kernel.stepped') this.noteStep(event.data.task, this.context.steps[event.data.at] ?? '');
+    if (event.type === 'routine.entered') this.noteCall(event.data.task);
+    if (event.type === 'context.entered') this.callers.delete(this.frameKey(event.data.task, 0));
     const before = this.changed(event);
     const type = eventType(event.type);
     if (type) applyEvent(this.state, type, event.data);
@@ -176,7 +209,7 @@ class Teller {
       case CONTEXT.kthread:
         return 'task';
       case CONTEXT.exception:
-        return this.context.steps[pc]?.startsWith('preempt') ? 'preempted' : '#NM';
+        return EXCEPTIONS[this.context.steps[pc]?.split(/[/@]/)[0]] ?? 'exception';
       default:
         return CONTEXT_NAMES[context];
     }
@@ -224,8 +257,9 @@ class Teller {
     };
   }
 
-  /** The picture has room for one component: the first that is not INIT. */
+  /** The picture has room for one component. */
   private shownComponent(cpu: number): number {
+    if (this.component !== undefined) return this.component;
     const { words, at } = this.state;
     for (let index = 0; index < at.components; index++)
       if (words[at.fpregs + cpu * at.components + index] !== 0) return index;
@@ -244,8 +278,6 @@ class Teller {
   private describe(event: MachineEvent, before: number): void {
     const { data } = event;
     switch (event.type) {
-      case 'kernel.stepped':
-        return this.describeStep(this.context.steps[data.at] ?? '');
       case 'user.stepped':
         this.operation = this.context.programs[data.task]?.[data.at] ?? 'user code';
         if (!/\.(read|write|update)$/.test(this.operation)) this.line(`syscall ${this.operation}`);
@@ -253,7 +285,8 @@ class Teller {
       case 'trap.raised':
         return this.line(data.user ? `${this.pendingOperation(data.task)}: #NM` : '#NM in the kernel');
       case 'task.slept':
-        return this.effect('sleeps');
+        this.slept = true;
+        return this.effect(isFunction(this.step) && this.step !== 'sleep' ? `${this.step} sleeps` : 'sleeps');
       case 'task.picked':
         this.tsTouched = false;
         return;
@@ -290,10 +323,28 @@ class Teller {
     return this.context.programs[task]?.[words[at.framePc + task * at.stackDepth]] ?? 'FPU use';
   }
 
-  private describeStep(label: string): void {
+  /** The step that runs, and the functions that it is in: its routine's, behind those that called it. */
+  private noteStep(task: number, label: string): void {
+    this.slept = false;
     const parts = label.split('/');
     this.step = parts.pop() ?? '';
-    this.stepPath = parts.filter((part) => !part.startsWith('sys_')).map((part) => part.replace(/^xen\./, ''));
+    const own = parts.filter((part) => !part.startsWith('sys_')).map((part) => part.replace(/^xen\./, ''));
+    const callers = this.callers.get(this.frameKey(task, -1)) ?? [];
+    // A step that is named after the function it calls, and the routine that answers: one function.
+    this.stepPath = [...callers, ...(callers.at(-1) === own[0] ? own.slice(1) : own)];
+    if (this.step.startsWith('bounce')) this.effect(this.step);
+  }
+
+  /** The routine that is entered now was called by the step that runs. */
+  private noteCall(task: number): void {
+    // The lane's head says who called the #NM handler; a line of its own says that somebody sleeps.
+    const unnamed = this.slept || this.step === 'do_device_not_available' || !isFunction(this.step);
+    const path = this.stepPath.filter((name) => name !== 'device_not_available');
+    this.callers.set(this.frameKey(task, 0), unnamed ? path : [...path, this.step]);
+  }
+
+  private frameKey(task: number, offset: number): string {
+    return `${task}/${this.state.words[this.state.at.depth + task] + offset}`;
   }
 
   private describeSwitch(prev: number, next: number): void {
@@ -320,13 +371,14 @@ class Teller {
   }
 
   private describeViolation(event: MachineEvent): void {
-    const { oracle, reader, value, expected } = event.data;
+    const { oracle, reader, component, value, expected } = event.data;
     const who = this.context.tasks[reader];
     const id = ORACLES[oracle];
     const text: Partial<Record<OracleId, string>> = {
       leak: `! LEAK: ${who} sees ${this.name(value)}`,
-      'lost-update': `! LOST: ${who} wrote ${this.name(expected)}`,
-      validity: `! ${who}'s state is nowhere`,
+      'lost-update': `! ${who} wrote ${this.name(expected)}`,
+      'kernel-fpu-clobber': `! CLOBBERED: ${this.name(expected)}`,
+      validity: component < 0 ? `! ${who} wrote what was not loaded` : `! LOST: ${this.name(expected)}`,
     };
     this.line(text[id] ?? `! ${id}`, true);
   }

@@ -21,7 +21,7 @@ import {
 } from '@fpulab/core';
 import { anotherVcpuRuns, loadIfNotDirtied, saveIfDirtied, xenStep } from '../vcpu';
 
-/** Lazy Xen (before 4.11, or later with eager-fpu off) and a guest in hardware virtualisation. */
+/** Lazy Xen (before XSA-267, or later with eager-fpu off) and a guest in hardware virtualisation. */
 export function xenHvm(): Platform {
   const shadow = slot.cpu('cr0_read_shadow', 'bits', CR0_BOOT);
   const guestTs = slot.cpu('guest_ts', 'flag', 1);

@@ -29,12 +29,15 @@ export interface XenPvOptions {
   readonly lmsw?: '#GP' | 'emulated';
 }
 
+/** fpu_taskswitch: __HYPERVISOR_fpu_taskswitch in xen/include/public/xen.h. */
+const HYPERCALL_FPU_TASKSWITCH = 5;
+
 const QUEUED = { nothing: 0, clear: 1, set: 2 } as const;
 
 /** The Xen routine that receives every #NM. */
-export const XEN_NM_ROUTINE = 'xen.do_device_not_available';
+const XEN_NM_ROUTINE = 'xen.do_device_not_available';
 
-/** Lazy Xen (before 4.11, or later with eager-fpu off) and a paravirtual guest. */
+/** Lazy Xen (before XSA-267, or later with eager-fpu off) and a paravirtual guest. */
 export function xenPv({ lmsw = '#GP' }: XenPvOptions = {}): Platform {
   const guestTs = slot.cpu('guest_ts', 'flag', 1);
   const dirtied = slot.cpu('fpu_dirtied', 'flag', 0);
@@ -52,10 +55,15 @@ export function xenPv({ lmsw = '#GP' }: XenPvOptions = {}): Platform {
     else if (k.read(dirtied, k.cpu)) setTs(k, false);
   };
 
+  const hypercall = (k: Hypervisor, set: boolean): void => {
+    k.recordHypercall(HYPERCALL_FPU_TASKSWITCH, set ? 1 : 0);
+    fpuTaskswitch(k, set);
+  };
+
   /** xen_mc_issue(PARAVIRT_LAZY_CPU): at once, or at the end of the batch. */
   const issue = (k: Hypervisor, set: boolean): void => {
     if (k.read(batching, k.cpu)) k.write(queued, k.cpu, set ? QUEUED.set : QUEUED.clear);
-    else fpuTaskswitch(k, set);
+    else hypercall(k, set);
   };
 
   const movFrom = (k: Hypervisor): number => withTs(k.realCr0, k.read(guestTs, k.cpu));
@@ -68,8 +76,8 @@ export function xenPv({ lmsw = '#GP' }: XenPvOptions = {}): Platform {
 
   return {
     kind: 'platform',
-    id: 'xen-pv',
-    title: 'Xen PV, lazy hypervisor',
+    id: lmsw === '#GP' ? 'xen-pv' : 'xen-pv-lmsw',
+    title: lmsw === '#GP' ? 'Xen PV, lazy hypervisor' : 'Xen PV, lazy hypervisor, as if it emulated LMSW',
     source: 'Xen 4.4 traps.c do_device_not_available(), do_fpu_taskswitch(), i387.c; Linux 3.6 xen/enlighten.c',
     slots: [guestTs, dirtied, cache, batching, queued, bounce],
     routines: [
@@ -101,7 +109,7 @@ export function xenPv({ lmsw = '#GP' }: XenPvOptions = {}): Platform {
           k.write(batching, k.cpu, 0);
           if (what === QUEUED.nothing) return;
           k.write(queued, k.cpu, QUEUED.nothing);
-          fpuTaskswitch(k, what === QUEUED.set);
+          hypercall(k, what === QUEUED.set);
         }),
       ]),
     ],
@@ -151,7 +159,7 @@ const tsSetAgain = (condition: string) =>
 export const REAL_TS_ONLY: Patch = {
   id: 'real-ts-only',
   title: "Xen sets the processor's TS again before it enters the guest's #NM handler, but drops the guest's",
-  source: 'hypothetical; discussed after the 2013-11-06 patch on xen-devel',
+  source: 'hypothetical',
   edits: [
     { edit: 'insert-after', routine: XEN_NM_ROUTINE, step: 'clear guest TS', nodes: [tsSetAgain('(real-ts-only)')] },
   ],
@@ -162,6 +170,6 @@ export const KEEP_BOTH: Patch = {
   id: 'keep-both',
   title: "Xen enters the guest's #NM handler with both TS bits set, as hardware does",
   source:
-    'hypothetical; proposed in "x86/fpu: CR0.TS should be set before trap into PV guest\'s #NM exception handler", xen-devel 2013-11-06',
+    'hypothetical; our reading of the subject "x86/fpu: CR0.TS should be set before trap into PV guest\'s #NM exception handler", xen-devel 2013-11-06',
   edits: [{ edit: 'replace', routine: XEN_NM_ROUTINE, step: 'clear guest TS', nodes: [tsSetAgain('(keep-both)')] }],
 };

@@ -94,7 +94,7 @@ describe('xen-pv: LMSW', () => {
       const run = vcpuIn(state, xenPv(), (k) => k.executeLmsw(withoutTs(k)));
       const before = pvState(run.observe());
       expect(pvState(run.until('A: operation'))).toBe(before);
-      run.until('A: do_task_dead');
+      run.until('A: schedule, never to return');
       expect(run.moments).toContain('A: general_protection/die');
     },
   );
@@ -140,7 +140,7 @@ describe('xen-pv: MOV to CR0 that changes another bit than TS', () => {
     const before = run.observe();
     const seen = run.until('A: operation');
     expect({ ...seen, masks: before.masks }).toEqual(before);
-    run.until('A: do_task_dead');
+    run.until('A: schedule, never to return');
     expect(run.moments).toContain('A: general_protection/die');
   });
 });

@@ -9,7 +9,7 @@ import { embeddedFpu } from '../embedded-fpu';
 export function eager(): BasePolicy {
   return embeddedFpu({
     id: 'eager',
-    title: 'eager FPU switching, Linux 4.6 to 5.1',
+    title: 'eager FPU switching, Linux 4.6 to 4.9',
     source: 'Linux 4.8.15 asm/fpu/internal.h, kernel/fpu/core.c',
     eager: true,
     clear: 'drop-and-init',

@@ -34,9 +34,9 @@ export function lazyCr0Ts({ era }: { readonly era: LazyEra }): BasePolicy {
 /** The guest-side fix: TS is set while the handler may sleep. Two insertions. */
 export const GUEST_FIX: Patch = {
   id: 'guest-fix',
-  title: 'stts() before interrupts are enabled, clts() after they are disabled again, if xen_pv_domain()',
-  source:
-    'K. R. Wilk on xen-devel, in the thread "x86/fpu: CR0.TS should be set before trap into PV guest\'s #NM exception handler"',
+  title:
+    'stts() before interrupts are enabled, clts() after they are disabled again (upstream asked xen_pv_domain() first)',
+  source: 'xen-devel, in the thread "x86/fpu: CR0.TS should be set before trap into PV guest\'s #NM exception handler"',
   edits: [
     {
       edit: 'insert-before',
@@ -57,6 +57,7 @@ export const GUEST_FIX: Patch = {
 export const CLASSIC_GUEST: Patch = {
   id: 'classic-guest',
   title: "the guest's #NM handler does no clts(): Xen has done it",
-  source: 'XenoLinux, whose clts() was empty; Xen 4.22 still documents that classic Linux depends on it (47d7556925)',
+  source:
+    'XenoLinux: in Xen 2.0 its clts() is empty, from 3.0 on its math_state_restore() does not call it; Xen 4.22 still documents that classic Linux depends on it (47d7556925)',
   edits: [{ edit: 'remove', routine: 'math_state_restore', step: 'clts' }],
 };

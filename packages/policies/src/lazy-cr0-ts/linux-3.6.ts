@@ -1,5 +1,5 @@
 /**
- * Linux 3.6 (generation A2, 3.4 to 3.6): arch/x86/include/asm/fpu-internal.h, arch/x86/kernel/i387.c, traps.c,
+ * Linux 3.6: arch/x86/include/asm/fpu-internal.h, arch/x86/kernel/i387.c, traps.c,
  * process.c.
  *
  * Not modelled: pending x87 exceptions (FNCLEX, last_cpu = ~0 after them), a failing restore, prefetch.
@@ -20,9 +20,9 @@ import {
   type Kernel,
   type RoutineNode,
 } from '@fpulab/core';
-import { PRELOAD_THRESHOLD, nextCount } from './fpu-counter';
+import { PRELOAD_THRESHOLD, nextCount } from '../fpu-counter';
 
-/** The lazy policy of Linux 3.4 to 3.6. */
+/** The lazy policy of Linux 3.6. */
 export function linux36(): BasePolicy {
   const hasFpu = slot.task('has_fpu', 'flag');
   const usedMath = slot.task('PF_USED_MATH', 'flag');
@@ -98,14 +98,15 @@ export function linux36(): BasePolicy {
     ]),
   ]);
 
+  const failed = (k: Kernel): boolean => k.local(0) !== 0;
+
   /** kmem_cache_alloc(GFP_KERNEL): may sleep, may fail. */
   const fpuAlloc = group('fpu_alloc', [
     unless(
       (k) => k.isAllocated(k.fpstateOf(k.task)),
       [
         step('kmem_cache_alloc', (k) => k.setLocal(0, k.allocationMaySleep() ? 0 : 1)),
-        when((k) => k.local(0) !== 0, [step('do_group_exit(SIGKILL)', (k) => k.killCurrent())]),
-        step('fpu->state = new memory', (k) => k.allocate(k.fpstateOf(k.task))),
+        unless(failed, [step('fpu->state = new memory', (k) => k.allocate(k.fpstateOf(k.task)))]),
       ],
     ),
   ]);
@@ -115,9 +116,12 @@ export function linux36(): BasePolicy {
       step('local_irq_enable', (k) => k.localIrqEnable()),
       group('init_fpu', [
         fpuAlloc,
-        step('fpu_finit', (k) => k.initFpstate(k.fpstateOf(k.task))),
-        step('set PF_USED_MATH', (k) => k.write(usedMath, k.task, 1)),
+        unless(failed, [
+          step('fpu_finit', (k) => k.initFpstate(k.fpstateOf(k.task))),
+          step('set PF_USED_MATH', (k) => k.write(usedMath, k.task, 1)),
+        ]),
       ]),
+      when(failed, [step('do_group_exit(SIGKILL)', (k) => k.killCurrent())]),
       step('local_irq_disable', (k) => k.localIrqDisable()),
     ]),
     group('__thread_fpu_begin', [
@@ -185,7 +189,11 @@ export function linux36(): BasePolicy {
     step(`${prefix}: fpu_counter = 0`, (k) => k.write(fpuCounter, k.task, 0)),
     group('clear_fpu', [
       step('preempt_disable', (k) => k.preemptDisable()),
-      when(has, [step('has_fpu = 0, owner = NULL', clearHasFpu), stts()]),
+      when(has, [
+        step('fwait', () => {}, { instruction: 'wait' }),
+        step('has_fpu = 0, owner = NULL', clearHasFpu),
+        stts(),
+      ]),
       step('preempt_enable', (k) => k.preemptEnable()),
     ]),
     step('clear_used_math', (k) => k.write(usedMath, k.task, 0)),

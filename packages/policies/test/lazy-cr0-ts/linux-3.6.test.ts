@@ -251,8 +251,8 @@ describe('lazy-cr0-ts, linux-3.6: #NM', () => {
   it('the allocation fails: the task is killed, before it got any state; TS and owner are left', () => {
     const run = spec({ tasks: { A: program(...slice), B: program(sse.write(), nap) }, alloc: ['ok', 'fail'] });
     const asked = run.untilAsked('trap-nm', { task: 'B' });
-    const dead = run.until('B: do_task_dead');
-    expect(run.moments).toContain('B: math_state_restore/init_fpu/fpu_alloc/do_group_exit(SIGKILL)');
+    const dead = run.until('B: schedule, never to return');
+    expect(run.moments).toContain('B: math_state_restore/do_group_exit(SIGKILL)');
     expect(run.moments).not.toContain('B: sse.write');
     expect({ ...dead, masks: 0 }).toEqual({ ...asked, masks: 0 });
     run.finish();
