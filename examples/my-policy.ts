@@ -20,6 +20,7 @@ export default function alwaysSwitch(): BasePolicy {
     id: 'always-switch',
     title: 'save and load at every switch',
     source: 'examples/my-policy.ts',
+    requires: ['fxsr'], // FNSAVE would leave INIT in the registers
     fpstate: 'embedded',
     slots: [user],
     roles: { active: user },

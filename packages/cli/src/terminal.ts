@@ -48,11 +48,6 @@ export function printJson(document: unknown): void {
   process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
 }
 
-/** Prints a message beside the result. */
-export function note(text: string, options: Pick<GlobalOptions, 'quiet'>): void {
-  if (!options.quiet) process.stderr.write(`${text}\n`);
-}
-
 const PROGRESS_TTY_MS = 250;
 const PROGRESS_PIPE_MS = 10_000;
 

@@ -9,7 +9,7 @@ it('leaves a whole log whose footer says interrupted on Ctrl-C, and exits with 1
   const log = join(temporaryDirectory(), 'interrupted.events.jsonl');
   const child = spawn(
     process.execPath,
-    ['-r', 'ts-node/register', 'packages/cli/src/main.ts', 'run', 'endless', '--max-steps', '1000000', '--log', log],
+    ['-r', 'ts-node/register', 'packages/cli/src/main.ts', 'run', 'endless', '--max-steps', '500000', '--log', log],
     { cwd: ROOT, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] },
   );
   const { existsSync, statSync } = await import('node:fs');

@@ -57,7 +57,7 @@ describe('fpulab run', () => {
 
   it('is clean with the patch', async () => {
     const { exitCode, stdout } = await fpulab('run', 'xen-pv-leak', '--platform', 'xen-pv', '--patch', 'guest-fix');
-    expect(stdout).toMatch(/^clean {2}xen-pv-leak: lazy-cr0-ts on xen-pv \+ guest-fix\n/);
+    expect(stdout).toMatch(/^clean {2}xen-pv-leak: lazy-cr0-ts \(linux-3\.6\) on xen-pv \+ guest-fix\n/);
     expect(exitCode).toBe(0);
   });
 
@@ -88,6 +88,30 @@ describe('fpulab run', () => {
     expect(eager.exitCode).toBe(0);
   });
 
+  it('has no verdict on a run that did not get where its scenario leads', async () => {
+    const { exitCode, document } = await json('run', 'xen-pv-leak', '--max-steps', '0');
+    expect(document).toMatchObject({ outcome: 'step-limit', verdict: null });
+    expect(exitCode).toBe(3);
+  });
+
+  it('prints a replay line that ends as the run did, with its oracles and its step limit', async () => {
+    const first = await fpulab(
+      'run',
+      'endless',
+      '--oracle',
+      'speculative-exposure',
+      '--max-steps',
+      '700',
+      '--seed',
+      '1',
+    );
+    const line = /replay: fpulab (replay '\S+'.*)\n/.exec(first.stdout)?.[1] ?? '';
+    const again = await fpulab(...line.replaceAll("'", '').split(' '));
+    expect(again.exitCode).toBe(1);
+    const states = [first, again].map(({ stdout }) => /state ([0-9a-f]{16})/.exec(stdout)?.[1]);
+    expect(states[1]).toBe(states[0]);
+  });
+
   it('stops endless programs at the step limit', async () => {
     const { exitCode, document } = await json('run', 'endless', '--max-steps', '500');
     expect(document).toMatchObject({ outcome: 'step-limit', steps: 500, verdict: 'clean' });
@@ -115,6 +139,10 @@ describe('fpulab run', () => {
     ['FPU303', 2, ['run', 'endless', '--choices', 'r1.x']],
     ['FPU502', 66, ['run', 'endless', '--policy', 'nosuch.ts']],
     ['FPU503', 74, ['run', 'xen-pv-leak', '--log', '/dev/full']],
+    ['FPU501', 2, ['rnu']],
+    ['FPU501', 2, ['run']],
+    ['FPU501', 2, ['run', 'endless', '--cpus', '9']],
+    ['FPU501', 2, ['replay', 'nosuch.jsonl', '--nosuch']],
     ['FPU502', 66, ['replay', 'nosuch.jsonl']],
     ['FPU302', 4, ['replay', 'r1.xen-pv-leak.linux-3_6~xen-pv.sandybridge.1.-.zz.zz']],
   ])('refuses with %s and exit code %i: %j', async (code, expected, args) => {
@@ -207,6 +235,7 @@ describe('fpulab list', () => {
       'bare-metal',
       'xen-hvm',
       'xen-pv',
+      'xen-pv-lmsw',
     ]);
   });
 

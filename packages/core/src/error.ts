@@ -8,7 +8,6 @@ export type ErrorDetail = Readonly<Record<string, string | number | boolean | re
  */
 export const ERROR_CODES = {
   FPU101: 'unknown CPU model',
-  FPU102: 'unknown xfeature',
   FPU201: 'two base policies',
   FPU202: 'a hook that nobody owns',
   FPU203: 'a patch or modifier whose anchor is absent',

@@ -15,11 +15,7 @@ export function loadIfNotDirtied(dirtied: Slot): RoutineNode {
 }
 
 /** The vCPU leaves its physical CPU: live registers go to its image. */
-export function saveIfDirtied(
-  dirtied: Slot,
-  before: readonly RoutineNode[],
-  after: readonly RoutineNode[],
-): RoutineNode {
+export function saveIfDirtied(dirtied: Slot, before: readonly RoutineNode[] = []): RoutineNode {
   return group('vcpu_save_fpu', [
     when(
       (k) => k.read(dirtied, k.cpu) !== 0,
@@ -27,7 +23,6 @@ export function saveIfDirtied(
         ...before,
         xenStep('save vCPU image', (k) => k.saveVcpu()),
         xenStep('fpu_dirtied = 0', (k) => k.write(dirtied, k.cpu, 0)),
-        ...after,
       ],
     ),
   ]);

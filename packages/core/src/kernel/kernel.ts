@@ -3,8 +3,6 @@
  *
  * Everything here either reads the state or emits events.
  */
-import type { EventType } from '../machine/event-type';
-import type { Context } from '../machine/frames';
 import type { FieldKind, Space } from '../machine/layout';
 
 /** A word per CPU, task, ... that a policy or platform declares as part of the machine state. */
@@ -133,13 +131,4 @@ export interface Hypervisor extends Kernel {
   deliverNm(): void;
   /** The guest kernel receives #GP, which its code does not expect. */
   deliverGp(): void;
-}
-
-/** What the machine offers to code that runs outside steps: reactions to hooks. */
-export interface Reactor {
-  /** Calls `routine` on `cpu`, in the context that is running there. */
-  call(cpu: number, routine: string): void;
-  /** Enters a context on `cpu`. */
-  enter(cpu: number, context: Context, routine: string): void;
-  emit(type: EventType, ...args: readonly number[]): void;
 }

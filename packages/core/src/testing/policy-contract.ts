@@ -12,6 +12,8 @@ export interface ContractSubject {
   readonly policies: () => readonly Policy[];
   /** A fresh platform for one machine. */
   readonly platform: () => Platform;
+  /** CPU model to try them on; each scenario's own when left out. */
+  readonly cpu?: string;
   /** Scenarios to try; all built-in ones when left out. */
   readonly scenarios?: readonly Scenario[];
 }
@@ -82,6 +84,7 @@ function record(
   const machine = compose({
     platform: subject.platform(),
     policies: subject.policies(),
+    cpu: subject.cpu,
     scenario,
     choices: seededDriver(seed),
   });

@@ -73,7 +73,7 @@ export function xenHvm(): Platform {
         xenStep('resume guest', () => {}),
       ]),
       routine('xen.context_switch', [
-        saveIfDirtied(dirtied, [], []),
+        saveIfDirtied(dirtied),
         group('vmx_fpu_leave', [
           unless(is(guestTs), [
             xenStep('set GUEST_CR0.TS', (k) => setTs(k, true)),

@@ -97,7 +97,7 @@ export function xenPv({ lmsw = '#GP' }: XenPvOptions = {}): Platform {
         }),
       ]),
       routine('xen.context_switch', [
-        saveIfDirtied(dirtied, [xenStep('clts', (k) => setTs(k, false))], []),
+        saveIfDirtied(dirtied, [xenStep('clts', (k) => setTs(k, false))]),
         xenStep('stts', (k) => setTs(k, true)),
         anotherVcpuRuns,
         xenStep('vCPU runs again', () => {}),

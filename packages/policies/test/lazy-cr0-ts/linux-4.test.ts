@@ -353,6 +353,7 @@ describe.each<LazyEra>(['linux-4.2', 'linux-4.8'])('lazy-cr0-ts, %s', (era) => {
         expect(cell.moments.map((moment) => moment.replace('A: fpu__clear/', ''))).toEqual([
           'fpu__drop/preempt_disable for drop',
           'fpu__drop/counter = 0',
+          'fpu__drop/fwait',
           'fpu__drop/fpregs_deactivate/fpregs_active = 0, owner = NULL',
           'fpu__drop/fpregs_deactivate/stts',
           'fpu__drop/fpstate_active = 0',

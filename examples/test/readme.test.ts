@@ -1,0 +1,35 @@
+/** The README shows what the commands print, and its commands run as pasted. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fpulab, temporaryDirectory } from '../../packages/cli/test/command';
+
+const README = readFileSync(join(__dirname, '../../README.md'), 'utf8');
+const ROOT = join(__dirname, '../..');
+const home = process.cwd();
+
+let directory: string;
+beforeAll(() => {
+  directory = temporaryDirectory();
+  process.chdir(directory);
+});
+afterAll(() => process.chdir(home));
+
+it('shows the diagram of the run xen-pv, to the letter', async () => {
+  const { stdout } = await fpulab('reproduce', 'xen-pv-leak', '--json');
+  const { runs } = JSON.parse(stdout) as { runs: readonly { id: string; diagram: string }[] };
+  const [, shown] = /```\n(xen-pv: [\s\S]*?)\n```/.exec(README) ?? [];
+  const trimmed = (text: string | undefined): readonly string[] =>
+    (text ?? '').split('\n').map((line) => line.trimEnd());
+  expect(trimmed(shown)).toEqual(trimmed(runs.find(({ id }) => id === 'xen-pv')?.diagram));
+});
+
+it('has commands that run as pasted', async () => {
+  const commands = [...README.matchAll(/npx fpulab ([^#`\n]+)/g)].map(([, args]) => args.trim().split(/\s+/));
+  expect(commands.length).toBeGreaterThan(6);
+  for (const args of commands) {
+    const inPlace = args.map((word) => word.replace(/^examples\//, `${ROOT}/examples/`));
+    const { exitCode, stderr } = await fpulab(...inPlace);
+    expect({ args, stderr }).toEqual({ args, stderr: '' });
+    expect([0, 1]).toContain(exitCode);
+  }
+});
