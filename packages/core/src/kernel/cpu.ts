@@ -142,7 +142,7 @@ export class Cpu implements Hypervisor {
   }
 
   executeSmsw(): number {
-    return this.machine.platform.cr0.insn.smsw(this);
+    return this.byPlatform((cr0) => cr0.insn.smsw(this));
   }
 
   recordHypercall(number: number, argument: number): void {

@@ -98,6 +98,7 @@ export class Engine implements CpuMachine {
 
   /** Sets up tasks and CPUs. Once per machine, before the first step. */
   boot(): void {
+    this.refuseSubscribers();
     const { at } = this.stream.state;
     this.stream.actor = 'kernel';
     this.stream.cause = -1;
@@ -115,7 +116,7 @@ export class Engine implements CpuMachine {
 
   /** One atomic step. False when nothing can run any more. */
   step(): boolean {
-    assert(!this.stream.delivering, 'step() was called from a subscriber; subscribers only look');
+    this.refuseSubscribers();
     this.stream.cause = -1;
     const count = this.scheduler.enabledActions();
     if (count === 0) return false;
@@ -124,6 +125,10 @@ export class Engine implements CpuMachine {
     this.act(cpu, action & ((1 << ACTION_BITS) - 1));
     this.monitor?.afterStep(cpu.cpu);
     return true;
+  }
+
+  private refuseSubscribers(): void {
+    assert(!this.stream.delivering, 'step() was called from a subscriber; subscribers only look');
   }
 
   entry(routine: string): number {

@@ -141,8 +141,52 @@ describe('events say who did it and in the course of what', () => {
     expect(by('fpregs.written')).toEqual(new Set(['user']));
     expect(by('trap.raised')).toEqual(new Set(['hardware']));
     expect(by('task.switched')).toEqual(new Set(['kernel']));
-    expect(by('cr0.written')).toEqual(new Set(['quiet']));
+    expect(by('cr0.written')).toEqual(new Set(['bare-metal']));
     expect(by('choice.made')).toEqual(new Set(['scheduler']));
+  });
+
+  it.each<[string, StepAction]>([
+    ['clts', (k) => k.clts()],
+    ['stts', (k) => k.stts()],
+    ['writeCr0', (k) => k.writeCr0(k.readCr0() | CR0_EM)],
+    ['executeClts', (k) => k.executeClts()],
+    ['executeMovToCr0', (k) => k.executeMovToCr0(CR0_EM)],
+    ['executeLmsw', (k) => k.executeLmsw(CR0_EM)],
+  ])('%s is done by the platform; what the step does before and after it, by the policy', (_, access) => {
+    const around: StepAction = (k) => {
+      k.preemptDisable();
+      access(k);
+      k.preemptEnable();
+    };
+    const machine = machineOf({
+      tasks: { A: [] },
+      policy: answering({ exec: [step('access', around), idleStep('end')] }),
+    });
+    const all = eventsOf(machine);
+    const at = machine.stepLabels.indexOf('test.exec/access');
+    const start = all.findIndex(({ type, data }) => type === 'kernel.stepped' && data.at === at);
+    expect(all.slice(start, start + 4).map(({ type, by, cause }) => [type, by, cause])).toEqual([
+      ['kernel.stepped', 'quiet', -1],
+      ['masks.changed', 'quiet', start],
+      ['cr0.written', 'bare-metal', start],
+      ['masks.changed', 'quiet', start],
+    ]);
+  });
+
+  it('a hypercall on the way to CR0 is made by the platform, also for a mere read', () => {
+    const { cr0, ...rest } = platformWith({ id: 'asking' });
+    const read: typeof cr0.pv.read = (k) => {
+      k.recordHypercall(5, 1);
+      return cr0.pv.read(k);
+    };
+    const platform = { ...rest, cr0: { ...cr0, pv: { ...cr0.pv, read } } };
+    const policy = answering({ exec: [step('read', (k) => void k.readCr0()), idleStep('end')] });
+    const all = eventsOf(machineOf({ tasks: { A: [] }, policy, platform }));
+    const made = all.filter(({ type }) => type === 'hypercall.made');
+    expect(made.map(({ by, data }) => ({ by, ...data }))).toEqual([
+      { by: 'asking', cpu: 0, task: 0, number: 5, argument: 1 },
+    ]);
+    expect(all[made[0].cause].by).toBe('quiet');
   });
 
   it('a cause is an earlier step or exception', () => {
@@ -912,15 +956,64 @@ describe('a switch within a switch', () => {
     const { words, at } = machine.state;
     const reserved: number[] = [];
     // CPU 1 acts whenever it can, as soon as CPU 0 has picked A.
-    machine.driver = wantingDriver((name) => name === 'cpu1:continue' && words[at.pickedBy + A] === 0);
+    machine.driver = wantingDriver((name) => name === 'cpu1:continue' && words[at.pickedBy + A] === IDLE0);
     machine.on(events.KernelStepped).subscribe(({ data }) => {
       if (data.cpu === 1) reserved.push(words[at.pickedBy + A]);
     });
     const seen = recorded(machine);
     expect(machine.run().outcome).toBe('finished');
-    expect(reserved.filter((cpu) => cpu === 0).length).toBeGreaterThan(10);
+    expect(reserved.filter((picker) => picker === IDLE0).length).toBeGreaterThan(10);
     const runs = dataOf(seen, 'task.switched').map(({ cpu, next }) => `${cpu}: ${machine.taskNames[next]}`);
     expect(runs).toEqual(['1: B', '1: idle1', '0: A', '0: idle0']);
+  });
+
+  it('keeps whom a sleeping task picked when another task of that CPU exits', () => {
+    const policy = answering({
+      'switch-out': [step('sleep', (k) => (k.task === IDLE0 ? k.sleep() : undefined)), idleStep('awake')],
+    });
+    const machine = machineOf({ tasks: { A: [], B: [] }, policy });
+    const [A, B, IDLE0] = ['A', 'B', 'idle0'].map((name) => machine.taskNames.indexOf(name));
+    const { words, at } = machine.state;
+    const pickers: (readonly number[])[] = [];
+    machine.on(events.TaskExited).subscribe(({ data }) => pickers.push([data.task, words[at.pickedBy + A]]));
+    expect(machine.run().outcome).toBe('finished');
+    expect(pickers).toEqual([
+      [B, IDLE0],
+      [A, -1],
+    ]);
+  });
+
+  it('keeps whom a sleeping task picked from the other CPU, when another task ends their CPU', () => {
+    const policy = answering({
+      'switch-out': [step('sleep', (k) => (k.task === IDLE0 ? k.sleep() : undefined)), idleStep('awake')],
+      exec: [step('again', (k) => (k.task === B ? k.call('test.exec') : undefined)), idleStep('end')],
+    });
+    const machine = machineOf({ tasks: { A: [], B: [] }, cpus: 2, interference: { migration: true }, policy });
+    const [A, B, IDLE0] = ['A', 'B', 'idle0'].map((name) => machine.taskNames.indexOf(name));
+    const seen = recorded(machine);
+    expect(machine.run().outcome).toBe('halted');
+    expect(dataOf(seen, 'kernel.stack-overflowed')).toEqual([{ cpu: 0, task: B }]);
+    expect(dataOf(seen, 'task.switched')).toEqual([{ cpu: 0, prev: IDLE0, next: B }]);
+    expect(machine.state.words[machine.state.at.pickedBy + A]).toBe(IDLE0);
+  });
+
+  it('frees whom a task had picked that dies in the middle of the switch: its last schedule() picks the same one', () => {
+    let killed = false;
+    const killOnce: StepAction = (k) => {
+      if (k.task !== 0 || killed) return;
+      killed = true;
+      k.killCurrent();
+    };
+    const policy = answering({ 'switch-out': [step('kill', killOnce), idleStep('end')] });
+    const machine = machineOf({ tasks: { A: [syscall('sched_yield')], B: [] }, policy });
+    const seen = recorded(machine);
+    expect(machine.run().outcome).toBe('finished');
+    const said = seen.flatMap(({ type, data }) => {
+      if (type === 'task.picked') return [`picks ${machine.taskNames[data.task]}`];
+      return type === 'task.exited' ? [`${machine.taskNames[data.task]} exits`] : [];
+    });
+    expect(said).toEqual(['picks A', 'picks B', 'A exits', 'picks B', 'B exits', 'picks idle0']);
+    expect(switched(machine, seen)).toEqual(['idle0 > A', 'A > B', 'B > idle0']);
   });
 });
 

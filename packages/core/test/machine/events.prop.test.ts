@@ -78,7 +78,7 @@ const anyState: fc.Arbitrary<MachineState> = fc
     depths: fc.array(fc.integer({ min: 2, max: stackDepth - 2 }), { minLength: sizes.task, maxLength: sizes.task }),
     words: fc.array(fc.integer({ min: 1, max: 0x00ff_ff3f }), { minLength: 200, maxLength: 200 }),
     current: fc.array(below(sizes.task), { minLength: sizes.cpu, maxLength: sizes.cpu }),
-    pickedBy: fc.array(fc.integer({ min: -1, max: sizes.cpu - 1 }), { minLength: sizes.task, maxLength: sizes.task }),
+    pickedBy: fc.array(fc.integer({ min: -1, max: sizes.task - 1 }), { minLength: sizes.task, maxLength: sizes.task }),
   })
   .map(({ depths, words, current, pickedBy }) => {
     const state = smallState();
@@ -136,7 +136,7 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
   'task.forked': ({ child }) => each('task.architectural', child, COMPONENTS),
   'task.execed': ({ task }) => each('task.architectural', task, COMPONENTS),
   'task.exiting': ({ task }) => each('task.architectural', task, COMPONENTS),
-  'task.exited': ({ task }) => [`task.lifecycle[${task}]`],
+  'task.exited': buried,
   'cr0.written': ({ cpu }) => [`cpu.cr0[${cpu}]`],
   'fpregs.written': ({ cpu, component, value }) => {
     const task = taskOfPrincipal(writerOf(value));
@@ -158,9 +158,13 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
   'oracle.violated': ({ reader, oracle }) => [`task.reported[${reader}.${oracle}]`],
 };
 
-function stopped({ cpu, task }: Data, { words, at }: MachineState): readonly string[] {
-  const picked = range(sizes.task).filter((other) => words[at.pickedBy + other] === cpu);
-  return [`task.lifecycle[${task}]`, `cpu.current[${cpu}]`, ...picked.map((other) => `task.picked-by[${other}]`)];
+function stopped(data: Data, state: MachineState): readonly string[] {
+  return [`cpu.current[${data.cpu}]`, ...buried(data, state)];
+}
+
+function buried({ task }: Data, { words, at }: MachineState): readonly string[] {
+  const picked = range(sizes.task).filter((other) => words[at.pickedBy + other] === task);
+  return [`task.lifecycle[${task}]`, ...picked.map((other) => `task.picked-by[${other}]`)];
 }
 
 function pushed(task: number, depth: number): readonly string[] {
@@ -184,6 +188,29 @@ describe('apply', () => {
         expect(changed.filter((word) => !allowed.includes(word))).toEqual([]);
       }),
       { numRuns: 2000 },
+    );
+  });
+
+  it('of a death leaves nobody reserved for the dead task, and everybody else reserved as before', () => {
+    const deaths = eventTypes().filter(({ name }) =>
+      ['task.exited', 'kernel.panicked', 'kernel.stack-overflowed'].includes(name),
+    );
+    expect(deaths).toHaveLength(3);
+    fc.assert(
+      fc.property(
+        anyState,
+        fc.constantFrom(...deaths),
+        below(sizes.cpu),
+        below(sizes.task),
+        (state, type, cpu, task) => {
+          const pickers = (): readonly number[] => [
+            ...state.words.subarray(state.at.pickedBy, state.at.pickedBy + sizes.task),
+          ];
+          const before = pickers();
+          applyEvent(state, type, { cpu, task });
+          expect(pickers()).toEqual(before.map((picker) => (picker === task ? -1 : picker)));
+        },
+      ),
     );
   });
 

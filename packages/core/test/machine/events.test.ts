@@ -130,7 +130,7 @@ const CONTEXTS: readonly Example[] = [
     fact: 'an exhausted stack kills the task and stops the CPU; all that it had picked are free again',
     event: 'kernel.stack-overflowed',
     data: { cpu: 1, task: 2 },
-    before: { ...aliveTask(2, 4), 'cpu.current[1]': 2, 'task.picked-by[0]': 1, 'task.picked-by[1]': 1 },
+    before: { ...aliveTask(2, 4), 'cpu.current[1]': 2, 'task.picked-by[0]': 2, 'task.picked-by[1]': 2 },
     changes: {
       'task.lifecycle[2]': LIFECYCLE.dead,
       'cpu.current[1]': -1,
@@ -139,11 +139,31 @@ const CONTEXTS: readonly Example[] = [
     },
   },
   {
-    fact: 'a panic kills the task and stops the CPU; whom it had picked is free again, whom another CPU picked is not',
+    fact: 'an exhausted stack does not free whom a sleeping task of that CPU had picked',
+    event: 'kernel.stack-overflowed',
+    data: { cpu: 1, task: 2 },
+    before: {
+      ...aliveTask(2, 4),
+      'cpu.current[1]': 2,
+      'task.last-ran[1]': 1,
+      'task.sleeping[1]': 1,
+      'task.picked-by[0]': 1,
+    },
+    changes: { 'task.lifecycle[2]': LIFECYCLE.dead, 'cpu.current[1]': -1 },
+  },
+  {
+    fact: 'a panic kills the task and stops the CPU; whom it had picked is free again, whom a sleeping task of that CPU picked is not',
     event: 'kernel.panicked',
     data: { cpu: 0, task: 1 },
-    before: { ...aliveTask(1, 3), 'cpu.current[0]': 1, 'task.picked-by[0]': 1, 'task.picked-by[2]': 0 },
-    changes: { 'task.lifecycle[1]': LIFECYCLE.dead, 'cpu.current[0]': -1, 'task.picked-by[2]': -1 },
+    before: {
+      ...aliveTask(1, 3),
+      'cpu.current[0]': 1,
+      'task.last-ran[0]': 0,
+      'task.sleeping[0]': 1,
+      'task.picked-by[0]': 1,
+      'task.picked-by[2]': 0,
+    },
+    changes: { 'task.lifecycle[1]': LIFECYCLE.dead, 'cpu.current[0]': -1, 'task.picked-by[0]': -1 },
   },
   {
     fact: 'a sleeping point changes nothing',
@@ -191,11 +211,11 @@ const TASKS: readonly Example[] = [
     changes: { 'task.sleeping[1]': 1 },
   },
   {
-    fact: 'a picked task is awake and reserved for its CPU',
+    fact: 'a picked task is awake and reserved for the task that runs on that CPU',
     event: 'task.picked',
     data: { cpu: 1, task: 0 },
-    before: { 'task.sleeping[0]': 1 },
-    changes: { 'task.picked-by[0]': 1, 'task.sleeping[0]': 0 },
+    before: { 'cpu.current[0]': 1, 'cpu.current[1]': 2, 'task.sleeping[0]': 1 },
+    changes: { 'task.picked-by[0]': 2, 'task.sleeping[0]': 0 },
   },
   {
     fact: 'a task that its CPU picks again is awake, and not reserved: it runs there already',
@@ -208,14 +228,14 @@ const TASKS: readonly Example[] = [
     fact: 'a task that a nested schedule() picks does not free the one that the outer one picked',
     event: 'task.picked',
     data: { cpu: 1, task: 0 },
-    before: { 'cpu.current[1]': 2, 'task.picked-by[1]': 1 },
-    changes: { 'task.picked-by[0]': 1 },
+    before: { 'cpu.current[1]': 2, 'task.picked-by[1]': 2 },
+    changes: { 'task.picked-by[0]': 2 },
   },
   {
     fact: 'a switch changes current and where the new task ran last; others stay reserved, fpregs and frames as they are',
     event: 'task.switched',
     data: { cpu: 1, prev: 2, next: 0 },
-    before: { 'task.picked-by[0]': 1, 'task.picked-by[1]': 1, 'cpu.current[1]': 2, 'task.last-ran[0]': 0 },
+    before: { 'task.picked-by[0]': 2, 'task.picked-by[1]': 2, 'cpu.current[1]': 2, 'task.last-ran[0]': 0 },
     changes: { 'task.picked-by[0]': -1, 'cpu.current[1]': 0, 'task.last-ran[0]': 1 },
   },
   {
@@ -246,6 +266,26 @@ const TASKS: readonly Example[] = [
     before: { 'task.lifecycle[1]': LIFECYCLE.alive },
     changes: { 'task.lifecycle[1]': LIFECYCLE.dead },
   },
+  {
+    fact: 'an exited task frees all that it had picked; its CPU goes on',
+    event: 'task.exited',
+    data: { cpu: 0, task: 1 },
+    before: { ...aliveTask(1, 2), 'cpu.current[0]': 1, 'task.picked-by[0]': 1, 'task.picked-by[2]': 1 },
+    changes: { 'task.lifecycle[1]': LIFECYCLE.dead, 'task.picked-by[0]': -1, 'task.picked-by[2]': -1 },
+  },
+  {
+    fact: 'an exited task does not free whom a sleeping task of that CPU had picked',
+    event: 'task.exited',
+    data: { cpu: 0, task: 1 },
+    before: {
+      ...aliveTask(1, 2),
+      'cpu.current[0]': 1,
+      'task.last-ran[0]': 0,
+      'task.sleeping[0]': 1,
+      'task.picked-by[2]': 0,
+    },
+    changes: { 'task.lifecycle[1]': LIFECYCLE.dead },
+  },
 ];
 
 const PROCESSOR: readonly Example[] = [
@@ -254,6 +294,13 @@ const PROCESSOR: readonly Example[] = [
     fact: 'an exception changes nothing: entering its handler does',
     event: 'trap.raised',
     data: { cpu: 0, task: 0, vector: 7, user: 1, at: 0 },
+    changes: {},
+  },
+  {
+    fact: 'a hypercall changes nothing: what the hypervisor does about it does',
+    event: 'hypercall.made',
+    data: { cpu: 1, task: 2, number: 5, argument: 1 },
+    before: { ...aliveTask(2, 2), 'cpu.current[1]': 2 },
     changes: {},
   },
   {

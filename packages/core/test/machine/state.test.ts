@@ -48,6 +48,10 @@ describe('a fresh state', () => {
     });
   });
 
+  it('reserves tasks for the task that picked them, not for a CPU', () => {
+    expect(state.layout.field('task.picked-by').kind).toBe('task');
+  });
+
   it('has all images allocated when they are embedded in their tasks', () => {
     const allocated = (fpstateEmbedded: boolean): number[] => {
       const { words, at } = smallState({ fpstateEmbedded });

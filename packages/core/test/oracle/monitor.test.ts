@@ -290,8 +290,9 @@ describe('validity', () => {
   }
 
   it('has the names of the 2016 thread', () => {
-    expect(VALIDITY_NAMES).toEqual(['unused', '1', '2a', '2b', 'split', 'lost']);
-    expect(Object.values(VALIDITY)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(VALIDITY_NAMES).toEqual(['unused', '1', '2a', '2b', 'split', 'lost', 'in transit']);
+    expect(Object.values(VALIDITY)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(VALIDITY_NAMES[VALIDITY.transit]).toBe('in transit');
   });
 
   it('goes unused > 1 > 2a > 2b > 2a > 1 > unused: write, save, another loads, restore, write, exit', () => {
@@ -311,14 +312,24 @@ describe('validity', () => {
 
   it('losing the only copy is illegal; the component that is lost is named, not one that was never written', () => {
     const words = { ...ALLOCATED, 'fpstate.image[1.0]': B1, 'fpstate.image[1.1]': B1, 'fpstate.image[0.0]': A2 };
-    const watched = watch({ ...words, 'task.last-ran[0]': 1 });
+    const watched = watch({ ...words, 'task.last-ran[0]': 1, 'cpu.fpregs[1.1]': GUEST });
     const seen = validities(watched, () => {
       watched.stream.emit(events.FpregsWritten, 0, 1, A1);
       watched.stream.emit(events.FpregsRestored, 0, 1, 0b111, 832);
     });
     expect(seen.at(-1)).toMatch(/> lost$/);
     expect(watched.reported('validity')).toEqual([
-      { oracle: 'validity', cpu: 1, reader: 0, component: 1, value: INIT, expected: INIT },
+      { oracle: 'validity', cpu: 1, reader: 0, component: 1, value: GUEST, expected: A1 },
+    ]);
+  });
+
+  it("what is there now is what the guest's registers hold, also while the hypervisor has them in its image", () => {
+    const words = { ...ALLOCATED, 'task.architectural[0.1]': A1, 'fpstate.image[0.1]': A1, 'task.validity[0]': 3 };
+    const registers = { 'task.last-ran[0]': 1, 'cpu.fpregs[1.1]': GUEST, [`fpstate.image[${VCPU_FPSTATE}.1]`]: B1 };
+    const watched = watch({ ...words, ...registers }, { registersLive: () => false });
+    watched.stream.emit(events.FpstateFreed, 0);
+    expect(watched.reported('validity')).toEqual([
+      { oracle: 'validity', cpu: 1, reader: 0, component: 1, value: B1, expected: A1 },
     ]);
   });
 
@@ -330,7 +341,9 @@ describe('validity', () => {
       'task.validity[0]': 3,
     });
     expect(validities(watched, () => watched.stream.emit(events.FpstateFreed, 0))).toEqual(['2b > lost']);
-    expect(watched.reported('validity')).toHaveLength(1);
+    expect(watched.reported('validity')).toEqual([
+      { oracle: 'validity', cpu: -1, reader: 0, component: 1, value: INIT, expected: A1 },
+    ]);
   });
 
   it('writing registers that were not loaded first is illegal: 2b > 1', () => {
@@ -342,7 +355,9 @@ describe('validity', () => {
       'cpu.fpregs[0.1]': B1,
     });
     expect(validities(watched, () => watched.stream.emit(events.FpregsWritten, 0, 1, A2))).toEqual(['2b > 1']);
-    expect(watched.reported('validity')).toHaveLength(1);
+    expect(watched.reported('validity')).toEqual([
+      { oracle: 'validity', cpu: -1, reader: 0, component: -1, value: INIT, expected: INIT },
+    ]);
   });
 
   it('a mixture is illegal: one component valid in the registers, another in memory', () => {
@@ -357,7 +372,9 @@ describe('validity', () => {
       'task.validity[0]': VALIDITY.memory,
     });
     expect(validities(watched, () => watched.stream.emit(events.FpregsWritten, 0, 1, A2))).toEqual(['2b > split']);
-    expect(watched.reported('validity')).toHaveLength(1);
+    expect(watched.reported('validity')).toEqual([
+      { oracle: 'validity', cpu: -1, reader: 0, component: -1, value: INIT, expected: INIT },
+    ]);
   });
 
   it('registers on another CPU are a copy too', () => {
@@ -370,12 +387,71 @@ describe('validity', () => {
     expect(validities(watched, () => watched.stream.emit(events.FpregsWritten, 0, 1, A1))).toEqual(['unused > 1']);
   });
 
+  it('in transit is legal: only in the image of another task, until it is copied from there', () => {
+    const watched = watch(ALLOCATED);
+    const { stream } = watched;
+    const seen = validities(watched, () => {
+      stream.emit(events.FpregsWritten, 0, 1, A1);
+      stream.emit(events.FpregsSaved, 0, 1, 0b111, 832);
+      stream.emit(events.FpregsInitialised, 0, 0b111);
+      stream.emit(events.FpstateCopied, 1, 0);
+      stream.emit(events.FpregsRestored, 0, 0, 0b111, 832);
+    });
+    expect(seen).toEqual(['unused > 1', '1 > in transit', 'in transit > 2b', '2b > 2a']);
+    expect(watched.reported('validity')).toEqual([]);
+  });
+
+  it('what was in transit is lost when that image is freed', () => {
+    const watched = watch(ALLOCATED);
+    const { stream } = watched;
+    const seen = validities(watched, () => {
+      stream.emit(events.FpregsWritten, 0, 1, A1);
+      stream.emit(events.FpregsSaved, 0, 1, 0b111, 832);
+      stream.emit(events.FpregsInitialised, 0, 0b111);
+      stream.emit(events.FpstateFreed, 1);
+    });
+    expect(seen).toEqual(['unused > 1', '1 > in transit', 'in transit > lost']);
+    expect(watched.reported('validity')).toEqual([
+      { oracle: 'validity', cpu: -1, reader: 0, component: 1, value: INIT, expected: A1 },
+    ]);
+  });
+
+  it.each([
+    ['of a task that is not allocated', 1, {}],
+    ['of a vCPU', VCPU_FPSTATE, { [`fpstate.allocated[${VCPU_FPSTATE}]`]: 1 }],
+  ])('nothing is in transit in an image %s', (_, fpstate, words) => {
+    const watched = watch({ 'fpstate.allocated[0]': 1, ...words });
+    const { stream } = watched;
+    const seen = validities(watched, () => {
+      stream.emit(events.FpregsWritten, 0, 1, A1);
+      stream.emit(events.FpregsSaved, 0, fpstate, 0b111, 832);
+      stream.emit(events.FpregsInitialised, 0, 0b111);
+    });
+    expect(seen).toEqual(['unused > 1', '1 > lost']);
+  });
+
+  it('lost goes before in transit, where one component is lost and another in transit', () => {
+    const watched = watch({ ...ALLOCATED, 'cpu.fpregs[0.0]': A2, 'task.architectural[0.0]': A2 });
+    const { stream } = watched;
+    const seen = validities(watched, () => {
+      stream.emit(events.FpregsWritten, 0, 1, A1);
+      stream.emit(events.FpregsSaved, 0, 1, 0b010, 832);
+      stream.emit(events.FpregsInitialised, 0, 0b111);
+    });
+    expect(seen).toEqual(['unused > 1', '1 > lost']);
+    expect(watched.reported('validity')).toEqual([
+      { oracle: 'validity', cpu: -1, reader: 0, component: 0, value: INIT, expected: A2 },
+    ]);
+  });
+
   it('is reported once, however often a state is lost', () => {
     const watched = watch({ ...ALLOCATED, 'fpstate.image[1.1]': B1 });
     for (const value of [A1, A2]) {
       watched.stream.emit(events.FpregsWritten, 0, 1, value);
       watched.stream.emit(events.FpregsRestored, 0, 1, 0b111, 832);
     }
-    expect(watched.reported('validity')).toHaveLength(1);
+    expect(watched.reported('validity')).toEqual([
+      { oracle: 'validity', cpu: -1, reader: 0, component: 1, value: B1, expected: A1 },
+    ]);
   });
 });

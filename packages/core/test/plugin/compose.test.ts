@@ -1,5 +1,6 @@
 import {
   CPUS_MAX,
+  MOVE_INSTRUCTIONS,
   NOBODY,
   SCENARIOS,
   compose,
@@ -25,10 +26,12 @@ import { fpuErrorOf } from '../support/errors';
 import {
   CLEAR_TS,
   answering,
+  dataOf,
   eventsOf,
   machineOf,
   platformWith,
   quietPolicy,
+  recorded,
   scenarioWith,
   story,
 } from '../support/machines';
@@ -122,6 +125,39 @@ describe('compose', () => {
     });
     expect(composition.plugins.map(({ id }) => id)).toEqual(['quiet', 'my-modifier', 'other', 'bare-metal']);
     expect(composition.title).toBe('quiet + my-modifier + other on bare-metal');
+  });
+
+  it('the built-in scenarios have stable ids', () => {
+    expect(SCENARIOS.map(({ id }) => id)).toEqual([
+      'xen-pv-leak',
+      'preemption',
+      'interrupts',
+      'fork-exec-exit',
+      'migration',
+      'vcpu-preemption',
+      'x87-only',
+      'endless',
+    ]);
+  });
+
+  it("'x87-only' runs to its end on a processor without SSE, and reaches what it has to", () => {
+    const x87Only = scenarioOf('x87-only');
+    const machine = compose({ platform: bareMetal(), policies: [eager()], scenario: x87Only });
+    const { cpu, cpus } = machine.composition.settings;
+    expect([cpu.id, cpus]).toEqual(['pentium-mmx', 1]);
+    const detectors = x87Only.sometimes.map(({ detector }) =>
+      detector({ task: (name) => machine.taskNames.indexOf(name) }),
+    );
+    const reached = new Set<number>();
+    machine.events$.subscribe((event) => detectors.forEach((has, index) => has(event) && reached.add(index)));
+    const seen = recorded(machine);
+    expect(machine.run().outcome).toBe('finished');
+    expect(reached.size).toBe(x87Only.sometimes.length);
+    expect(new Set(dataOf(seen, 'fpregs.saved').map(({ instruction }) => MOVE_INSTRUCTIONS[instruction]))).toEqual(
+      new Set(['FNSAVE']),
+    );
+    expect(new Set(dataOf(seen, 'fpregs.written').map(({ component }) => component))).toEqual(new Set([0]));
+    expect(dataOf(seen, 'oracle.violated')).toEqual([]);
   });
 
   it('every built-in scenario composes with every policy on every platform', () => {
@@ -218,7 +254,8 @@ describe('compose refuses', () => {
   it('FPU201: two base policies', () => {
     expect(refusal({ policies: [eager(), lazyCr0Ts({ era: 'linux-3.6' })] })).toEqual({
       code: 'FPU201',
-      message: "'eager' and 'lazy-cr0-ts' both own the switch hooks; a composition has one base policy",
+      message:
+        "'eager FPU switching, Linux 4.6 to 4.9' and 'lazy FPU switching with CR0.TS, Linux 3.6' both own the switch hooks; a composition has one base policy",
     });
   });
 
@@ -409,6 +446,28 @@ describe('compose refuses', () => {
       code: 'FPU208',
       message: "the scenario 'test' has two tasks called 'A'",
     });
+  });
+
+  it('FPU208: more than 64 tasks', () => {
+    const crowd = (count: number): ReturnType<typeof scenarioWith> =>
+      scenarioWith({ tasks: Object.fromEntries(Array.from({ length: count }, (_, number) => [`T${number}`, []])) });
+    expect(refusal({ scenario: crowd(65) })).toEqual({
+      code: 'FPU208',
+      message: "the scenario 'test' has 65 tasks; a machine has at most 64",
+    });
+    const machine = compose({ platform: bareMetal(), policies: [quietPolicy()], scenario: crowd(64), cpus: CPUS_MAX });
+    expect(machine.taskNames).toHaveLength(64 + CPUS_MAX);
+  });
+
+  it.each(['idle', 'idle0', 'idle7', 'idle12'])("FPU208: a task called '%s'", (name) => {
+    expect(refusal({ scenario: scenarioWith({ tasks: { A: [], [name]: [] } }) })).toEqual({
+      code: 'FPU208',
+      message: `the scenario 'test' calls a task '${name}', which is what idle tasks are called`,
+    });
+  });
+
+  it.each(['idler', 'Idle0', 'my idle0', 'idle0b'])("but not a task called '%s'", (name) => {
+    expect(machineOf({ tasks: { [name]: [] } }).taskNames).toEqual([name, 'idle0']);
   });
 
   it.each([

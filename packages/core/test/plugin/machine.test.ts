@@ -106,6 +106,48 @@ describe('listening', () => {
   });
 });
 
+describe('stepping from a subscriber', () => {
+  const BUG = 'fpulab bug: step() was called from a subscriber; subscribers only look';
+
+  /** The message of what is thrown; caught at once, because RxJS would report it on another stack. */
+  function thrownBy(act: () => void): string {
+    try {
+      act();
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return 'nothing';
+  }
+
+  it.each<[string, (machine: ReturnType<typeof machineOf>) => void]>([
+    ['step()', (machine) => machine.step()],
+    ['run()', (machine) => machine.run({ stepsMax: 1 })],
+  ])('%s throws, every time, and changes nothing', (_, act) => {
+    const [alone, watched] = [machineOf(endless), machineOf(endless)];
+    const messages: string[] = [];
+    watched.on(events.UserStepped).subscribe(() => messages.push(thrownBy(() => act(watched))));
+    const seen = recorded(watched);
+    alone.run({ stepsMax: 50 });
+    watched.run({ stepsMax: 50 });
+    const count = seen.filter(({ type }) => type === 'user.stepped').length;
+    expect(count).toBeGreaterThan(0);
+    expect(messages).toEqual(Array.from({ length: count }, () => BUG));
+    expect([watched.digest(), watched.eventCount]).toEqual([alone.digest(), alone.eventCount]);
+  });
+
+  it('the machine steps on afterwards', () => {
+    const machine = machineOf(endless);
+    const messages: string[] = [];
+    const subscription = machine
+      .on(events.KernelStepped)
+      .subscribe(() => messages.push(thrownBy(() => machine.step())));
+    expect(machine.step()).toBe(true);
+    expect(messages).toEqual([BUG]);
+    subscription.unsubscribe();
+    expect(machine.step()).toBe(true);
+  });
+});
+
 describe('snapshots', () => {
   it('are copies: running on does not change them', () => {
     const machine = machineOf(endless);
