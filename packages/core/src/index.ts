@@ -117,7 +117,8 @@ export {
   type Step,
   type StepAction,
 } from './kernel/routine';
-export { NOBODY, slot, type Hypervisor, type Kernel, type Slot } from './kernel/kernel';
+export { NOBODY, slot, type Cr0Access, type Hypervisor, type Kernel, type Slot } from './kernel/kernel';
+export type { Interference } from './kernel/interference';
 export {
   CHOICE_KINDS,
   firstDriver,
@@ -136,16 +137,10 @@ export {
   OPTIONAL_HOOKS,
   PLATFORM_HOOKS,
   POLICY_HOOKS,
-  type BasePolicy,
-  type Cr0Access,
-  type ModifierPolicy,
-  type Platform,
   type PlatformHook,
-  type Plugin,
-  type Policy,
   type PolicyHook,
-  type PolicyRoles,
-} from './plugin/plugin';
+} from './kernel/hooks';
+export type { BasePolicy, ModifierPolicy, Platform, Plugin, Policy, PolicyRoles } from './plugin/plugin';
 export { PLATFORM, POLICY, SETTINGS } from './plugin/tokens';
 export { CPUS_MAX, compose, type ComposeOptions } from './plugin/compose';
 export { Composition, type Settings } from './plugin/composition';
@@ -153,5 +148,5 @@ export { Machine, type RunOptions, type RunOutcome, type RunResult } from './plu
 
 export { ORACLES, ORACLE_TEXT, VALIDITY, VALIDITY_NAMES, type OracleId } from './oracle/oracles';
 
-export { type Interference, type Scenario, type Sometimes, type TaskSpec } from './scenario/scenario';
+export { type Scenario, type Sometimes, type TaskSpec } from './scenario/scenario';
 export { SCENARIOS, scenarioOf } from './scenario/catalogue';

@@ -15,13 +15,12 @@ import {
 import { LOCALS, type CoreOffsets } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { nextSerial, PRINCIPAL, valueId } from '../machine/values';
-import type { Cr0Access } from '../plugin/plugin';
 import { SSE, X87 } from '../x86/components';
 import { CR0_TS } from '../x86/control-registers';
 import { INSTRUCTIONS_OF, saveAreaBytes, saveFormat, type CpuModel, type SaveFormat } from '../x86/cpu-model';
 import { VECTOR } from '../x86/faults';
 import { ALLOC, CHOICE } from './choices';
-import type { Hypervisor, Slot } from './kernel';
+import type { Cr0Access, Hypervisor, Slot } from './kernel';
 
 /** What a CPU needs of the machine around it. */
 export interface CpuMachine {

@@ -5,15 +5,15 @@ import { CONTEXT, IRQS_OFF, PREEMPT_OFF, contextOf } from '../machine/frames';
 import { LIFECYCLE } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { nextSerial, principalOfTask, valueId } from '../machine/values';
-import { OracleMonitor } from '../oracle/monitor';
-import type { Platform, PlatformHook, PolicyHook } from '../plugin/plugin';
-import type { Interference } from '../scenario/scenario';
 import type { CpuModel } from '../x86/cpu-model';
 import { fpuFault, VECTOR } from '../x86/faults';
 import { ChoicePoint } from './choice-point';
 import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, type ChoiceDriver } from './choices';
 import { compileCode, type Code, type OwnedRoutine, type StepInstruction } from './code';
 import { Cpu, CPU_STOPPED, type CpuMachine } from './cpu';
+import type { PlatformHook, PolicyHook } from './hooks';
+import type { Interference } from './interference';
+import type { Cr0Access } from './kernel';
 import type { CompiledOperation, FpuOperation } from './program';
 import { Scheduler } from './scheduler';
 import { IDLE_ROUTINE, skeletonRoutines } from './skeleton';
@@ -34,10 +34,8 @@ export interface EngineParts {
   /** Routines of policies and platform. */
   readonly routines: readonly OwnedRoutine[];
   readonly interference: Interference;
-  readonly platform: Pick<Platform, 'id' | 'cr0' | 'trapsUserFpu' | 'registersLive'>;
+  readonly platform: { readonly id: string; readonly cr0: Cr0Access };
   readonly answers: (hook: PolicyHook | PlatformHook) => boolean;
-  /** False leaves out all oracles. */
-  readonly oracles: boolean;
 }
 
 /** Address that stands for user code in `trap.raised`: no step has it. */
@@ -56,11 +54,12 @@ export class Engine implements CpuMachine {
   readonly cpus: readonly Cpu[];
   readonly allocAlternatives: readonly number[];
   readonly choices: ChoicePoint;
+  /** Called after every step, with the CPU that took it. For oracles. */
+  afterStep: ((cpu: number) => void) | undefined;
   private readonly words: Int32Array;
   /** Scratch: whose program a choice of the kind `program` is about. */
   private deciding = 0;
   private readonly scheduler: Scheduler;
-  private readonly monitor: OracleMonitor | undefined;
 
   constructor(
     private readonly parts: EngineParts,
@@ -93,7 +92,6 @@ export class Engine implements CpuMachine {
       interference: parts.interference,
       vcpuCanBePreempted: parts.answers('vcpu-preempted'),
     });
-    this.monitor = parts.oracles ? this.createMonitor() : undefined;
   }
 
   /** Sets up tasks and CPUs. Once per machine, before the first step. */
@@ -123,7 +121,7 @@ export class Engine implements CpuMachine {
     const action = this.choices.take(CHOICE.next, count);
     const cpu = this.cpus[action >> ACTION_BITS];
     this.act(cpu, action & ((1 << ACTION_BITS) - 1));
-    this.monitor?.afterStep(cpu.cpu);
+    this.afterStep?.(cpu.cpu);
     return true;
   }
 
@@ -294,20 +292,6 @@ export class Engine implements CpuMachine {
     const { child } = kernel;
     this.stream.emit(events.TaskCreated, child, this.code.entry('ret_from_fork'), status, 0, CONTEXT.user);
     this.stream.emit(events.TaskForked, cpu, kernel.task, child);
-  }
-
-  private createMonitor(): OracleMonitor {
-    return new OracleMonitor({
-      stream: this.stream,
-      trapsUserFpu: (cpu) => this.parts.platform.trapsUserFpu(this.cpus[cpu]),
-      registersLive: (cpu) => this.parts.platform.registersLive(this.cpus[cpu]),
-      vcpuFpstate: (cpu) => this.cpus[cpu].vcpuFpstate,
-      nmExpectedAt: (pc) => {
-        const instruction = this.code.instructions[pc];
-        return instruction.op === 'step' && instruction.nmExpected;
-      },
-      nmEntry: this.code.entry('device_not_available'),
-    });
   }
 }
 

@@ -132,3 +132,15 @@ export interface Hypervisor extends Kernel {
   /** The guest kernel receives #GP, which its code does not expect. */
   deliverGp(): void;
 }
+
+/** How a kernel on this platform gets at CR0. `pv` is what its clts() and write_cr0() do; `insn` executes the instruction itself. */
+export interface Cr0Access {
+  readonly pv: { read(k: Hypervisor): number; write(k: Hypervisor, value: number): void; clts(k: Hypervisor): void };
+  readonly insn: {
+    movFrom(k: Hypervisor): number;
+    movTo(k: Hypervisor, value: number): void;
+    clts(k: Hypervisor): void;
+    lmsw(k: Hypervisor, value: number): void;
+    smsw(k: Hypervisor): number;
+  };
+}

@@ -3,10 +3,10 @@ import * as events from '../machine/events';
 import { CONTEXT, bhOffDepth, contextOf, inHardirq, inInterrupt, irqsOff, preemptOffDepth } from '../machine/frames';
 import { LIFECYCLE, type CoreOffsets } from '../machine/state';
 import type { EventStream } from '../machine/stream';
-import type { Interference } from '../scenario/scenario';
 import type { ChoicePoint } from './choice-point';
 import { ACTION, ACTION_BITS, CHOICE } from './choices';
 import type { Code } from './code';
+import type { Interference } from './interference';
 import { IDLE_ROUTINE, IDLE_SCHEDULE_STEP } from './skeleton';
 
 /** What the scheduler needs of the machine around it. */

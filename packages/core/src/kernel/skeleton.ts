@@ -7,8 +7,8 @@
 import * as events from '../machine/events';
 import { CONTEXT, contextOf, PREEMPT_OFF, IRQS_OFF } from '../machine/frames';
 import type { EventType } from '../machine/event-type';
-import type { PlatformHook, PolicyHook } from '../plugin/plugin';
 import { NEXT_LOCAL, type Cpu } from './cpu';
+import type { PlatformHook, PolicyHook } from './hooks';
 import {
   group,
   routine,

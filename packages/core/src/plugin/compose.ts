@@ -7,6 +7,8 @@ import { CONTEXT } from '../machine/frames';
 import { createState } from '../machine/state';
 import { EventStream } from '../machine/stream';
 import { scriptDriver, type ChoiceDriver } from '../kernel/choices';
+import { NOTHING, type PlatformHook, type PolicyHook } from '../kernel/hooks';
+import { OracleMonitor } from '../oracle/monitor';
 import { Engine, type EngineTask } from '../kernel/engine';
 import { compileProgram } from '../kernel/program';
 import type { Patch } from '../kernel/routine';
@@ -14,7 +16,8 @@ import type { Scenario } from '../scenario/scenario';
 import { componentBits, cpuModel, type CpuModel } from '../x86/cpu-model';
 import { Composition, type Settings } from './composition';
 import { Machine } from './machine';
-import { NOTHING, type PlatformHook, type Platform, type Policy, type PolicyHook, type Slot } from './plugin';
+import type { Slot } from '../kernel/kernel';
+import type { Platform, Policy } from './plugin';
 import { PLATFORM, POLICY, SETTINGS } from './tokens';
 
 /** What a machine is composed of. */
@@ -96,11 +99,11 @@ export function compose(options: ComposeOptions): Machine {
       interference: settings.scenario.interference,
       platform: composition.platform,
       answers: (hook) => reactionTo(composition, hook) !== undefined,
-      oracles: options.oracles ?? true,
     },
     options.choices ?? scriptDriver(settings.scenario.schedule),
   );
   bindSlots(composition, (name) => state.layout.field(name).base);
+  if (options.oracles ?? true) watchOracles(composition, stream, engine);
   react(composition, stream, engine);
   return new Machine(
     composition,
@@ -200,6 +203,23 @@ function reactionTo(composition: Composition, hook: PolicyHook | PlatformHook) {
     return routine === NOTHING ? undefined : routine;
   }
   return composition.platform.hooks[hook as PlatformHook];
+}
+
+/** Oracles look at every step and at the events that concern them. */
+function watchOracles({ platform }: Composition, stream: EventStream, engine: Engine): void {
+  const { cpus, code } = engine;
+  const monitor = new OracleMonitor({
+    stream,
+    trapsUserFpu: (cpu) => platform.trapsUserFpu(cpus[cpu]),
+    registersLive: (cpu) => platform.registersLive(cpus[cpu]),
+    vcpuFpstate: (cpu) => cpus[cpu].vcpuFpstate,
+    nmExpectedAt: (pc) => {
+      const instruction = code.instructions[pc];
+      return instruction.op === 'step' && instruction.nmExpected;
+    },
+    nmEntry: code.entry('device_not_available'),
+  });
+  engine.afterStep = (cpu) => monitor.afterStep(cpu);
 }
 
 /** Policies and platform subscribe to their hooks and react by calling routines. */

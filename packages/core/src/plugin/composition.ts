@@ -9,16 +9,8 @@ import type { Scenario } from '../scenario/scenario';
 import type { Feature } from '../x86/components';
 import type { CpuModel } from '../x86/cpu-model';
 import type { InstructionClass } from '../x86/faults';
-import {
-  NOTHING,
-  OPTIONAL_HOOKS,
-  POLICY_HOOKS,
-  type BasePolicy,
-  type ModifierPolicy,
-  type Platform,
-  type Plugin,
-  type Policy,
-} from './plugin';
+import { NOTHING, OPTIONAL_HOOKS, POLICY_HOOKS } from '../kernel/hooks';
+import type { BasePolicy, ModifierPolicy, Platform, Plugin, Policy } from './plugin';
 import { PLATFORM, POLICY, SETTINGS } from './tokens';
 
 /** The parts of a composition that are not plugins. */

@@ -1,43 +1,8 @@
 /** What policies and platforms are: the public interfaces that ours and a user's are written against. */
-import type { Hypervisor, Kernel, Slot } from '../kernel/kernel';
+import type { PlatformHook, PolicyHook } from '../kernel/hooks';
+import type { Cr0Access, Hypervisor, Slot } from '../kernel/kernel';
 import type { Patch, Routine } from '../kernel/routine';
 import type { Feature } from '../x86/components';
-
-/** Hooks that the kernel skeleton asks of a policy. */
-export const POLICY_HOOKS = [
-  'switch-out',
-  'switch-in',
-  'trap-nm',
-  'irq-fpu-usable',
-  'kernel-fpu-begin',
-  'kernel-fpu-end',
-  'fork',
-  'exec',
-  'exit',
-  'exit-to-user',
-  'cpu-up',
-] as const;
-
-/** A hook of a policy. */
-export type PolicyHook = (typeof POLICY_HOOKS)[number];
-
-/** Hooks that nobody has to own. */
-export const OPTIONAL_HOOKS: readonly PolicyHook[] = ['exit-to-user', 'cpu-up'];
-
-/** Hooks that the machine asks of a platform. None has to be owned: hardware does something by itself. */
-export const PLATFORM_HOOKS = [
-  'nm-raised',
-  'context-switch-start',
-  'context-switch-end',
-  'halt',
-  'vcpu-preempted',
-] as const;
-
-/** A hook of a platform. */
-export type PlatformHook = (typeof PLATFORM_HOOKS)[number];
-
-/** The answer to a hook that is left alone on purpose. */
-export const NOTHING = 'nothing';
 
 /** What policies and platforms have in common. */
 export interface Plugin {
@@ -85,18 +50,6 @@ export interface ModifierPolicy extends Plugin {
 /** A base policy or a modifier. */
 export type Policy = BasePolicy | ModifierPolicy;
 
-/** How a kernel on this platform gets at CR0. `pv` is what its clts() and write_cr0() do; `insn` executes the instruction itself. */
-export interface Cr0Access {
-  readonly pv: { read(k: Hypervisor): number; write(k: Hypervisor, value: number): void; clts(k: Hypervisor): void };
-  readonly insn: {
-    movFrom(k: Hypervisor): number;
-    movTo(k: Hypervisor, value: number): void;
-    clts(k: Hypervisor): void;
-    lmsw(k: Hypervisor, value: number): void;
-    smsw(k: Hypervisor): number;
-  };
-}
-
 /** What a hypervisor does to a guest, or bare metal's absence of one. */
 export interface Platform extends Plugin {
   readonly kind: 'platform';
@@ -112,6 +65,3 @@ export interface Platform extends Plugin {
   /** True when the guest's registers are in the processor; false when the hypervisor has them in its image of the vCPU. */
   registersLive(k: Hypervisor): boolean;
 }
-
-/** What a step of a policy may use. */
-export type { Kernel, Hypervisor, Slot };

@@ -1,4 +1,5 @@
 import type { Schedule } from '../kernel/choices';
+import type { Interference } from '../kernel/interference';
 import type { Operation } from '../kernel/program';
 import type { MachineEvent } from '../machine/event-type';
 import type { OracleId } from '../oracle/oracles';
@@ -9,24 +10,6 @@ export interface TaskSpec {
   readonly program: readonly Operation[];
   /** True for a slot that only fork() brings to life. */
   readonly unborn?: boolean;
-}
-
-/** What may come between two steps, beyond the tasks' own system calls. */
-export interface Interference {
-  /** Preemption: of user code, or of kernel code too where the masks allow. */
-  readonly preempt?: 'none' | 'user' | 'full';
-  /** Hardirqs whose handlers use the FPU, where irq_fpu_usable() says yes. */
-  readonly hardirq?: boolean;
-  /** The same for softirqs. */
-  readonly softirq?: boolean;
-  /** The hypervisor takes the physical CPU away. */
-  readonly vcpu?: boolean;
-  /** The idle task may be picked although others could run. */
-  readonly idle?: boolean;
-  /** Tasks may move between CPUs. */
-  readonly migration?: boolean;
-  /** First-use allocations may sleep, or fail. */
-  readonly allocation?: { readonly sleep?: boolean; readonly fail?: boolean };
 }
 
 /** Something that a run must reach, so that an empty one cannot pass. */

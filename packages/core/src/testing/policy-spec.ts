@@ -9,8 +9,10 @@ import { INIT, PRINCIPAL, serialOf, taskOfPrincipal, writerOf } from '../machine
 import { ORACLES } from '../oracle/oracles';
 import { compose } from '../plugin/compose';
 import type { Machine } from '../plugin/machine';
-import type { Platform, Policy, PolicyHook } from '../plugin/plugin';
-import type { Interference, TaskSpec } from '../scenario/scenario';
+import type { PolicyHook } from '../kernel/hooks';
+import type { Platform, Policy } from '../plugin/plugin';
+import type { Interference } from '../kernel/interference';
+import type { TaskSpec } from '../scenario/scenario';
 import { componentName } from '../x86/components';
 import { CR0_TS } from '../x86/control-registers';
 import type { CpuModel } from '../x86/cpu-model';

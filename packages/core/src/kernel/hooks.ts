@@ -1,0 +1,37 @@
+/** Points at which the kernel asks its policy, and the machine its platform, to act. */
+
+/** Hooks that the kernel skeleton asks of a policy. */
+export const POLICY_HOOKS = [
+  'switch-out',
+  'switch-in',
+  'trap-nm',
+  'irq-fpu-usable',
+  'kernel-fpu-begin',
+  'kernel-fpu-end',
+  'fork',
+  'exec',
+  'exit',
+  'exit-to-user',
+  'cpu-up',
+] as const;
+
+/** A hook of a policy. */
+export type PolicyHook = (typeof POLICY_HOOKS)[number];
+
+/** Hooks that nobody has to own. */
+export const OPTIONAL_HOOKS: readonly PolicyHook[] = ['exit-to-user', 'cpu-up'];
+
+/** Hooks that the machine asks of a platform. None has to be owned: hardware does something by itself. */
+export const PLATFORM_HOOKS = [
+  'nm-raised',
+  'context-switch-start',
+  'context-switch-end',
+  'halt',
+  'vcpu-preempted',
+] as const;
+
+/** A hook of a platform. */
+export type PlatformHook = (typeof PLATFORM_HOOKS)[number];
+
+/** The answer to a hook that is left alone on purpose. */
+export const NOTHING = 'nothing';

@@ -1,0 +1,17 @@
+/** What may come between two steps, beyond the tasks' own system calls. */
+export interface Interference {
+  /** Preemption: of user code, or of kernel code too where the masks allow. */
+  readonly preempt?: 'none' | 'user' | 'full';
+  /** Hardirqs whose handlers use the FPU, where irq_fpu_usable() says yes. */
+  readonly hardirq?: boolean;
+  /** The same for softirqs. */
+  readonly softirq?: boolean;
+  /** The hypervisor takes the physical CPU away. */
+  readonly vcpu?: boolean;
+  /** The idle task may be picked although others could run. */
+  readonly idle?: boolean;
+  /** Tasks may move between CPUs. */
+  readonly migration?: boolean;
+  /** First-use allocations may sleep, or fail. */
+  readonly allocation?: { readonly sleep?: boolean; readonly fail?: boolean };
+}
