@@ -1,6 +1,7 @@
 /** The README shows what the commands print, and its commands run as pasted. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { transformSync } from '@swc/core';
 import { fpulab, temporaryDirectory } from '../../packages/cli/test/command';
 
 const README = readFileSync(join(__dirname, '../../README.md'), 'utf8');
@@ -32,4 +33,25 @@ it('has commands that run as pasted', async () => {
     expect({ args, stderr }).toEqual({ args, stderr: '' });
     expect([0, 1]).toContain(exitCode);
   }
+});
+
+it.each([
+  'README.md',
+  'packages/policies/src/lazy-cr0-ts/README.md',
+  'packages/policies/src/eager/README.md',
+  'packages/hypervisor/src/xen-pv/README.md',
+  'packages/hypervisor/src/xen-hvm/README.md',
+])('has code that runs: %s', (file) => {
+  const quiet = jest.spyOn(console, 'log').mockImplementation(() => {});
+  const blocks = [...readFileSync(join(ROOT, file), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code);
+  expect(blocks.length).toBeGreaterThan(0);
+  for (const block of blocks) {
+    const { code } = transformSync(block, {
+      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+      module: { type: 'commonjs' },
+    });
+    const run = new Function('require', 'exports', code) as (load: NodeJS.Require, exports: object) => void;
+    run(require, {});
+  }
+  quiet.mockRestore();
 });
