@@ -17,7 +17,7 @@ async function json(...args: readonly string[]): Promise<{ exitCode: number; doc
 }
 
 describe('fpulab run', () => {
-  it('prints one document with everything that design 9 lists', async () => {
+  it('prints one document with the result, the composition and the counters', async () => {
     const { exitCode, document } = await json('run', 'xen-pv-leak', '--platform', 'xen-pv');
     expect(exitCode).toBe(1);
     expect(document).toMatchObject({

@@ -1,5 +1,5 @@
 /**
- * The 2013 leak, step by step: the tables of reference/hypervisors.md section 5 on the built-in scenario 'xen-pv-leak'.
+ * The 2013 leak, step by step, on the built-in scenario 'xen-pv-leak'.
  *
  * X has used the FPU, A's first use sleeps in its allocation, B runs meanwhile. Columns: TS on the processor, TS as the
  * guest set it, whose values the registers hold, the kernel's owner, PF_USED_MATH of A, has_fpu of A and of B. Unlike

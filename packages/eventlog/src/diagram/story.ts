@@ -16,6 +16,7 @@ import {
   type OracleId,
 } from '@fpulab/core';
 import { valueName } from '../names';
+import { CallPath, isFunction } from './call-path';
 
 /** What a diagram has to know of a run beside its events. */
 export interface DiagramContext {
@@ -114,11 +115,6 @@ function violatedComponent(events: readonly MachineEvent[], { state, oracles }: 
   return first && state.at.indexOfBit[first.data.component];
 }
 
-/** True for steps that are called like functions. */
-function isFunction(step: string): boolean {
-  return /^[a-z_]+$/.test(step);
-}
-
 class Teller {
   private readonly state: MachineState;
   private readonly lanes: Lane[] = [];
@@ -132,10 +128,7 @@ class Teller {
   private tsTouched = false;
   private slept = false;
   private operation = '';
-  private step = '';
-  private stepPath: readonly string[] = [];
-  /** Per task and frame: the functions that called the routine that runs there. */
-  private readonly callers = new Map<string, readonly string[]>();
+  private readonly calls = new CallPath();
   /** The component that the readings show: the one that is violated first, else the first that is not INIT. */
   private readonly component: number | undefined;
 
@@ -157,9 +150,7 @@ class Teller {
   tell(event: MachineEvent): void {
     const { cpu } = event.data;
     if (OPENS_LANE.has(event.type)) this.enterLane(event);
-    if (event.type === 'kernel.stepped') this.noteStep(event.data.task, this.context.steps[event.data.at] ?? '');
-    if (event.type === 'routine.entered') this.noteCall(event.data.task);
-    if (event.type === 'context.entered') this.callers.delete(this.frameKey(event.data.task, 0));
+    this.followCalls(event);
     const before = this.changed(event);
     const type = eventType(event.type);
     if (type) applyEvent(this.state, type, event.data);
@@ -286,14 +277,16 @@ class Teller {
         return this.line(data.user ? `${this.pendingOperation(data.task)}: #NM` : '#NM in the kernel');
       case 'task.slept':
         this.slept = true;
-        return this.effect(isFunction(this.step) && this.step !== 'sleep' ? `${this.step} sleeps` : 'sleeps');
+        return this.effect(
+          isFunction(this.calls.step) && this.calls.step !== 'sleep' ? `${this.calls.step} sleeps` : 'sleeps',
+        );
       case 'task.picked':
         this.tsTouched = false;
         return;
       case 'task.switched':
         return this.describeSwitch(data.prev, data.next);
       case 'masks.changed':
-        if (this.step.startsWith('local_irq_')) this.effect(this.step);
+        if (this.calls.step.startsWith('local_irq_')) this.effect(this.calls.step);
         return;
       case 'cr0.written':
         this.tsTouched = true;
@@ -323,28 +316,16 @@ class Teller {
     return this.context.programs[task]?.[words[at.framePc + task * at.stackDepth]] ?? 'FPU use';
   }
 
-  /** The step that runs, and the functions that it is in: its routine's, behind those that called it. */
-  private noteStep(task: number, label: string): void {
-    this.slept = false;
-    const parts = label.split('/');
-    this.step = parts.pop() ?? '';
-    const own = parts.filter((part) => !part.startsWith('sys_')).map((part) => part.replace(/^xen\./, ''));
-    const callers = this.callers.get(this.frameKey(task, -1)) ?? [];
-    // A step that is named after the function it calls, and the routine that answers: one function.
-    this.stepPath = [...callers, ...(callers.at(-1) === own[0] ? own.slice(1) : own)];
-    if (this.step.startsWith('bounce')) this.effect(this.step);
-  }
-
-  /** The routine that is entered now was called by the step that runs. */
-  private noteCall(task: number): void {
-    // The lane's head says who called the #NM handler; a line of its own says that somebody sleeps.
-    const unnamed = this.slept || this.step === 'do_device_not_available' || !isFunction(this.step);
-    const path = this.stepPath.filter((name) => name !== 'device_not_available');
-    this.callers.set(this.frameKey(task, 0), unnamed ? path : [...path, this.step]);
-  }
-
-  private frameKey(task: number, offset: number): string {
-    return `${task}/${this.state.words[this.state.at.depth + task] + offset}`;
+  /** Before the event is applied: a call or a context gets the frame on top of the task's stack. */
+  private followCalls({ type, data }: MachineEvent): void {
+    const depth = this.state.words[this.state.at.depth + data.task];
+    if (type === 'routine.entered') this.calls.noteCall(data.task, depth, this.slept);
+    else if (type === 'context.entered') this.calls.noteContext(data.task, depth);
+    else if (type === 'kernel.stepped') {
+      this.slept = false;
+      this.calls.noteStep(data.task, depth - 1, this.context.steps[data.at] ?? '');
+      if (this.calls.step.startsWith('bounce')) this.effect(this.calls.step);
+    }
   }
 
   private describeSwitch(prev: number, next: number): void {
@@ -387,15 +368,15 @@ class Teller {
   private effect(text: string): void {
     const lane = this.open;
     if (!lane) return;
-    const shared = this.stepPath.findIndex((name, index) => lane.path[index] !== name);
+    const shared = this.calls.path.findIndex((name, index) => lane.path[index] !== name);
     if (shared >= 0) {
-      this.stepPath.slice(shared).forEach((name, index) => this.push(name, shared + index, false));
+      this.calls.path.slice(shared).forEach((name, index) => this.push(name, shared + index, false));
     }
-    lane.path = this.stepPath;
-    const named = /^(clts|stts)/.test(this.step) ? `${this.step.split(' ')[0]}: ${text}` : text;
+    lane.path = this.calls.path;
+    const named = /^(clts|stts)/.test(this.calls.step) ? `${this.calls.step.split(' ')[0]}: ${text}` : text;
     const guest = lane.lines.at(-1)?.text.replace('guest ', '');
     if (guest !== undefined && guest === named.replace('real ', '') && guest !== named) lane.lines.pop();
-    this.push(guest === named.replace('real ', '') ? guest : named, this.stepPath.length, false);
+    this.push(guest === named.replace('real ', '') ? guest : named, this.calls.path.length, false);
   }
 
   private line(text: string, violation = false): void {

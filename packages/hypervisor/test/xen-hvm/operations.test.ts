@@ -1,5 +1,5 @@
 /**
- * Lazy Xen under an HVM guest (VMX), operation by operation: reference/hypervisors.md 2.1.
+ * Lazy Xen under an HVM guest (VMX), operation by operation.
  *
  * States are `rTS/vTS/D/I`: GUEST_CR0.TS, which the processor obeys; TS in the guest's read shadow; fpu_dirtied; #NM
  * intercepted.

@@ -94,7 +94,7 @@ describe('xen-pv, linux-3.6: clts() and stts() outside of a switch', () => {
   });
 });
 
-describe('xen-pv: the stale CR0 cache [hypervisors.md fact 8, section 5 (g)]', () => {
+describe('xen-pv: the stale CR0 cache', () => {
   const interrupted = (era: 'linux-3.6' | 'linux-4.2') => {
     const run = given({
       platform: xenPv(),

@@ -1,5 +1,5 @@
 /**
- * Lazy Xen under a PV guest, operation by operation: reference/hypervisors.md 1.2, column L.
+ * Lazy Xen under a PV guest, operation by operation.
  *
  * States are `rTS/vTS/D/C`: TS on the processor, TS as the guest set it, fpu_dirtied, TS in Linux' cached CR0.
  */

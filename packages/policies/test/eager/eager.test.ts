@@ -1,5 +1,5 @@
 /**
- * Linux 4.6 to 4.9 eager, cell by cell: generation C1 of reference/linux-generations.md.
+ * Linux 4.6 to 4.9 eager, cell by cell of the table of kernel generations by hooks (C1).
  *
  * `changes` names everything that a cell changes: what it does not name stayed as it was. TS is 0 from boot on.
  */

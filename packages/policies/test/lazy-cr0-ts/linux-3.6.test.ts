@@ -1,5 +1,5 @@
 /**
- * Linux 3.6, cell by cell: generation A2 of reference/linux-generations.md.
+ * Linux 3.6, cell by cell of the table of kernel generations by hooks (generation A2).
  *
  * Each `it` is a cell "hook, case". `before` states what the cell starts from, `changes` everything that it changes:
  * what `changes` does not name (registers, images, TS, owner, flags) stayed as it was.

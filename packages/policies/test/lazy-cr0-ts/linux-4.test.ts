@@ -1,5 +1,5 @@
 /**
- * Linux 4.2 to 4.9, lazy, cell by cell: generation BL of reference/linux-generations.md, and C1 with eagerfpu=off. The
+ * Linux 4.2 to 4.9, lazy, cell by cell of the table of kernel generations by hooks (BL; C1 with eagerfpu=off). The
  * two differ in what execve() does.
  *
  * `changes` names everything that a cell changes: what it does not name stayed as it was.
