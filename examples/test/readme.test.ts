@@ -37,6 +37,8 @@ it('has commands that run as pasted', async () => {
 
 it.each([
   'README.md',
+  'packages/core/README.md',
+  'packages/eventlog/README.md',
   'packages/policies/src/lazy-cr0-ts/README.md',
   'packages/policies/src/eager/README.md',
   'packages/hypervisor/src/xen-pv/README.md',

@@ -14,7 +14,12 @@ const ARCHITECTURAL: readonly OracleId[] = [
   'validity',
 ];
 
-const STEPS_MAX = 100_000;
+/** What most scenarios have in common. */
+function scenario(
+  own: Pick<Scenario, 'id' | 'title' | 'tasks' | 'interference' | 'sometimes'> & Partial<Scenario>,
+): Scenario {
+  return { oracles: ARCHITECTURAL, schedule: {}, cpu: 'sandybridge', cpus: 1, stepsMax: 100_000, ...own };
+}
 
 /** True once an event has been seen for which `test` holds. */
 function seen(
@@ -38,7 +43,7 @@ const USED_BY_ALL = (tasks: readonly string[]): readonly Sometimes[] =>
  * The scenario of the 2013 and 2015 threads on xen-devel: tasks A and B have not used the FPU; A's first use sleeps in
  * its allocation, and B runs meanwhile. X used the FPU before, so its values are in the registers.
  */
-const firstUse: Scenario = {
+const firstUse = scenario({
   id: 'xen-pv-leak',
   title: "B runs while A's first FPU use sleeps in its allocation; X's values are in the registers",
   tasks: [
@@ -47,15 +52,11 @@ const firstUse: Scenario = {
     { name: 'X', program: program(mmx.write(), syscall('nanosleep'), mmx.read()) },
   ],
   interference: { allocation: { sleep: true } },
-  oracles: ARCHITECTURAL,
   schedule: { pick: ['X', 'A', 'B', 'A', 'B'], alloc: ['ok', 'sleep', 'ok'] },
   sometimes: USED_BY_ALL(['A', 'B', 'X']),
-  cpu: 'sandybridge',
-  cpus: 1,
-  stepsMax: STEPS_MAX,
-};
+});
 
-const preemption: Scenario = {
+const preemption = scenario({
   id: 'preemption',
   title: 'two tasks compute; user and kernel code is preempted anywhere, allocations sleep or fail',
   tasks: [
@@ -63,15 +64,10 @@ const preemption: Scenario = {
     { name: 'B', program: program(loop(8, sse.write(), sse.read(), syscall('sched_yield'))) },
   ],
   interference: { preempt: 'full', allocation: { sleep: true, fail: true }, idle: true },
-  oracles: ARCHITECTURAL,
-  schedule: {},
   sometimes: USED_BY_ALL(['A', 'B']),
-  cpu: 'sandybridge',
-  cpus: 1,
-  stepsMax: STEPS_MAX,
-};
+});
 
-const interrupts: Scenario = {
+const interrupts = scenario({
   id: 'interrupts',
   title: 'two tasks and their kernel FPU sections, interrupted by softirqs and hardirqs that use the FPU',
   tasks: [
@@ -79,18 +75,13 @@ const interrupts: Scenario = {
     { name: 'B', program: program(loop(6, mmx.write(), mmx.read(), syscall('nanosleep'))) },
   ],
   interference: { preempt: 'full', hardirq: true, softirq: true, allocation: { sleep: true } },
-  oracles: ARCHITECTURAL,
-  schedule: {},
   sometimes: [
     ...USED_BY_ALL(['A', 'B']),
     seen('kernel-used-the-fpu', 'a kernel FPU section ran', (event) => event.type === 'hook.kernel-fpu-begin'),
   ],
-  cpu: 'sandybridge',
-  cpus: 1,
-  stepsMax: STEPS_MAX,
-};
+});
 
-const lifecycle: Scenario = {
+const lifecycle = scenario({
   id: 'fork-exec-exit',
   title: 'a task forks with live registers, the child goes on with them, both replace their program and end',
   tasks: [
@@ -105,15 +96,10 @@ const lifecycle: Scenario = {
     },
   ],
   interference: { preempt: 'user', allocation: { sleep: true } },
-  oracles: ARCHITECTURAL,
-  schedule: {},
   sometimes: USED_BY_ALL(['parent', 'child']),
-  cpu: 'sandybridge',
-  cpus: 1,
-  stepsMax: STEPS_MAX,
-};
+});
 
-const smp: Scenario = {
+const smp = scenario({
   id: 'migration',
   title: 'three tasks on two CPUs, moving between them',
   tasks: ['A', 'B', 'C'].map((name) => ({
@@ -121,15 +107,11 @@ const smp: Scenario = {
     program: program(sse.write(), loop(5, sse.update(), syscall('sched_yield'))),
   })),
   interference: { preempt: 'user', migration: true, idle: true, allocation: { sleep: true } },
-  oracles: ARCHITECTURAL,
-  schedule: {},
   sometimes: USED_BY_ALL(['A', 'B', 'C']),
-  cpu: 'sandybridge',
   cpus: 2,
-  stepsMax: STEPS_MAX,
-};
+});
 
-const vcpu: Scenario = {
+const vcpu = scenario({
   id: 'vcpu-preemption',
   title: 'two tasks in a guest whose physical CPU is taken away again and again',
   tasks: [
@@ -137,15 +119,10 @@ const vcpu: Scenario = {
     { name: 'B', program: program(loop(6, sse.write(), sse.read(), syscall('sched_yield'))) },
   ],
   interference: { vcpu: true, idle: true, preempt: 'user', allocation: { sleep: true } },
-  oracles: ARCHITECTURAL,
-  schedule: {},
   sometimes: USED_BY_ALL(['A', 'B']),
-  cpu: 'sandybridge',
-  cpus: 1,
-  stepsMax: STEPS_MAX,
-};
+});
 
-const endless: Scenario = {
+const endless = scenario({
   id: 'endless',
   title: 'three tasks compute and yield for ever; for measuring',
   tasks: ['A', 'B', 'C'].map((name) => ({
@@ -153,16 +130,11 @@ const endless: Scenario = {
     program: program(forever(mmx.write(), mmx.read(), syscall('sched_yield'))),
   })),
   interference: {},
-  oracles: ARCHITECTURAL,
-  schedule: {},
   sometimes: USED_BY_ALL(['A', 'B', 'C']),
-  cpu: 'sandybridge',
-  cpus: 1,
-  stepsMax: STEPS_MAX,
-};
+});
 
 /** For processors that have nothing but FNSAVE, which leaves INIT in the registers. */
-const x87Only: Scenario = {
+const x87Only = scenario({
   id: 'x87-only',
   title: 'two tasks and a child compute with x87 alone, with kernel FPU sections and preemption',
   tasks: [
@@ -171,13 +143,9 @@ const x87Only: Scenario = {
     { name: 'B', program: program(x87.write(), loop(4, x87.update(), syscall('nanosleep'))) },
   ],
   interference: { preempt: 'user', allocation: { sleep: true } },
-  oracles: ARCHITECTURAL,
-  schedule: {},
   sometimes: USED_BY_ALL(['A', 'child', 'B']),
   cpu: 'pentium-mmx',
-  cpus: 1,
-  stepsMax: STEPS_MAX,
-};
+});
 
 /** The built-in scenarios. */
 export const SCENARIOS: readonly Scenario[] = [
