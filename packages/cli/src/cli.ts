@@ -8,7 +8,9 @@ import type * as Errors from './errors';
 import { EXIT } from './exit-codes';
 import type { ColorChoice, GlobalOptions } from './terminal';
 
+/** The same as FPULAB_VERSION and CPUS_MAX, whose packages --help does not load. */
 const VERSION = '0.1.0';
+const CPUS_LIMIT = 8;
 
 const EXAMPLES = `
 Examples:
@@ -19,8 +21,8 @@ Examples:
   fpulab replay run.events.jsonl --rerun             the policies again, compared event by event
   fpulab list                                        what there is to combine
 
-Exit codes: 0 done or clean, 1 violation or difference, 2 usage, 3 no verdict, 4 replay diverged, 65 bad input, 66 no such input,
-70 our bug, 74 I/O, 130 interrupted.`;
+Exit codes: 0 done or clean, 1 violation or difference, 2 usage, 3 no verdict, 4 replay diverged, 65 bad input,
+66 no such input, 70 our bug, 74 I/O, 130 interrupted.`;
 
 /** Hears the exit code of the verb that ran. */
 type Report = (exitCode: number) => void;
@@ -109,7 +111,7 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
     .option('--platform <id>', 'a platform')
     .option('--patch <ids>', 'patches, comma separated', list)
     .option('--cpu <id>', 'a CPU model')
-    .option('--cpus <n>', 'number of CPUs', count(8))
+    .option('--cpus <n>', 'number of CPUs', count(CPUS_LIMIT))
     .option('--oracle <ids>', 'oracles that decide the verdict, comma separated', list)
     .addOption(new Option('--seed <n>', 'choose at random from this seed').conflicts('choices'))
     .option('--choices <string>', 'choose as this replay string (r1...) says')

@@ -1,5 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CPUS_MAX } from '@fpulab/core';
+import { FPULAB_VERSION } from '@fpulab/eventlog';
 import { fpulab, temporaryDirectory } from './command';
 
 /** Runs in a directory of their own: failures are kept below it. */
@@ -246,6 +248,13 @@ describe('fpulab list', () => {
 });
 
 describe('fpulab --help', () => {
+  it('knows version and limits without loading what defines them', async () => {
+    expect((await fpulab('--version')).stdout).toBe(`${FPULAB_VERSION}\n`);
+    const withCpus = (cpus: number) => fpulab('run', 'endless', '--max-steps', '9', '--cpus', String(cpus));
+    expect((await withCpus(CPUS_MAX)).stderr).toBe('');
+    expect((await withCpus(CPUS_MAX + 1)).stderr).toContain(`from 0 to ${CPUS_MAX}`);
+  });
+
   it('shows examples on stdout and exits with 0', async () => {
     const { exitCode, stdout } = await fpulab('--help');
     expect(stdout).toContain('fpulab reproduce xen-pv-leak');

@@ -165,7 +165,7 @@ describe('(b) xen-pv without a fix', () => {
   });
 });
 
-describe('(b) with the vCPU descheduled inside the window: note [*1] of the 2015 mail says that closes the leak', () => {
+describe('(b) with the vCPU descheduled inside the window: note [*1] of the mail with the diagram says that closes the leak', () => {
   it.each([
     ['while the allocation sleeps', 'A: kmem_cache_alloc'],
     ['when B is back in user mode', 'B: return to user'],

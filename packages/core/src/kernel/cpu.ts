@@ -299,7 +299,7 @@ export class Cpu implements Hypervisor {
     this.emit(events.RoutineEntered, this.cpu, this.task, this.machine.entry(routine));
   }
 
-  /** "Attempted to kill the idle task!", "scheduling while atomic": this CPU stops. */
+  /** "Attempted to kill the idle task!": this CPU stops. */
   panic(): never {
     this.emit(events.KernelPanicked, this.cpu, this.task);
     throw CPU_STOPPED;

@@ -101,19 +101,17 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     ),
   ]);
 
-  const kernelFpuSection = (extra: readonly RoutineNode[] = []): RoutineNode =>
-    group('kernel FPU section', [
-      hook('kernel_fpu_begin', events.KernelFpuBegin),
-      at('compute', (k) => k.useKernelFpu(), { instruction: 'sse' }),
-      ...extra,
-      at('use the result', (k) => k.checkKernelFpu(), { instruction: 'sse' }),
-      hook('kernel_fpu_end', events.KernelFpuEnd),
-    ]);
+  const kernelFpuSection = group('kernel FPU section', [
+    hook('kernel_fpu_begin', events.KernelFpuBegin),
+    at('compute', (k) => k.useKernelFpu(), { instruction: 'sse' }),
+    at('use the result', (k) => k.checkKernelFpu(), { instruction: 'sse' }),
+    hook('kernel_fpu_end', events.KernelFpuEnd),
+  ]);
 
   const interrupt = (name: string): Routine =>
     routine(name, [
       hook('irq_fpu_usable', events.IrqFpuUsable),
-      when((k) => k.local(0) !== 0, [kernelFpuSection()]),
+      when((k) => k.local(0) !== 0, [kernelFpuSection]),
       ...exitPath('iret'),
     ]);
 
@@ -144,7 +142,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     syscall('sys_getpid', []),
     syscall('sys_nanosleep', [at('sleep', (k) => k.sleep())]),
     syscall('sys_sched_yield', [at('yield', (k) => k.call('schedule'))]),
-    syscall('sys_kernel_fpu', [kernelFpuSection()]),
+    syscall('sys_kernel_fpu', [kernelFpuSection]),
     syscall('sys_fork', [
       when(
         (k) => services.childIsUnborn(k.cpu),

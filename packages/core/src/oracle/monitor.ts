@@ -158,25 +158,27 @@ export class OracleMonitor {
     return NO_COMPONENT;
   }
 
-  /** Where the latest value of a component is: bits IN_CPU, IN_MEMORY. */
+  /** Where the latest value of a component is: bits IN_CPU and IN_MEMORY; ELSEWHERE or NOWHERE if in neither. */
   private placesOf(task: number, index: number): number {
     const { words, at } = this.state;
     const latest = words[at.architectural + task * at.components + index];
     let places = NOWHERE;
     for (let cpu = 0; cpu < at.cpus; cpu++) if (words[this.guestRegisters(cpu) + index] === latest) places |= IN_CPU;
     if (words[at.allocated + task] && words[at.image + task * at.components + index] === latest) places |= IN_MEMORY;
-    return places === NOWHERE && this.isInAnotherImage(index, latest) ? ELSEWHERE : places;
+    return places === NOWHERE && this.isOnItsWay(index, latest) ? ELSEWHERE : places;
   }
 
-  private isInAnotherImage(index: number, value: number): boolean {
+  /** True while a fork holds the value in the image of a child that is not born yet; a born child's is its own. */
+  private isOnItsWay(index: number, value: number): boolean {
     const { words, at } = this.state;
     for (let task = 0; task < at.tasks; task++) {
-      if (words[at.allocated + task] && words[at.image + task * at.components + index] === value) return true;
+      if (words[at.lifecycle + task] !== LIFECYCLE.unborn || !words[at.allocated + task]) continue;
+      if (words[at.image + task * at.components + index] === value) return true;
     }
     return false;
   }
 
-  /** The validity of a task's FPU context, by what registers and memory really hold. INIT needs no copy anywhere. */
+  /** The validity of a task's FPU context, by what registers and memory really hold. INIT cannot be lost. */
   private validityOf(task: number): number {
     const { words, at } = this.state;
     if (words[at.lifecycle + task] !== LIFECYCLE.alive) return VALIDITY.unused;
@@ -214,9 +216,9 @@ export class OracleMonitor {
 }
 
 const NOWHERE = 0;
-const ELSEWHERE = 4;
 const IN_CPU = 1;
 const IN_MEMORY = 2;
+const ELSEWHERE = 4;
 
 /**
  * Losing a state is illegal, and so is writing registers that were not loaded first (2b to 1, or to a mixture).

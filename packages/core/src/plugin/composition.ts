@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { inject, injectable, multiInject, optional } from 'inversify';
 import { FpuError } from '../error';
 import type { OwnedRoutine } from '../kernel/code';
+import { NOTHING, OPTIONAL_HOOKS, POLICY_HOOKS } from '../kernel/hooks';
 import { programNeeds } from '../kernel/program';
 import { applyPatch, type Patch, type Routine } from '../kernel/routine';
 import type { FieldDeclaration } from '../machine/layout';
@@ -9,7 +10,6 @@ import type { Scenario } from '../scenario/scenario';
 import type { Feature } from '../x86/components';
 import type { CpuModel } from '../x86/cpu-model';
 import type { InstructionClass } from '../x86/faults';
-import { NOTHING, OPTIONAL_HOOKS, POLICY_HOOKS } from '../kernel/hooks';
 import type { BasePolicy, ModifierPolicy, Platform, Plugin, Policy } from './plugin';
 import { PLATFORM, POLICY, SETTINGS } from './tokens';
 
@@ -63,7 +63,7 @@ export class Composition {
     return [this.base, ...this.modifiers, this.platform];
   }
 
-  /** `lazy-cr0-ts (linux-3.6) on xen-pv, patched with guest-fix`, for people. */
+  /** `lazy-cr0-ts on xen-pv + guest-fix`, for people. */
   get title(): string {
     const { patches } = this.settings;
     const patched = patches.length === 0 ? '' : ` + ${patches.map((patch) => patch.id).join(' + ')}`;

@@ -40,7 +40,7 @@ const USED_BY_ALL = (tasks: readonly string[]): readonly Sometimes[] =>
   );
 
 /**
- * The scenario of the 2013 and 2015 threads on xen-devel: tasks A and B have not used the FPU; A's first use sleeps in
+ * The scenario of the thread on xen-devel that began on 2013-11-06: tasks A and B have not used the FPU; A's first use sleeps in
  * its allocation, and B runs meanwhile. X used the FPU before, so its values are in the registers.
  */
 const firstUse = scenario({

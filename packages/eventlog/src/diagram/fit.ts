@@ -50,7 +50,7 @@ export function laneName(lane: Lane): string {
 }
 
 /** Readings of a lane, top to bottom. */
-export function laneReadings(lane: Lane): readonly string[] {
+function laneReadings(lane: Lane): readonly string[] {
   return [lane.realTs, lane.guestTs, lane.registers, lane.owner];
 }
 

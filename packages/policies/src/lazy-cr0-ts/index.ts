@@ -35,7 +35,7 @@ export function lazyCr0Ts({ era }: { readonly era: LazyEra }): BasePolicy {
 export const GUEST_FIX: Patch = {
   id: 'guest-fix',
   title:
-    'stts() before interrupts are enabled, clts() after they are disabled again (upstream asked xen_pv_domain() first)',
+    'stts() before interrupts are enabled, clts() after they are disabled again (the mail asks xen_pv_domain() first)',
   source: 'xen-devel, in the thread "x86/fpu: CR0.TS should be set before trap into PV guest\'s #NM exception handler"',
   edits: [
     {
