@@ -1,9 +1,11 @@
 /** The command line: parses, calls one function per verb, maps what happens to exit codes. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type * as LayoutVerb from './commands/layout';
 import type * as ListVerb from './commands/list';
 import type * as ReplayVerb from './commands/replay';
 import type * as ReproduceVerb from './commands/reproduce';
 import type * as RunVerb from './commands/run';
+import type * as VectorsVerb from './commands/vectors';
 import type * as Errors from './errors';
 import { EXIT } from './exit-codes';
 import type { ColorChoice, GlobalOptions } from './terminal';
@@ -19,10 +21,24 @@ Examples:
   fpulab run interrupts --seed 7 --log run.events.jsonl
   fpulab replay run.events.jsonl --to 120            the machine after event 120
   fpulab replay run.events.jsonl --rerun             the policies again, compared event by event
+  fpulab layout --cpu sapphire-rapids --svg map.svg  the map of an XSAVE area, to scale
   fpulab list                                        what there is to combine
 
 Exit codes: 0 done or clean, 1 violation or difference, 2 usage, 3 no verdict, 4 replay diverged, 65 bad input,
 66 no such input, 70 our bug, 74 I/O, 130 interrupted.`;
+
+const LAYOUT_EXAMPLES = `
+Examples:
+  fpulab layout --cpu sapphire-rapids                           the standard form of all its components
+  fpulab layout --cpu sapphire-rapids --mask 0x602e7 --compacted --svg map.svg
+
+Four things that have cost people days:
+  fpulab layout --cpu skylake-x --check --size 2688             2688 or 2696 bytes? PKRU is the difference
+  fpulab layout --cpu zen4 --check --against skylake-x          feature 5 is at another offset
+  fpulab layout --cpu skylake-x --check --size 2568             a compacted size for a standard area
+  fpulab layout --cpu sapphire-rapids --check --xcr0 0x202e7    TILECFG without TILEDATA
+
+Exit codes: 0 legal, the same, or nothing to check; 1 illegal or different.`;
 
 /** Hears the exit code of the verb that ran. */
 type Report = (exitCode: number) => void;
@@ -64,13 +80,21 @@ function count(max: number): (value: string) => number {
   };
 }
 
+/** A bitmap of components: 64 bits, in hexadecimal. */
+function hexMask(value: string): bigint {
+  if (/^0x[0-9a-f]{1,16}$/i.test(value)) return BigInt(value);
+  throw new InvalidArgumentError(`expected hex mask like 0x2e7, found '${value}'.`);
+}
+
 /* eslint-disable @typescript-eslint/no-require-imports -- code is loaded when it is needed: --help answers at once */
 const loadErrors = () => require('./errors') as typeof Errors;
 const verbs = {
+  layout: () => require('./commands/layout') as typeof LayoutVerb,
   list: () => require('./commands/list') as typeof ListVerb,
   replay: () => require('./commands/replay') as typeof ReplayVerb,
   reproduce: () => require('./commands/reproduce') as typeof ReproduceVerb,
   run: () => require('./commands/run') as typeof RunVerb,
+  vectors: () => require('./commands/vectors') as typeof VectorsVerb,
 };
 /* eslint-enable @typescript-eslint/no-require-imports */
 
@@ -110,7 +134,7 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
     .option('--policy <preset|file>', 'a preset, or .ts/.js files that export policies, comma separated', list)
     .option('--platform <id>', 'a platform')
     .option('--patch <ids>', 'patches, comma separated', list)
-    .option('--cpu <id>', 'a CPU model')
+    .option('--cpu <id|file>', 'a CPU model, or a .cpu.json file of your own')
     .option('--cpus <n>', 'number of CPUs', count(CPUS_LIMIT))
     .option('--oracle <ids>', 'oracles that decide the verdict, comma separated', list)
     .addOption(new Option('--seed <n>', 'choose at random from this seed').conflicts('choices'))
@@ -129,6 +153,7 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
     .option('--to <n>', 'show the machine after event n', count(1_000_000_000))
     .option('--rerun', 'run the policies again and compare event by event')
     .option('--policy <file>', 'with --rerun or a replay string: files of the policies that are not built in', list)
+    .option('--cpu <id|file>', 'with a replay string: the file of a CPU model that is not built in')
     .option('--oracle <ids>', 'with a replay string: oracles that decide the verdict', list)
     .option('--max-steps <n>', 'with a replay string: stop after so many steps', count(STEPS_LIMIT))
     .option('--diagram', 'draw the run')
@@ -138,11 +163,37 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
     );
 
   program
+    .command('layout')
+    .requiredOption('--cpu <id|file>', 'a CPU model, or a *.cpu.json file')
+    .option('--mask <hex>', 'components, as bits of XCR0 | IA32_XSS (default: all that the CPU has)', hexMask)
+    .option('--compacted', 'the compacted form, of XSAVEC and XSAVES, not the standard one')
+    .option('--check', 'explain why --xcr0, --xss or --mask is illegal, what --size is, how --against differs')
+    .option('--xcr0 <hex>', 'would XSETBV load this?', hexMask)
+    .option('--xss <hex>', 'would WRMSR load this into IA32_XSS?', hexMask)
+    .option('--against <id|file>', 'compare with the layout of this CPU')
+    .option('--size <bytes>', 'what area has this many bytes?', count(1_000_000))
+    .option('--svg [file]', 'draw it to scale, into a file or on stdout')
+    .description('map an XSAVE area: offsets, sizes, gaps, and the buffer sizes that Linux computes')
+    .addHelpText('after', LAYOUT_EXAMPLES)
+    .action((given: LayoutVerb.LayoutFlags, command: Command) =>
+      conduct(command, report, (options) => verbs.layout().layout(given, options)),
+    );
+
+  program
     .command('list')
     .argument('[kind]', 'presets, platforms, patches, scenarios, cpus, oracles or reproductions')
     .description('what there is to combine')
     .action((kind: string | undefined, _given: object, command: Command) =>
       conduct(command, report, (options) => verbs.list().list(kind, options)),
+    );
+
+  program
+    .command('vectors')
+    .argument('<dir-or-file...>', 'directories of *.json.gz files, or files')
+    .option('--filter <key=text>', 'only vectors whose id, insn, cat or asm matches; may be repeated', list)
+    .description('run results captured from processors against the x86 model')
+    .action((paths: string[], given: { filter?: readonly string[] }, command: Command) =>
+      conduct(command, report, (options) => verbs.vectors().vectors(paths, given, options)),
     );
 
   for (const command of program.commands) {

@@ -19,6 +19,7 @@ export function exitCodeOf(code: FpuErrorCode): number {
   switch (code) {
     case 'FPU302':
       return EXIT.diverged;
+    case 'FPU102':
     case 'FPU401':
     case 'FPU402':
     case 'FPU403':
@@ -26,6 +27,8 @@ export function exitCodeOf(code: FpuErrorCode): number {
     case 'FPU405':
     case 'FPU406':
     case 'FPU407':
+    case 'FPU601':
+    case 'FPU602':
       return EXIT.badData;
     case 'FPU502':
       return EXIT.noInput;

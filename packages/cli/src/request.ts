@@ -1,9 +1,21 @@
 /** From names on the command line to a composition. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { FpuError, ORACLES, type OracleId, type Patch, type Policy, type Scenario } from '@fpulab/core';
+import {
+  CPU_IDS,
+  FpuError,
+  ORACLES,
+  cpuModel,
+  cpuModelFile,
+  type CpuModel,
+  type OracleId,
+  type Patch,
+  type Policy,
+  type Scenario,
+} from '@fpulab/core';
 import { PLATFORM_PATCHES } from '@fpulab/hypervisor';
 import { POLICY_PATCHES, presetOf } from '@fpulab/policies';
+import { loadCpu } from './cpu-argument';
 
 /** All patches that can be named. */
 export const PATCHES: readonly Patch[] = [...POLICY_PATCHES, ...PLATFORM_PATCHES];
@@ -46,6 +58,43 @@ export function policiesOf(names: readonly string[]): PolicyRequest {
   }
   const factories = names.map((name) => (isFile(name) ? policyFile(name) : presetOf(name).policies));
   return { preset: null, policies: () => factories.flatMap((factory) => factory()) };
+}
+
+/** True for what names a file of a CPU model, not its id. */
+export function isCpuFile(name: string): boolean {
+  return name.endsWith('.json') || name.includes('/');
+}
+
+/**
+ * The CPU model that `--cpu` names: a built-in one by id, or a `*.cpu.json` file.
+ *
+ * @throws FpuError FPU101 for an unknown id, FPU502 for a missing file, FPU503 for one that cannot be read, FPU102 for
+ *   one that is no CPU model, or that calls another model by a built-in one's id
+ */
+export function cpuOf(name: string): CpuModel {
+  const model = loadCpu(name);
+  if (!isCpuFile(name)) return model;
+  const isCopy = (): boolean =>
+    JSON.stringify(cpuModelFile(model)) === JSON.stringify(cpuModelFile(cpuModel(model.id)));
+  if (!CPU_IDS.includes(model.id) || isCopy()) return model;
+  throw new FpuError('FPU102', `${name}: id: '${model.id}' is a built-in model, and this one differs from it`, {
+    file: name,
+    path: 'id',
+    hint: 'replay strings name a CPU model by its id alone; give yours another one',
+  });
+}
+
+/**
+ * The built-in CPU model that a replay string names.
+ *
+ * @throws FpuError FPU101 when it is none
+ */
+export function builtInCpu(id: string): CpuModel {
+  if (CPU_IDS.includes(id)) return cpuModel(id);
+  throw new FpuError('FPU101', `the replay string is of the CPU model '${id}', which is not built in`, {
+    id,
+    hint: 'a replay string holds only the id of its CPU model; name the file that the run had: --cpu <file>',
+  });
 }
 
 /** The scenario with other oracles deciding its verdict. */

@@ -209,7 +209,7 @@ describe('fpulab replay', () => {
     ],
     ['empty', 'FPU401', () => ''],
     ['no log at all', 'FPU401', () => 'hello\n'],
-    ['of another version', 'FPU406', (text: string) => text.replace('"version":1', '"version":2')],
+    ['of another version', 'FPU406', (text: string) => text.replace('"version":2', '"version":1')],
   ])('refuses a log that is %s with %s, exit code 65', async (_what, code, damage) => {
     const damaged = join(directory, 'damaged.events.jsonl');
     const text = readFileSync(log, 'utf8');

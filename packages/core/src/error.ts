@@ -4,10 +4,13 @@ export type ErrorDetail = Readonly<Record<string, string | number | boolean | re
 /**
  * Every mistake a user can make has one stable code.
  *
- * FPU1xx x86 and CPU models, FPU2xx composition, FPU3xx choices and replay, FPU4xx event logs, FPU5xx command line.
+ * FPU1xx x86 and CPU models, FPU2xx composition, FPU3xx choices and replay, FPU4xx event logs, FPU5xx command line,
+ * FPU6xx vectors.
  */
 export const ERROR_CODES = {
   FPU101: 'unknown CPU model',
+  FPU102: 'a malformed CPU model',
+  FPU103: 'an area too small for an image',
   FPU201: 'two base policies',
   FPU202: 'a hook that nobody owns',
   FPU203: 'a patch or modifier whose anchor is absent',
@@ -32,6 +35,8 @@ export const ERROR_CODES = {
   FPU502: 'no such input',
   FPU503: 'input or output failed',
   FPU504: 'unknown name',
+  FPU601: 'not a file of vectors',
+  FPU602: 'vectors of a processor that no CPU model stands for',
 } as const;
 
 /** A stable error code, `FPU101` and so on. */

@@ -3,25 +3,57 @@
 export { FpuError, isFpuError, unreachable, ERROR_CODES, type FpuErrorCode, type ErrorDetail } from './error';
 
 export {
+  ALL_COMPONENTS,
+  APX,
   AVX,
+  BNDCSR,
+  BNDREGS,
+  CET_S,
+  CET_U,
   COMPONENTS,
+  HDC,
+  HI16_ZMM,
+  HWP,
+  LBR,
+  OPMASK,
+  PASID,
+  PKRU,
+  PT,
   SSE,
+  SUPERVISOR_COMPONENTS,
+  TILECFG,
+  TILEDATA,
+  UINTR,
+  USER_COMPONENTS,
   X87,
+  ZMM_HI256,
+  bitsOf,
   componentName,
   xfeaturesName,
   type Component,
+  type EnablingRegister,
   type Feature,
 } from './x86/components';
 export {
-  CPU_MODELS,
-  MOVE_INSTRUCTIONS,
+  CPU_IDS,
   componentBits,
+  componentsOf,
   cpuModel,
-  saveAreaBytes,
-  saveFormat,
+  hasFeature,
+  withoutFeatures,
+  type ComponentEnumeration,
+  type CpuBehaviour,
   type CpuModel,
-  type SaveFormat,
+  type CpuidRegisters,
 } from './x86/cpu-model';
+export {
+  CPU_MODEL_SCHEMA,
+  cpuModelFile,
+  cpuModelSchema,
+  parseCpuModel,
+  type CpuModelFile,
+} from './x86/cpu-model-schema';
+export { cpuid, type CpuidControl } from './x86/cpuid';
 export {
   CR0_BOOT,
   CR0_EM,
@@ -33,7 +65,102 @@ export {
   cr0AfterLmsw,
   withTs,
 } from './x86/control-registers';
-export { VECTOR, fpuFault, vectorName, type InstructionClass } from './x86/faults';
+export {
+  VECTOR,
+  availabilityFault,
+  faultText,
+  fpuFault,
+  vectorName,
+  type ControlRegisters,
+  type Fault,
+  type InstructionClass,
+} from './x86/faults';
+export { FAULT_REASONS, type FaultReason } from './x86/fault-reasons';
+export { decode } from './x86/decoder';
+export type { CodeMode, Instruction, MemoryOperand, MemoryUse } from './x86/instruction';
+export { execute, type Code, type Execution } from './x86/execute';
+export { isModelledInFull } from './x86/instructions';
+export { loadX87Image } from './x86/instructions/fxsave';
+export { readMsr } from './x86/instructions/msr';
+export { componentOfMsr } from './x86/instructions/supervisor-state';
+export { Memory, type Access, type Region } from './x86/memory';
+export { GPR, Processor, type ProcessorChoices } from './x86/processor';
+export {
+  MXCSR_INIT,
+  apply,
+  bootState,
+  initialBytes,
+  isInitial,
+  type ControlState,
+  type ProcessorEvent,
+  type ProcessorState,
+  type RestoreTracking,
+  type Undetermined,
+} from './x86/processor-state';
+export {
+  X87_INIT,
+  abridgedTagWord,
+  fullTagWord,
+  physicalOrder,
+  stackOrder,
+  topOf,
+  type X87State,
+} from './x86/x87-state';
+export {
+  decode as decodeImage,
+  encode as encodeImage,
+  xcompBvOf,
+  type DecodeForm,
+  type FsaveImage,
+  type FxsaveImage,
+  type Image,
+  type XsaveImage,
+} from './x86/image/image';
+export {
+  areaLayout,
+  gapsOf,
+  savesMxcsr,
+  EXTENDED_OFFSET,
+  HEADER_BYTES,
+  HEADER_OFFSET,
+  LEGACY_BYTES,
+  type AreaForm,
+  type AreaLayout,
+  type Gap,
+  type Placement,
+} from './x86/layout';
+export {
+  compareLayouts,
+  explainSize,
+  type LayoutDifference,
+  type LayoutDifferenceCode,
+  type LayoutSide,
+  type SizeExplanation,
+  type SizeMatch,
+} from './x86/layout-comparison';
+export {
+  bitsOfMask,
+  described,
+  explainMask,
+  explainXcr0,
+  explainXss,
+  hasCompactedForm,
+  type Illegality,
+  type IllegalityCode,
+} from './x86/legality';
+export {
+  LINUX_DYNAMIC_XFEATURES,
+  LINUX_XSTATE_ERAS,
+  LINUX_XSTATE_LATEST,
+  calculateXstateBufSizeFromMask,
+  linuxFpuConfig,
+  xstateBufferConfig,
+  xstateCalculateSize,
+  type FpuStateConfig,
+  type LinuxFpuConfig,
+  type LinuxXstateEra,
+  type XstateBufferConfig,
+} from './kernel/fpstate-size';
 
 export {
   INIT,
@@ -43,8 +170,10 @@ export {
   taskOfPrincipal,
   valueBytes,
   valueId,
+  valueOfBytes,
   writerOf,
 } from './machine/values';
+export { fpstateImage, valuesOfImage, type FpstateImageOptions } from './machine/fpstate-image';
 export {
   StateLayout,
   type Field,
@@ -117,6 +246,15 @@ export {
   type Step,
   type StepAction,
 } from './kernel/routine';
+export {
+  MOVE_INSTRUCTIONS,
+  saveArea,
+  saveAreaBytes,
+  saveFormat,
+  type SaveArea,
+  type SaveDemand,
+  type SaveFormat,
+} from './kernel/save-format';
 export { NOBODY, slot, type Cr0Access, type Hypervisor, type Kernel, type Slot } from './kernel/kernel';
 export type { Interference } from './kernel/interference';
 export {
@@ -131,6 +269,57 @@ export {
   type ChoiceRequest,
   type Schedule,
 } from './kernel/choices';
+export { IA32_FSAVE_BYTES, convertFromFxsr, convertToFxsr, type Ia32Kernel } from './kernel/ia32-fsave';
+export {
+  fpregsGet,
+  fpregsSet,
+  xfpregsGet,
+  xfpregsSet,
+  xstateRegsetBytes,
+  xstateregsGet,
+  xstateregsSet,
+  type RegsetRead,
+} from './kernel/regset';
+export {
+  FP_XSTATE_MAGIC1,
+  FP_XSTATE_MAGIC2,
+  FP_XSTATE_MAGIC2_BYTES,
+  FREGS_STATE_BYTES,
+  SW_RESERVED,
+  X86_FXSR_MAGIC,
+  allocMathframe,
+  copyFpstateToSigframe,
+  fsaveHeaderBytes,
+  sigframeXsaveMask,
+  swReserved,
+  fpstateUserSize,
+  type SavedRegisters,
+  type SigframePkru,
+  type SignalContext,
+  type SignalFramePlace,
+} from './kernel/signal-frame';
+export {
+  FX_ONLY_REASONS,
+  checkXstateInSigframe,
+  restoreIa32Sigframe,
+  sigreturnPlan,
+  type FxOnlyReason,
+  type SigframeContents,
+  type SigframeSizes,
+  type SigreturnPlan,
+} from './kernel/sigreturn';
+export { UABI_REFUSALS, type Errno, type Refusal, type RefusalCode } from './kernel/uabi-refusal';
+export {
+  copyUabiToXstate,
+  copyXstateToUabiBuf,
+  uabiContext,
+  validateUserXstateHeader,
+  type UabiContext,
+  type UabiCopyMode,
+  type UabiRequest,
+  type UabiWrite,
+} from './kernel/uabi-xstate';
+export { initialLegacyRegion } from './kernel/xstate-buffer';
 
 export {
   NOTHING,

@@ -17,7 +17,7 @@ describe('FpuError', () => {
 
   it('has codes of the form FPUnnn with a meaning each', () => {
     for (const [code, text] of Object.entries(ERROR_CODES)) {
-      expect(code).toMatch(/^FPU[1-5]\d\d$/);
+      expect(code).toMatch(/^FPU[1-6]\d\d$/);
       expect(text).not.toBe('');
     }
   });

@@ -8,7 +8,7 @@ import {
   CPUS_MAX,
   ORACLES,
   PRINCIPAL,
-  type Feature,
+  cpuModelSchema,
   type FieldKind,
   type OracleId,
   type RunOutcome,
@@ -27,7 +27,7 @@ export const LOG_FORMAT = 'fpulab-events';
  * a core field of the state moves (digests change); ORACLES, CHOICE_KINDS or VALIDITY are reordered. A new event type,
  * policy, platform or scenario changes nothing for logs that lack it.
  */
-export const LOG_VERSION = 1;
+export const LOG_VERSION = 2;
 
 /** The version of fpulab that headers name as their writer. For people; readers do not look at it. */
 export const FPULAB_VERSION = '0.1.0';
@@ -46,6 +46,9 @@ export type LogVerdict = 'clean' | 'violation' | null;
 /** What logs write for the address of a `next` that pops its frame. */
 export const RETURN_LABEL = 'return';
 
+/** x87 and SSE: no XCR0 is needed for them. */
+const LEGACY_COMPONENTS = 0b11;
+
 /** Tasks that values can name as their writer: principals below the kernel's. */
 const TASKS_MAX = PRINCIPAL.kernel - 1;
 const FRAMES_MAX = 256;
@@ -56,15 +59,6 @@ function membersOf<T extends string>(members: Readonly<Record<T, true>>): [T, ..
   return Object.keys(members) as [T, ...T[]];
 }
 
-const FEATURES = membersOf<Feature>({
-  fpu: true,
-  mmx: true,
-  fxsr: true,
-  sse: true,
-  xsave: true,
-  xsaveopt: true,
-  avx: true,
-});
 const SPACES = membersOf<Space>({ machine: true, cpu: true, task: true, fpstate: true });
 const FIELD_KINDS = membersOf<FieldKind>({
   flag: true,
@@ -101,8 +95,8 @@ const headerShape = z.strictObject({
   policies: ids,
   platform: id,
   patches: ids,
-  /** The full CPU model, so that a model of the user's own can be replayed. */
-  cpu: z.strictObject({ id, title: z.string(), features: z.array(z.enum(FEATURES)).readonly() }).readonly(),
+  /** The full CPU model, as its file has it, so that a model of the user's own can be replayed. */
+  cpu: cpuModelSchema.readonly(),
   cpus: z.int().min(1).max(CPUS_MAX),
   /** 64 bits, `0x...`; null when choices did not come from a seed. */
   seed: z
@@ -165,6 +159,14 @@ const HEADER_RULES: readonly {
     key: 'componentBits',
     message: 'expected ascending bits',
     holds: (h) => h.componentBits.every((bit, index) => index === 0 || bit > h.componentBits[index - 1]),
+  },
+  {
+    key: 'componentBits',
+    message: 'expected components of the CPU model',
+    holds: ({ componentBits, cpu }) => {
+      const all = LEGACY_COMPONENTS | Number(cpu.xcr0) | Number(cpu.xss);
+      return componentBits.every((bit) => all & (1 << bit));
+    },
   },
   {
     key: 'steps',

@@ -1,4 +1,4 @@
-import type { Machine } from '@fpulab/core';
+import { cpuModelFile, type Machine } from '@fpulab/core';
 import { FPULAB_VERSION, LOG_FORMAT, LOG_VERSION, type LogHeader } from './format';
 
 /** What a header says about a run that its machine does not know. */
@@ -26,7 +26,7 @@ export function headerOf(machine: Machine, meta: LogMeta): LogHeader {
     policies: [base, ...modifiers].map((policy) => policy.id),
     platform: platform.id,
     patches: settings.patches.map((patch) => patch.id),
-    cpu: { id: settings.cpu.id, title: settings.cpu.title, features: settings.cpu.features },
+    cpu: cpuModelFile(settings.cpu),
     cpus: settings.cpus,
     seed: meta.seed === null ? null : `0x${meta.seed.toString(16)}`,
     replay: meta.replay,

@@ -100,7 +100,7 @@ describe('EventCodec', () => {
     }
   });
 
-  it.each(['XSAVEOPT', 'xsave', '', '4', 4, -1])('does not know the instruction %j', (instruction) => {
+  it.each(['XSAVEC', 'xsave', '', '4', 4, -1])('does not know the instruction %j', (instruction) => {
     const saved = { cpu: 0, fpstate: 1, xfeatures: 7, bytes: 832, instruction: 4 };
     const line = JSON.parse(codec().encode(event('fpregs.saved', saved)));
     expect(() => codec().decode({ ...line, data: { ...line.data, instruction } })).toThrow(

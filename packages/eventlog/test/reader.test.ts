@@ -72,9 +72,9 @@ describe('what is no log (FPU401)', () => {
 
 describe('another version (FPU406)', () => {
   it('names both versions', () => {
-    const error = fpuErrorOf(() => read(withLine(0, (line) => line.replace('"version":1', '"version":2'))));
+    const error = fpuErrorOf(() => read(withLine(0, (line) => line.replace('"version":2', '"version":3'))));
     expect(error.code).toBe('FPU406');
-    expect(error.detail).toEqual({ file: '(memory)', line: 1, column: 43, expected: 1, found: 2 });
+    expect(error.detail).toEqual({ file: '(memory)', line: 1, column: 43, expected: 2, found: 3 });
   });
 
   it('comes before anything else that is different there', () => {
@@ -84,7 +84,7 @@ describe('another version (FPU406)', () => {
   });
 
   it('is malformed when it is no number', () => {
-    expect(faultIn(withLine(0, (line) => line.replace('"version":1', '"version":"1"')))).toBe('FPU403 1:43');
+    expect(faultIn(withLine(0, (line) => line.replace('"version":2', '"version":"2"')))).toBe('FPU403 1:43');
   });
 });
 
@@ -175,6 +175,10 @@ describe('a malformed line (FPU403)', () => {
     ['steps that are not unique', (header) => ({ ...header, steps: ['a/b', 'a/b'] })],
     ['a step called return', (header) => ({ ...header, steps: ['return'] })],
     ['components out of order', (header) => ({ ...header, componentBits: [1, 0] })],
+    ['components that its processor lacks', (header) => ({ ...header, componentBits: [0, 1, 2, 9] })],
+    ['no CPU model', ({ cpu: _, ...header }) => header],
+    ['a CPU model of version 1', (header) => ({ ...header, cpu: { id: 'haswell', title: 'Haswell', features: [] } })],
+    ['a malformed CPU model', (header) => ({ ...header, cpu: { ...(header.cpu as object), xcr0: '0x207' } })],
     ['fewer programs than tasks', (header) => ({ ...header, programs: [] })],
     ['a role that is no slot', (header) => ({ ...header, roles: { owner: 'nobody.knows' } })],
     [

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { FpuError, ORACLES, step, type Patch } from '@fpulab/core';
+import { FpuError, ORACLES, cpuModel, cpuModelFile, parseCpuModel, step, type Patch } from '@fpulab/core';
 import { CLASSIC_GUEST, GUEST_FIX } from '@fpulab/policies';
 import {
   LOG_OUTCOMES,
@@ -33,18 +33,14 @@ describe('a log', () => {
     expect(header).toEqual({
       kind: 'header',
       format: 'fpulab-events',
-      version: 1,
+      version: 2,
       fpulab: '0.1.0',
       scenario: 'xen-pv-leak',
       preset: 'linux-3.6',
       policies: ['lazy-cr0-ts'],
       platform: 'xen-pv',
       patches: [],
-      cpu: {
-        id: 'sandybridge',
-        title: 'Sandy Bridge with XSAVEOPT hidden (noxsaveopt): XSAVE, AVX',
-        features: ['fpu', 'mmx', 'fxsr', 'sse', 'xsave', 'avx'],
-      },
+      cpu: cpuModelFile(cpuModel('sandybridge')),
       cpus: 1,
       seed: null,
       replay: null,
@@ -71,6 +67,11 @@ describe('a log', () => {
     ]);
     expect(slots).toEqual(machine.composition.slotFields());
     expect(steps).toEqual(machine.stepLabels);
+  });
+
+  it('holds the full CPU model: what was read from it is the model that ran', () => {
+    const { cpu } = readLog(Buffer.from(text)).header;
+    expect(parseCpuModel(cpu)).toEqual(cpuModel('sandybridge'));
   });
 
   it('names the patches and the seed of a run', () => {

@@ -36,10 +36,18 @@ export interface EmbeddedFpuOptions {
    * 4.8.15 and 4.10.17).
    */
   readonly clear: 'drop-or-init' | 'drop-and-init';
+  /** Components that it enables in XCR0. */
+  readonly xfeatures: number;
+  /**
+   * Whether it uses XSAVES where there is one, and so compacted images. 4.2.8, 4.4.11 and 4.6.2 clear
+   * X86_FEATURE_XSAVES in fpu__init_system_xstate_size_legacy(); 4.8.15 does not. None sets a bit of IA32_XSS.
+   */
+  readonly xsaves: boolean;
 }
 
 /** The policy of Linux 4.2 to 4.9, lazy or eager. */
-export function embeddedFpu({ id, title, source, eager, clear }: EmbeddedFpuOptions): BasePolicy {
+export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
+  const { id, title, source, eager, clear, xfeatures, xsaves } = options;
   const active = slot.task('fpregs_active', 'flag');
   const fpstateActive = slot.task('fpstate_active', 'flag');
   const lastCpu = slot.task('last_cpu', 'cpu', NOBODY);
@@ -229,6 +237,8 @@ export function embeddedFpu({ id, title, source, eager, clear }: EmbeddedFpuOpti
     source,
     requires: ['fpu'],
     fpstate: 'embedded',
+    xfeatures,
+    xsaves,
     slots: [active, fpstateActive, lastCpu, counter, owner, inKernelFpu, preload],
     roles: { owner, active, used: fpstateActive },
     routines: [

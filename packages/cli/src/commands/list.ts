@@ -1,4 +1,14 @@
-import { CPU_MODELS, FpuError, ORACLES, ORACLE_TEXT, SCENARIOS } from '@fpulab/core';
+import {
+  CPU_IDS,
+  FpuError,
+  ORACLES,
+  ORACLE_TEXT,
+  SCENARIOS,
+  cpuModel,
+  cpuModelFile,
+  type CpuModelFile,
+  type Feature,
+} from '@fpulab/core';
 import { PLATFORMS } from '@fpulab/hypervisor';
 import { PRESETS } from '@fpulab/policies';
 import { EXIT } from '../exit-codes';
@@ -6,6 +16,7 @@ import { PATCHES } from '../request';
 import { print, printJson, type GlobalOptions } from '../terminal';
 import { REPRODUCTIONS } from './reproductions';
 
+/** An entry; in JSON with all its fields. */
 interface Listed {
   readonly id: string;
   readonly title: string;
@@ -16,7 +27,7 @@ const KINDS: Readonly<Record<string, () => readonly Listed[]>> = {
   platforms: () => Object.entries(PLATFORMS).map(([id, make]) => ({ id, title: make().title })),
   patches: () => PATCHES.map(({ id, title }) => ({ id, title })),
   scenarios: () => SCENARIOS.map(({ id, title }) => ({ id, title })),
-  cpus: () => CPU_MODELS.map(({ id, title }) => ({ id, title })),
+  cpus: () => CPU_IDS.map((id) => cpuModelFile(cpuModel(id))),
   oracles: () => ORACLES.map((id) => ({ id, title: ORACLE_TEXT[id] })),
   reproductions: () => REPRODUCTIONS.map(({ id, title }) => ({ id, title })),
 };
@@ -36,6 +47,27 @@ export function list(kind: string | undefined, options: GlobalOptions): number {
 
 function section(name: string, entries: readonly Listed[], titled: boolean): string {
   const width = Math.max(...entries.map((entry) => entry.id.length));
-  const lines = entries.map((entry) => `${titled ? '  ' : ''}${entry.id.padEnd(width)}  ${entry.title}`);
+  const indent = titled ? '  ' : '';
+  const lines = entries.flatMap((entry) => [
+    `${indent}${entry.id.padEnd(width)}  ${entry.title}`,
+    ...(isCpu(entry) ? [`${indent}${' '.repeat(width)}    ${summaryOf(entry)}`] : []),
+  ]);
   return [...(titled ? [name] : []), ...lines].join('\n');
+}
+
+function isCpu(entry: Listed): entry is CpuModelFile {
+  return 'behaviour' in entry;
+}
+
+/** Features that decide which save instructions there are. */
+const SAVE_FEATURES: readonly Feature[] = ['fxsr', 'xsave', 'xsaveopt', 'xsavec', 'xsaves', 'xfd'];
+
+/** `xsave xsaveopt, XCR0 0x7, MXCSR_MASK 0xffff` */
+function summaryOf({ features, xcr0, xss, mxcsrMask }: CpuModelFile): string {
+  const saves = SAVE_FEATURES.filter((feature) => features.includes(feature));
+  const parts = [saves.length === 0 ? 'fnsave only' : saves.join(' ')];
+  if (features.includes('xsave')) parts.push(`XCR0 ${xcr0}`);
+  if (features.includes('xsaves')) parts.push(`XSS ${xss}`);
+  if (features.includes('sse')) parts.push(`MXCSR_MASK ${mxcsrMask}`);
+  return parts.join(', ');
 }

@@ -1,4 +1,12 @@
-import { FpuError, compose, isFpuError, scenarioOf, type Machine, type MachineEvent } from '@fpulab/core';
+import {
+  FpuError,
+  compose,
+  isFpuError,
+  parseCpuModel,
+  scenarioOf,
+  type Machine,
+  type MachineEvent,
+} from '@fpulab/core';
 import {
   describeState,
   firstDifference,
@@ -21,6 +29,7 @@ export interface ReplayFlags {
   readonly to?: number;
   readonly rerun?: boolean;
   readonly policy?: readonly string[];
+  readonly cpu?: string;
   readonly diagram?: boolean;
   readonly oracle?: readonly string[];
   readonly maxSteps?: number;
@@ -31,6 +40,9 @@ export async function replay(source: string, flags: ReplayFlags, options: Global
   if (/^r\d+\./.test(source)) return runReplayString(source, flags, options);
   if (flags.rerun && flags.to !== undefined) {
     throw new FpuError('FPU501', '--to shows a fold up to an event, --rerun repeats the whole run; give one of them');
+  }
+  if (flags.cpu !== undefined) {
+    throw new FpuError('FPU501', '--cpu goes with a replay string; a log holds its CPU model');
   }
   const log = readLog(source);
   return flags.rerun ? rerun(source, log, flags, options) : fold(source, log, flags, options);
@@ -112,7 +124,7 @@ function machineOf({ header, events }: EventLog, flags: ReplayFlags): Machine {
     });
   }
   return compose({
-    cpu: header.cpu,
+    cpu: parseCpuModel(header.cpu, 'the CPU model of the log'),
     cpus: header.cpus,
     platform: platformOf(header.platform),
     policies: policiesOf(flags.policy ?? [header.preset ?? '']).policies(),

@@ -7,6 +7,7 @@ import {
   scriptDriver,
   seededDriver,
   type ChoiceDriver,
+  type CpuModel,
   type Machine,
 } from '@fpulab/core';
 import {
@@ -23,7 +24,7 @@ import { conductRun, type RunSummary } from '../conduct-run';
 import { makeDirectory } from '../directories';
 import { EXIT } from '../exit-codes';
 import { RunCollector, describeViolation, diagramOf, runTitle, type RunReport } from '../report';
-import { patchesOf, policiesOf, withOracles } from '../request';
+import { builtInCpu, cpuOf, isCpuFile, patchesOf, policiesOf, withOracles } from '../request';
 import { paintFor, print, printJson, type GlobalOptions } from '../terminal';
 
 /** Flags of `fpulab run`. */
@@ -80,7 +81,7 @@ function prepare(scenarioId: string, flags: RunFlags): PreparedRun {
   const seed = flags.seed === undefined ? null : parseSeed(flags.seed);
   const policies = policiesOf(flags.policy ?? (replay ? [replay.preset] : []));
   const machine = compose({
-    cpu: flags.cpu ?? replay?.cpu ?? scenario.cpu,
+    cpu: requestedCpu(flags.cpu, replay) ?? scenario.cpu,
     cpus: flags.cpus ?? replay?.cpus ?? scenario.cpus,
     platform: platformOf(flags.platform ?? replay?.platform ?? 'bare-metal'),
     policies: policies.policies(),
@@ -91,6 +92,12 @@ function prepare(scenarioId: string, flags: RunFlags): PreparedRun {
   refuseOtherScenario(scenarioId, replay);
   const meta = { preset: policies.preset, seed: seed ?? replay?.seed ?? null, replay: flags.choices ?? null };
   return { machine, meta, preset: policies.preset, stepsMax: flags.maxSteps ?? scenario.stepsMax };
+}
+
+/** The CPU model that `--cpu` names; else the one of the replay string, which must be built in then. */
+function requestedCpu(name: string | undefined, replay: Replay | undefined): CpuModel | undefined {
+  if (name !== undefined) return cpuOf(name);
+  return replay && builtInCpu(replay.cpu);
 }
 
 function driverOf(seed: bigint | null, replay: Replay | undefined): ChoiceDriver | undefined {
@@ -119,9 +126,10 @@ function keepFailure(text: string, scenario: string, digest: string): string {
 }
 
 /** What has to be said beside the replay string, so that it ends as this run did. */
-function replayFlags({ oracle }: RunFlags, { outcome, steps }: RunSummary): string {
+function replayFlags({ oracle, cpu }: RunFlags, { outcome, steps }: RunSummary): string {
   const oracles = oracle === undefined ? '' : ` --oracle ${oracle.join(',')}`;
-  return oracles + (outcome === 'step-limit' || outcome === 'interrupted' ? ` --max-steps ${steps}` : '');
+  const model = cpu !== undefined && isCpuFile(cpu) ? ` --cpu ${cpu}` : '';
+  return oracles + model + (outcome === 'step-limit' || outcome === 'interrupted' ? ` --max-steps ${steps}` : '');
 }
 
 /** The command that repeats a run; null where a string cannot name it. */
@@ -208,8 +216,19 @@ function runText({ meta }: PreparedRun, title: string, { summary, report, log, r
 /** Runs what a replay string says, as `fpulab run` would. */
 export async function runReplayString(
   text: string,
-  { policy, oracle, maxSteps, diagram }: Pick<RunFlags, 'policy' | 'oracle' | 'maxSteps' | 'diagram'>,
+  { policy, cpu, oracle, maxSteps, diagram }: Pick<RunFlags, 'policy' | 'cpu' | 'oracle' | 'maxSteps' | 'diagram'>,
   options: GlobalOptions,
 ): Promise<number> {
-  return run(decodeReplay(text).scenario, { policy, oracle, maxSteps, diagram, choices: text }, options);
+  const { scenario, cpu: recorded } = decodeReplay(text);
+  if (cpu !== undefined) refuseOtherCpu(cpu, recorded);
+  return run(scenario, { policy, cpu, oracle, maxSteps, diagram, choices: text }, options);
+}
+
+/** A replay string knows its CPU model by id alone: at least that must be the same. */
+function refuseOtherCpu(name: string, recorded: string): void {
+  const { id } = cpuOf(name);
+  if (id === recorded) return;
+  throw new FpuError('FPU501', `the replay string is of the CPU model '${recorded}', but --cpu names '${id}'`, {
+    hint: `to run the same choices on another processor: fpulab run <scenario> --choices '<string>' --cpu ${name}`,
+  });
 }

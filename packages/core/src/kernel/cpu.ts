@@ -17,15 +17,21 @@ import type { EventStream } from '../machine/stream';
 import { nextSerial, PRINCIPAL, valueId } from '../machine/values';
 import { SSE, X87 } from '../x86/components';
 import { CR0_TS } from '../x86/control-registers';
-import { INSTRUCTIONS_OF, saveAreaBytes, saveFormat, type CpuModel, type SaveFormat } from '../x86/cpu-model';
+import type { CpuModel } from '../x86/cpu-model';
 import { VECTOR } from '../x86/faults';
 import { ALLOC, CHOICE } from './choices';
 import type { Cr0Access, Hypervisor, Slot } from './kernel';
+import { saveArea, type SaveArea } from './save-format';
 
 /** What a CPU needs of the machine around it. */
 export interface CpuMachine {
   readonly stream: EventStream;
+  /** The processor as the kernel sees it. */
   readonly model: CpuModel;
+  /** The processor itself, as a hypervisor sees it. */
+  readonly host: CpuModel;
+  /** The kernel uses XSAVES where it sees it. */
+  readonly xsaves: boolean;
   readonly platform: { readonly id: string; readonly cr0: Cr0Access };
   /** Alternatives of the choice `alloc` in this scenario. */
   readonly allocAlternatives: readonly number[];
@@ -51,9 +57,8 @@ export class Cpu implements Hypervisor {
   private readonly words: Int32Array;
   private readonly at: CoreOffsets;
   private readonly allMask: number;
-  private readonly format: SaveFormat;
-  private readonly areaBytes: number;
-  private readonly instructions: (typeof INSTRUCTIONS_OF)[SaveFormat];
+  private readonly area: SaveArea;
+  private readonly vcpuArea: SaveArea;
   private readonly kernelComponent: number;
 
   constructor(
@@ -63,9 +68,9 @@ export class Cpu implements Hypervisor {
     this.words = machine.stream.state.words;
     this.at = machine.stream.state.at;
     this.allMask = this.at.componentBits.reduce((mask, bit) => mask | (1 << bit), 0);
-    this.format = saveFormat(machine.model);
-    this.areaBytes = saveAreaBytes(machine.model);
-    this.instructions = INSTRUCTIONS_OF[this.format];
+    this.area = saveArea(machine.model, { xfeatures: this.allMask, xsaves: machine.xsaves });
+    // Xen uses XSAVES only for supervisor components, of which guests have none (xen/arch/x86/xstate.c xsave()).
+    this.vcpuArea = saveArea(machine.host, { xfeatures: this.allMask, xsaves: false });
     this.kernelComponent = this.at.indexOfBit[SSE] >= 0 ? SSE : X87;
   }
 
@@ -170,15 +175,15 @@ export class Cpu implements Hypervisor {
 
   save(fpstate: number): boolean {
     this.needDeclaration('saves registers');
-    this.emit(events.FpregsSaved, this.cpu, fpstate, this.allMask, this.areaBytes, this.instructions.save);
-    if (this.format !== 'fnsave') return true;
+    this.emit(events.FpregsSaved, this.cpu, fpstate, this.allMask, this.area.bytes, this.area.save);
+    if (this.area.format !== 'fnsave') return true;
     this.emit(events.FpregsInitialised, this.cpu, this.allMask);
     return false;
   }
 
   restore(fpstate: number): void {
     this.needDeclaration('loads registers');
-    this.emit(events.FpregsRestored, this.cpu, fpstate, this.allMask, this.areaBytes, this.instructions.restore);
+    this.emit(events.FpregsRestored, this.cpu, fpstate, this.allMask, this.area.bytes, this.area.restore);
   }
 
   skipRestore(task: number): void {
@@ -211,18 +216,13 @@ export class Cpu implements Hypervisor {
   }
 
   saveVcpu(): void {
-    this.emit(events.FpregsSaved, this.cpu, this.vcpuFpstate, this.allMask, this.areaBytes, this.instructions.save);
+    const { bytes, save } = this.vcpuArea;
+    this.emit(events.FpregsSaved, this.cpu, this.vcpuFpstate, this.allMask, bytes, save);
   }
 
   restoreVcpu(): void {
-    this.emit(
-      events.FpregsRestored,
-      this.cpu,
-      this.vcpuFpstate,
-      this.allMask,
-      this.areaBytes,
-      this.instructions.restore,
-    );
+    const { bytes, restore } = this.vcpuArea;
+    this.emit(events.FpregsRestored, this.cpu, this.vcpuFpstate, this.allMask, bytes, restore);
   }
 
   clobberByOtherGuest(): void {

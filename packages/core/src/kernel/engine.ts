@@ -29,7 +29,12 @@ export interface EngineTask {
 /** Everything that an engine is built from. */
 export interface EngineParts {
   readonly stream: EventStream;
+  /** The processor as the kernel sees it. */
   readonly model: CpuModel;
+  /** The processor itself. */
+  readonly host: CpuModel;
+  /** The kernel uses XSAVES where it sees it. */
+  readonly xsaves: boolean;
   readonly tasks: readonly EngineTask[];
   /** Routines of policies and platform. */
   readonly routines: readonly OwnedRoutine[];
@@ -49,6 +54,8 @@ const ACTION_NAMES = ['continue', 'preempt', 'hardirq', 'softirq', 'vcpu'];
 export class Engine implements CpuMachine {
   readonly stream: EventStream;
   readonly model: CpuModel;
+  readonly host: CpuModel;
+  readonly xsaves: boolean;
   readonly platform: EngineParts['platform'];
   readonly code: Code;
   readonly cpus: readonly Cpu[];
@@ -67,6 +74,8 @@ export class Engine implements CpuMachine {
   ) {
     this.stream = parts.stream;
     this.model = parts.model;
+    this.host = parts.host;
+    this.xsaves = parts.xsaves;
     this.platform = parts.platform;
     this.words = this.stream.state.words;
     this.allocAlternatives = allocAlternatives(parts.interference);

@@ -52,13 +52,16 @@ export function nextSerial(serial: number): number {
 }
 
 /**
- * The bytes that a value stands for: a recognisable pattern made of writer and serial; zeros for INIT.
+ * The bytes that a value stands for: its id as a little-endian doubleword, repeated; zeros for INIT.
  *
  * @param sizeBytes size of the component
  */
 export function valueBytes(value: number, sizeBytes: number): Uint8Array {
-  const bytes = new Uint8Array(sizeBytes);
-  if (value === INIT) return bytes;
-  const pattern = [0xfb, writerOf(value) & 0xff, serialOf(value) & 0xff, (serialOf(value) >>> 8) & 0xff];
-  return bytes.map((_, index) => pattern[index % pattern.length]);
+  return Uint8Array.from({ length: sizeBytes }, (_, index) => (value >>> (8 * (index % 4))) & 0xff);
+}
+
+/** The value whose bytes these are; undefined when they are the bytes of none. */
+export function valueOfBytes(bytes: Uint8Array): number | undefined {
+  const value = bytes[0] | (bytes[1] << 8) | (bytes[2] << 16) | (bytes[3] << 24);
+  return bytes.every((byte, index) => byte === ((value >>> (8 * (index % 4))) & 0xff)) ? value : undefined;
 }

@@ -13,7 +13,8 @@ import { Engine, type EngineTask } from '../kernel/engine';
 import { compileProgram } from '../kernel/program';
 import type { Patch } from '../kernel/routine';
 import type { Scenario } from '../scenario/scenario';
-import { componentBits, cpuModel, type CpuModel } from '../x86/cpu-model';
+import { bitsOf } from '../x86/components';
+import { cpuModel, type CpuModel } from '../x86/cpu-model';
 import { Composition, type Settings } from './composition';
 import { Machine } from './machine';
 import type { Slot } from '../kernel/kernel';
@@ -83,7 +84,7 @@ export function compose(options: ComposeOptions): Machine {
   const state = createState(
     {
       sizes: { machine: 1, cpu: cpus, task: tasks.length, fpstate: tasks.length + cpus },
-      componentBits: componentBits(settings.cpu),
+      componentBits: bitsOf(composition.xfeatures),
       stackDepth: STACK_DEPTH,
       fpstateEmbedded: composition.base.fpstate === 'embedded',
     },
@@ -93,7 +94,9 @@ export function compose(options: ComposeOptions): Machine {
   const engine = new Engine(
     {
       stream,
-      model: settings.cpu,
+      model: composition.guestCpu,
+      host: settings.cpu,
+      xsaves: composition.base.xsaves ?? false,
       tasks,
       routines: composition.routines,
       interference: settings.scenario.interference,

@@ -7,8 +7,20 @@ import { programNeeds } from '../kernel/program';
 import { applyPatch, type Patch, type Routine } from '../kernel/routine';
 import type { FieldDeclaration } from '../machine/layout';
 import type { Scenario } from '../scenario/scenario';
-import type { Feature } from '../x86/components';
-import type { CpuModel } from '../x86/cpu-model';
+import {
+  AVX,
+  OPMASK,
+  PKRU,
+  SSE,
+  SUPERVISOR_COMPONENTS,
+  TILEDATA,
+  USER_COMPONENTS,
+  X87,
+  componentName,
+  xfeaturesName,
+  type Feature,
+} from '../x86/components';
+import { componentsOf, withoutFeatures, type CpuModel } from '../x86/cpu-model';
 import type { InstructionClass } from '../x86/faults';
 import type { BasePolicy, ModifierPolicy, Platform, Plugin, Policy } from './plugin';
 import { PLATFORM, POLICY, SETTINGS } from './tokens';
@@ -21,15 +33,33 @@ export interface Settings {
   readonly patches: readonly Patch[];
 }
 
-const FEATURE_OF: Readonly<Record<InstructionClass, Feature>> = {
+/** What a program's instructions need of the processor. Those that are not named need nothing. */
+const FEATURE_OF: Readonly<Partial<Record<InstructionClass, Feature>>> = {
   x87: 'fpu',
   wait: 'fpu',
   mmx: 'mmx',
+  'mmx-sse': 'sse',
   sse: 'sse',
   avx: 'avx',
+  avx512: 'avx512f',
+  opmask: 'avx512f',
+  amx: 'amx',
+  pkru: 'pku',
   fxsave: 'fxsr',
   xsave: 'xsave',
+  xcr: 'xsave',
 };
+
+/** The component that the kernel must have enabled for them. */
+const COMPONENT_OF: Readonly<Partial<Record<InstructionClass, number>>> = {
+  avx: AVX,
+  avx512: OPMASK,
+  opmask: OPMASK,
+  amx: TILEDATA,
+  pkru: PKRU,
+};
+
+const LEGACY = (1 << X87) | (1 << SSE);
 
 /**
  * A checked set of plugins: one base policy, its modifiers, one platform, patches applied.
@@ -41,6 +71,10 @@ export class Composition {
   readonly base: BasePolicy;
   readonly modifiers: readonly ModifierPolicy[];
   readonly platform: Platform;
+  /** The processor as the kernel sees it: without what the platform hides. */
+  readonly guestCpu: CpuModel;
+  /** Components that the kernel enables and saves, as a bitmap. */
+  readonly xfeatures: number;
   /** Routines of all plugins, after modifiers and patches. */
   readonly routines: readonly OwnedRoutine[];
 
@@ -53,6 +87,9 @@ export class Composition {
     this.modifiers = policies.filter((policy): policy is ModifierPolicy => policy.kind === 'modifier');
     this.platform = thePlatform(platforms);
     this.refuseDuplicateIds();
+    this.refuseBadXfeatures();
+    this.guestCpu = withoutFeatures(settings.cpu, this.platform.hides ?? []);
+    this.xfeatures = componentsOf(this.guestCpu) & (this.base.xfeatures ?? USER_COMPONENTS);
     this.refuseMissingFeatures();
     this.routines = this.patchedRoutines();
     this.refuseUnownedHooks();
@@ -182,9 +219,34 @@ export class Composition {
     for (const plugin of this.plugins) for (const feature of plugin.requires ?? []) need(`'${plugin.id}'`, feature);
     for (const task of scenario.tasks) {
       for (const instruction of programNeeds(task.program)) {
-        need(`task ${task.name} of the scenario '${scenario.id}'`, FEATURE_OF[instruction]);
+        const who = `task ${task.name} of the scenario '${scenario.id}'`;
+        const feature = FEATURE_OF[instruction];
+        if (feature !== undefined) need(who, feature);
+        this.refuseDisabledComponent(who, COMPONENT_OF[instruction]);
       }
     }
+  }
+
+  /** An instruction whose component is not enabled in XCR0 raises #UD, which no program here survives. */
+  private refuseDisabledComponent(who: string, bit: number | undefined): void {
+    if (bit === undefined || this.xfeatures & (1 << bit)) return;
+    const component = componentName(bit);
+    throw new FpuError('FPU204', `${who} needs '${component}', which the policy '${this.base.id}' does not enable`, {
+      who,
+      component,
+      policy: this.base.id,
+    });
+  }
+
+  private refuseBadXfeatures(): void {
+    const { id, xfeatures = USER_COMPONENTS, xsaves = false } = this.base;
+    const refuse = (problem: string): never => {
+      throw new FpuError('FPU209', `the policy '${id}' enables ${xfeaturesName(xfeatures)}, ${problem}`, {
+        policy: id,
+      });
+    };
+    if ((xfeatures & LEGACY) !== LEGACY) refuse('but x87 and SSE are always enabled');
+    if (xfeatures & SUPERVISOR_COMPONENTS && !xsaves) refuse('of which it cannot save supervisor state without XSAVES');
   }
 }
 

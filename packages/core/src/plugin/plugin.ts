@@ -27,6 +27,13 @@ export interface BasePolicy extends Plugin {
   readonly hooks: Readonly<Partial<Record<PolicyHook, string>>>;
   /** Whether a task's image is part of the task, or allocated when it is needed. */
   readonly fpstate: 'embedded' | 'allocated';
+  /**
+   * Components that this kernel enables in XCR0 and IA32_XSS where the processor has them, as a bitmap; all user
+   * components when left out. x87 and SSE are always among them.
+   */
+  readonly xfeatures?: number;
+  /** It saves with XSAVES where the processor has it: its images are compacted then. */
+  readonly xsaves?: boolean;
   /** Slots that tools show by role. */
   readonly roles: PolicyRoles;
 }

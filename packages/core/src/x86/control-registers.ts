@@ -1,5 +1,5 @@
 /**
- * CR0 and the instructions that change it.
+ * Control registers and the instructions that change them.
  *
  * Source: Intel SDM Vol. 3A "Control Registers" (2.5); Vol. 2 "CLTS", "LMSW", "SMSW", "MOV - Move to/from Control
  * Registers".
@@ -17,6 +17,36 @@ export const CR0_TS = 1 << 3;
 export const CR0_ET = 1 << 4;
 /** CR0.NE, native x87 error reporting. */
 export const CR0_NE = 1 << 5;
+/** CR0.WP, write protect. */
+export const CR0_WP = 1 << 16;
+/** CR0.AM, alignment mask: EFLAGS.AC counts at CPL 3. */
+export const CR0_AM = 1 << 18;
+/** CR0.NW, not write-through. */
+export const CR0_NW = 1 << 29;
+/** CR0.CD, cache disable. */
+export const CR0_CD = 1 << 30;
+/** CR0.PG, paging. Unsigned: it is bit 31. */
+export const CR0_PG = 2 ** 31;
+
+/** CR4.PAE, physical-address extension. */
+export const CR4_PAE = 1 << 5;
+/** CR4.OSFXSR: FXSAVE and FXRSTOR move XMM, SSE instructions are available. */
+export const CR4_OSFXSR = 1 << 9;
+/** CR4.OSXMMEXCPT: unmasked SIMD exceptions raise #XM rather than #UD. */
+export const CR4_OSXMMEXCPT = 1 << 10;
+/** CR4.LA57, 57-bit linear addresses. */
+export const CR4_LA57 = 1 << 12;
+/** CR4.PCIDE, process-context identifiers. */
+export const CR4_PCIDE = 1 << 17;
+/** CR4.OSXSAVE: XSAVE, XRSTOR, XGETBV and XSETBV are available. */
+export const CR4_OSXSAVE = 1 << 18;
+/** CR4.PKE: protection keys, RDPKRU and WRPKRU. */
+export const CR4_PKE = 1 << 22;
+/** CR4.CET, control-flow enforcement. */
+export const CR4_CET = 1 << 23;
+
+/** EFER.FFXSR (AMD): FXSAVE and FXRSTOR leave XMM alone at CPL 0 in 64-bit mode. */
+export const EFER_FFXSR = 1 << 14;
 
 /** What Linux runs with as far as we model it: PE, MP, ET and NE set, EM clear; TS as boot leaves it: set. */
 export const CR0_BOOT = CR0_PE | CR0_MP | CR0_TS | CR0_ET | CR0_NE;

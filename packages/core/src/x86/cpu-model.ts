@@ -1,26 +1,91 @@
+/**
+ * CPU models: what a processor enumerates and how it behaves where the manuals leave room.
+ *
+ * The built-in ones are data files, `cpus/*.cpu.json`; users load their own with `parseCpuModel`.
+ */
 import { FpuError } from '../error';
-import { COMPONENTS, type Feature } from './components';
+import { BUILT_IN_CPUS } from './cpus';
+import { ALL_COMPONENTS, COMPONENTS, SUPERVISOR_COMPONENTS, bitsOf, type Feature } from './components';
+import { parseCpuModel } from './cpu-model-schema';
+import type { Deviation } from './deviations';
 
-/** What a processor can do, as far as FPU state goes. */
+/** One sub-leaf of CPUID leaf 0DH: an extended component (bit 2 and up) as this processor lays it out. */
+export interface ComponentEnumeration {
+  readonly bit: number;
+  /** EAX. */
+  readonly size: number;
+  /** EBX: offset in the standard format; 0 for supervisor components, which have none. */
+  readonly offset: number;
+  /** ECX[0]: managed by IA32_XSS, not XCR0. */
+  readonly supervisor: boolean;
+  /** ECX[1]: in the compacted format it starts at a multiple of 64. */
+  readonly align64: boolean;
+  /** ECX[2]: IA32_XFD can disable it. */
+  readonly xfd: boolean;
+}
+
+/** EAX, EBX, ECX, EDX. */
+export type CpuidRegisters = readonly [eax: number, ebx: number, ecx: number, edx: number];
+
+/** How a processor behaves where processors differ. Each value's source is in the model's `sources`. */
+export interface CpuBehaviour {
+  /**
+   * XINUSE: `value`: a component whose registers hold their initial values is not in use, however they came to;
+   * `load`: only XRSTOR of INIT, VZEROALL, VZEROUPPER and TILERELEASE return a component to its initial configuration.
+   */
+  readonly initTracking: 'value' | 'load';
+  /** Which registers XINUSE of SSE, AVX and AVX-512 looks at outside 64-bit mode: `low` is the SDM (13.6). */
+  readonly initTracking32: 'all' | 'low';
+  /**
+   * FOP, FIP and FDP in FXSAVE and XSAVE areas: `always` as they are; without a pending exception (FSW.ES clear) AMD stores zeros
+   * where CPUID 8000_0008H EBX[2] says so (`zero-without-exception`), and earlier leaves memory, and on a restore the registers,
+   * alone (`untouched-without-exception`); `never`: they are neither stored (zeros are) nor loaded.
+   */
+  readonly pointersSaved: 'always' | 'zero-without-exception' | 'untouched-without-exception' | 'never';
+  /** Which x87 instructions load FDP (`fdp`), and FOP with FIP (`fip`): all, or those with an unmasked exception. */
+  readonly pointersUpdated: { readonly fip: 'always' | 'with-exception'; readonly fdp: 'always' | 'with-exception' };
+  /** FCS and FDS: saved, or (CPUID.(7,0):EBX[13]) stored as zero. */
+  readonly selectorsSaved: boolean;
+  /** Linear-address bits that FIP and FDP keep, sign-extended. */
+  readonly pointerBits: number;
+  /** XSAVEOPT's and XSAVES's modified optimisation: none, started by a standard XRSTOR only, or by any XRSTOR and XRSTORS. */
+  readonly modifiedOptimisation: 'none' | 'standard' | 'any';
+  /**
+   * When XRSTOR and XSAVE meet a page that is not there: nothing has been transferred (`before-transfer`: the first and last byte are
+   * looked at first), everything that comes before it has (`in-order`), or any part of what was asked for (`any-part`).
+   */
+  readonly pageFault: 'before-transfer' | 'in-order' | 'any-part';
+  /** Where it does something else than the manuals say. */
+  readonly deviations: readonly Deviation[];
+}
+
+/** A processor. */
 export interface CpuModel {
   readonly id: string;
   readonly title: string;
+  readonly vendor: string;
+  /** Display family, model and stepping. */
+  readonly signature: { readonly family: number; readonly model: number; readonly stepping: number };
   readonly features: readonly Feature[];
+  /** MXCSR bits that may be set; 0 where there is no MXCSR. */
+  readonly mxcsrMask: number;
+  /** Bits that XCR0 may hold; 0 without XSAVE. */
+  readonly xcr0: number;
+  /** Bits that IA32_XSS may hold. */
+  readonly xss: number;
+  /** CPUID leaf 0DH, sub-leaves 2 and up. */
+  readonly components: readonly ComponentEnumeration[];
+  readonly behaviour: CpuBehaviour;
+  /** Other CPUID leaves that are known, by `leaf.subleaf` in lower-case hex. */
+  readonly cpuid: Readonly<Record<string, CpuidRegisters>>;
+  /** Where each statement comes from. */
+  readonly sources: readonly string[];
 }
 
-const FXSR: readonly Feature[] = ['fpu', 'mmx', 'fxsr', 'sse'];
+const parsed = new Map<string, CpuModel>();
 
-/** The built-in processors. */
-export const CPU_MODELS: readonly CpuModel[] = [
-  { id: 'pentium-mmx', title: 'Pentium MMX: x87 and MMX, FNSAVE only', features: ['fpu', 'mmx'] },
-  { id: 'nehalem', title: 'Nehalem: FXSAVE, no XSAVE', features: FXSR },
-  {
-    id: 'sandybridge',
-    title: 'Sandy Bridge with XSAVEOPT hidden (noxsaveopt): XSAVE, AVX',
-    features: [...FXSR, 'xsave', 'avx'],
-  },
-  { id: 'haswell', title: 'Haswell: XSAVE, XSAVEOPT, AVX', features: [...FXSR, 'xsave', 'xsaveopt', 'avx'] },
-];
+/** Ids of the built-in processors. */
+export const CPU_IDS: readonly string[] = BUILT_IN_CPUS.map(({ id }) => id);
 
 /**
  * The built-in processor with this id.
@@ -28,48 +93,57 @@ export const CPU_MODELS: readonly CpuModel[] = [
  * @throws FpuError FPU101 when there is none
  */
 export function cpuModel(id: string): CpuModel {
-  const found = CPU_MODELS.find((model) => model.id === id);
-  if (found) return found;
-  const known = CPU_MODELS.map((model) => model.id);
-  throw new FpuError('FPU101', `no CPU model '${id}'; known: ${known.join(', ')}`, { id, known });
+  const known = parsed.get(id);
+  if (known) return known;
+  const file = BUILT_IN_CPUS.find((candidate) => candidate.id === id);
+  if (!file) throw new FpuError('FPU101', `no CPU model '${id}'; known: ${CPU_IDS.join(', ')}`, { id, known: CPU_IDS });
+  const model = parseCpuModel(file);
+  parsed.set(id, model);
+  return model;
+}
+
+/** Components that exist on a CPU, as a bitmap: x87, SSE with FXSR and SSE, and whatever leaf 0DH enumerates. */
+export function componentsOf(model: CpuModel): number {
+  const legacy = COMPONENTS.slice(0, 2).filter(({ feature }) => model.features.includes(feature));
+  return legacy.reduce((mask, { bit }) => mask | (1 << bit), 0) | ((model.xcr0 | model.xss) & ALL_COMPONENTS);
 }
 
 /** Components that exist on a CPU, as bits in ascending order. */
 export function componentBits(model: CpuModel): readonly number[] {
-  return COMPONENTS.filter((component) => model.features.includes(component.feature)).map((component) => component.bit);
+  return bitsOf(componentsOf(model));
 }
 
-/** How a kernel saves FPU state on this CPU. Linux 3.6 fpu_save_init(): XSAVE, else FXSAVE, else FNSAVE. */
-export type SaveFormat = 'fnsave' | 'fxsave' | 'xsave';
-
-/** Mnemonics of the instructions that move all registers; events carry the index. */
-export const MOVE_INSTRUCTIONS = ['FNSAVE', 'FRSTOR', 'FXSAVE', 'FXRSTOR', 'XSAVE', 'XRSTOR'] as const;
-
-/** Indices of a format's two instructions in MOVE_INSTRUCTIONS. */
-export const INSTRUCTIONS_OF: Readonly<Record<SaveFormat, { readonly save: number; readonly restore: number }>> = {
-  fnsave: { save: 0, restore: 1 },
-  fxsave: { save: 2, restore: 3 },
-  xsave: { save: 4, restore: 5 },
-};
-
-/** The best save instruction that the CPU has. */
-export function saveFormat(model: CpuModel): SaveFormat {
-  if (model.features.includes('xsave')) return 'xsave';
-  return model.features.includes('fxsr') ? 'fxsave' : 'fnsave';
+/** True when the CPU has a feature. */
+export function hasFeature(model: CpuModel, feature: Feature): boolean {
+  return model.features.includes(feature);
 }
+
+/** What goes with XSAVE. */
+const XSAVE_FAMILY: readonly Feature[] = ['xsaveopt', 'xsavec', 'xgetbv1', 'xsaves', 'xfd'];
 
 /**
- * Bytes that the save instruction writes, in the standard format.
+ * The processor as somebody sees it from whom features are hidden, with the components that need them.
  *
- * @see Intel SDM Vol. 1 "XSAVE Area" (13.4): 512 legacy, 64 header, AVX at 576 with 256 bytes; FNSAVE 108
+ * What lies where in an area, and the recorded CPUID leaves, stay as they are.
  */
-export function saveAreaBytes(model: CpuModel): number {
-  switch (saveFormat(model)) {
-    case 'fnsave':
-      return 108;
-    case 'fxsave':
-      return 512;
-    case 'xsave':
-      return model.features.includes('avx') ? 832 : 576;
-  }
+export function withoutFeatures(model: CpuModel, hidden: readonly Feature[]): CpuModel {
+  if (hidden.length === 0) return model;
+  const noXsave = hidden.includes('xsave');
+  // Ascending: whatever a component requires has a lower bit, or the same feature.
+  const lost = COMPONENTS.reduce((mask, { bit, feature, enabledBy, requires }) => {
+    const unsupported = enabledBy === 'xss' && hidden.includes('xsaves');
+    const gone = hidden.includes(feature) || unsupported || (noXsave && bit > 1) || (requires & mask) !== 0;
+    return gone ? mask | (1 << bit) : mask;
+  }, 0);
+  const lostFeatures = COMPONENTS.filter(({ bit }) => lost & ~SUPERVISOR_COMPONENTS & (1 << bit)).map(
+    ({ feature }) => feature,
+  );
+  const gone = [...hidden, ...lostFeatures, ...(noXsave ? XSAVE_FAMILY : [])];
+  return {
+    ...model,
+    features: model.features.filter((feature) => !gone.includes(feature)),
+    xcr0: noXsave ? 0 : model.xcr0 & ~lost,
+    xss: noXsave ? 0 : model.xss & ~lost,
+    components: model.components.filter(({ bit }) => !(lost & (1 << bit))),
+  };
 }

@@ -5,6 +5,7 @@ import {
   serialOf,
   taskOfPrincipal,
   valueBytes,
+  valueOfBytes,
   valueId,
   writerOf,
 } from '@fpulab/core';
@@ -49,9 +50,16 @@ describe('values', () => {
     expect(serialOf(valueId(3, 2 ** 20 + 7))).toBe(7);
   });
 
-  it('stands for bytes with writer and serial in them; INIT for zeros', () => {
-    expect([...valueBytes(valueId(principalOfTask(1), 0x1234), 6)]).toEqual([0xfb, 0x02, 0x34, 0x12, 0xfb, 0x02]);
+  it('stands for its id as bytes, repeated; INIT for zeros', () => {
+    expect([...valueBytes(valueId(principalOfTask(1), 0x1234), 6)]).toEqual([0x34, 0x12, 0x20, 0x00, 0x34, 0x12]);
     expect([...valueBytes(INIT, 4)]).toEqual([0, 0, 0, 0]);
     expect(valueBytes(valueId(1, 1), 0)).toHaveLength(0);
+  });
+
+  it('is read back from its bytes; bytes of nobody have none', () => {
+    for (const value of [INIT, valueId(1, 1), valueId(PRINCIPAL.otherGuest, 0xfffff)]) {
+      expect(valueOfBytes(valueBytes(value, 256))).toBe(value);
+    }
+    expect(valueOfBytes(Uint8Array.of(1, 0, 0, 0, 2, 0, 0, 0))).toBeUndefined();
   });
 });

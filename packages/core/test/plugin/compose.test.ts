@@ -1,5 +1,6 @@
 import {
   CPUS_MAX,
+  CPU_IDS,
   MOVE_INSTRUCTIONS,
   NOBODY,
   SCENARIOS,
@@ -81,6 +82,50 @@ describe('compose', () => {
     expect(compose({ ...parts(), cpu: 'nehalem' }).state.at.componentBits).toEqual([0, 1]);
     const own = { ...cpuModel('nehalem'), id: 'own' };
     expect(compose({ ...parts(), cpu: own }).composition.settings.cpu).toBe(own);
+  });
+
+  it('saves the components that the processor has, the platform shows and the kernel knows', () => {
+    const bits = (options: Partial<ComposeOptions>): readonly number[] =>
+      compose({ platform: bareMetal(), policies: [quietPolicy()], scenario, ...options }).state.at.componentBits;
+    expect(bits({ cpu: 'sapphire-rapids' })).toEqual([0, 1, 2, 5, 6, 7, 9, 17, 18]);
+    expect(bits({ cpu: 'sapphire-rapids', policies: [eager()] })).toEqual([0, 1, 2, 5, 6, 7, 9]);
+    expect(bits({ cpu: 'skylake-x', policies: [eager()] })).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 9]);
+    expect(bits({ cpu: 'skylake-x', policies: [lazyCr0Ts({ era: 'linux-3.6' })] })).toEqual([0, 1, 2]);
+    expect(bits({ cpu: 'skylake-x', policies: [lazyCr0Ts({ era: 'linux-4.2' })] })).toEqual([0, 1, 2, 5, 6, 7]);
+    expect(bits({ cpu: 'skylake-x', policies: [eager()], platform: platformWith({ hides: ['mpx', 'pku'] }) })).toEqual([
+      0, 1, 2, 5, 6, 7,
+    ]);
+    expect(bits({ cpu: 'pentium-mmx', scenario: scenarioWith({ tasks: { A: [mmx.read()] } }) })).toEqual([0]);
+    const supervisor = quietPolicy({ xfeatures: 0b11 | (1 << 8) | (1 << 11), xsaves: true });
+    expect(bits({ cpu: 'sapphire-rapids', policies: [supervisor] })).toEqual([0, 1, 8, 11]);
+  });
+
+  it.each([
+    ['linux-3.6', 'skylake-x', [], 'XSAVEOPT', 832],
+    ['linux-3.6', 'sandybridge', [], 'XSAVE', 832],
+    ['linux-4.2', 'skylake-x', [], 'XSAVEOPT', 2688],
+    ['linux-4.8', 'haswell', [], 'XSAVEOPT', 832],
+    ['linux-4.8', 'skylake-x', [], 'XSAVES', 2568],
+    ['linux-4.8', 'skylake-x', ['xsaves'], 'XSAVEOPT', 2696],
+    ['linux-4.8', 'skylake-x', ['xsaves', 'mpx', 'pku'], 'XSAVEOPT', 2688],
+  ] as const)('%s on %s without %j saves with %s into %i bytes', (era, cpu, hides, instruction, bytes) => {
+    const policies = [era === 'linux-4.8' ? eager() : lazyCr0Ts({ era })];
+    const twoTasks = scenarioWith({ tasks: { A: [sse.write(), syscall('nanosleep'), sse.read()], B: [sse.write()] } });
+    const machine = compose({ platform: platformWith({ hides }), policies, scenario: twoTasks, cpu });
+    const [saved] = dataOf(eventsOf(machine), 'fpregs.saved');
+    expect([MOVE_INSTRUCTIONS[saved.instruction], saved.bytes]).toEqual([instruction, bytes]);
+  });
+
+  it('Xen saves a vCPU without XSAVES, into the standard format', () => {
+    const policies = [eager()];
+    const machine = compose({ platform: xenPv(), policies, scenario: scenarioOf('xen-pv-leak'), cpu: 'skylake-x' });
+    const used = dataOf(eventsOf(machine), 'fpregs.saved').map(({ fpstate, instruction, bytes }) => [
+      fpstate >= machine.state.at.tasks ? 'Xen' : 'Linux',
+      MOVE_INSTRUCTIONS[instruction],
+      bytes,
+    ]);
+    expect(used).toContainEqual(['Xen', 'XSAVEOPT', 2696]);
+    expect(used.filter(([who, instruction]) => (who === 'Xen') === (instruction === 'XSAVES'))).toEqual([]);
   });
 
   it('gives each slot of each plugin a place in the state, at its initial value', () => {
@@ -247,7 +292,7 @@ describe('compose refuses', () => {
   it('FPU101: a CPU model that nobody knows', () => {
     expect(refusal({ cpu: 'z80' })).toEqual({
       code: 'FPU101',
-      message: "no CPU model 'z80'; known: pentium-mmx, nehalem, sandybridge, haswell",
+      message: `no CPU model 'z80'; known: ${CPU_IDS.join(', ')}`,
     });
   });
 
@@ -337,6 +382,27 @@ describe('compose refuses', () => {
       code: 'FPU204',
       message: "task A of the scenario 'test' needs 'avx', which the platform 'bare-metal' hides",
     });
+  });
+
+  it('FPU204: a program whose component the kernel does not enable', () => {
+    const options = {
+      scenario: scenarioWith({ tasks: { A: [avx.read()] } }),
+      policies: [quietPolicy({ xfeatures: 0b11 })],
+    };
+    expect(refusal(options)).toEqual({
+      code: 'FPU204',
+      message: "task A of the scenario 'test' needs 'avx', which the policy 'quiet' does not enable",
+    });
+  });
+
+  it('FPU209: components that no kernel can enable', () => {
+    expect(refusal({ policies: [quietPolicy({ xfeatures: 0b101 })] })).toEqual({
+      code: 'FPU209',
+      message: "the policy 'quiet' enables x87+avx, but x87 and SSE are always enabled",
+    });
+    expect(refusal({ policies: [quietPolicy({ xfeatures: 0b11 | (1 << 11) })] }).message).toBe(
+      "the policy 'quiet' enables x87+sse+cet_u, of which it cannot save supervisor state without XSAVES",
+    );
   });
 
   it('FPU204: a policy that needs what the CPU lacks or the platform hides', () => {

@@ -3,7 +3,8 @@ import { AVX, COMPONENTS, SSE, X87, componentName, xfeaturesName } from '@fpulab
 describe('components', () => {
   it('have the bits of XCR0', () => {
     expect([X87, SSE, AVX]).toEqual([0, 1, 2]);
-    expect(COMPONENTS.map(({ bit, name, feature }) => [bit, name, feature])).toEqual([
+    expect(COMPONENTS.map(({ bit }) => bit)).toEqual(COMPONENTS.map((_, index) => index));
+    expect(COMPONENTS.map(({ bit, name, feature }) => [bit, name, feature]).slice(0, 3)).toEqual([
       [0, 'x87', 'fpu'],
       [1, 'sse', 'sse'],
       [2, 'avx', 'avx'],
@@ -11,7 +12,7 @@ describe('components', () => {
   });
 
   it('have names; unknown ones keep their number', () => {
-    expect([0, 1, 2, 18].map(componentName)).toEqual(['x87', 'sse', 'avx', 'xfeature18']);
+    expect([0, 1, 2, 18, 20].map(componentName)).toEqual(['x87', 'sse', 'avx', 'tiledata', 'xfeature20']);
   });
 
   it.each([

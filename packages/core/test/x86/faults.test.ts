@@ -60,6 +60,6 @@ describe('vectors', () => {
   });
 
   it('have names; unknown ones keep their number', () => {
-    expect([UD, NM, GP, 14].map(vectorName)).toEqual(['#UD', '#NM', '#GP', '#14']);
+    expect([UD, NM, GP, 14, 18].map(vectorName)).toEqual(['#UD', '#NM', '#GP', '#PF', '#18']);
   });
 });

@@ -1,5 +1,6 @@
 import type { BasePolicy } from '@fpulab/core';
 import { embeddedFpu } from '../embedded-fpu';
+import { XFEATURES_4_8 } from '../xfeatures';
 
 /**
  * Eager FPU switching: a task's registers are loaded whenever it is switched in; CR0.TS stays clear.
@@ -13,5 +14,7 @@ export function eager(): BasePolicy {
     source: 'Linux 4.8.15 asm/fpu/internal.h, kernel/fpu/core.c',
     eager: true,
     clear: 'drop-and-init',
+    xfeatures: XFEATURES_4_8,
+    xsaves: true,
   });
 }

@@ -1,6 +1,7 @@
 import type { BasePolicy, Patch } from '@fpulab/core';
 import { step } from '@fpulab/core';
 import { embeddedFpu } from '../embedded-fpu';
+import { XFEATURES_LAZY } from '../xfeatures';
 import { linux36 } from './linux-3.6';
 
 /** Kernels whose lazy code is modelled. `linux-4.8` is that kernel with eagerfpu=off. */
@@ -19,6 +20,8 @@ export function lazyCr0Ts({ era }: { readonly era: LazyEra }): BasePolicy {
           'Linux 4.2.8 and 4.4.11 asm/fpu/internal.h, kernel/fpu/core.c, kernel/traps.c, with eagerfpu=off or no XSAVEOPT',
         eager: false,
         clear: 'drop-or-init',
+        xfeatures: XFEATURES_LAZY,
+        xsaves: false,
       });
     case 'linux-4.8':
       return embeddedFpu({
@@ -27,6 +30,8 @@ export function lazyCr0Ts({ era }: { readonly era: LazyEra }): BasePolicy {
         source: 'Linux 4.8.15 asm/fpu/internal.h, kernel/fpu/core.c, with eagerfpu=off',
         eager: false,
         clear: 'drop-and-init',
+        xfeatures: XFEATURES_LAZY,
+        xsaves: true,
       });
   }
 }

@@ -21,6 +21,7 @@ import {
   type RoutineNode,
 } from '@fpulab/core';
 import { PRELOAD_THRESHOLD, nextCount } from '../fpu-counter';
+import { XFEATURES_3_6 } from '../xfeatures';
 
 /** The lazy policy of Linux 3.6. */
 export function linux36(): BasePolicy {
@@ -207,6 +208,7 @@ export function linux36(): BasePolicy {
     source: 'Linux 3.6 fpu-internal.h switch_fpu_prepare(), switch_fpu_finish(); traps.c math_state_restore(); i387.c',
     requires: ['fpu'],
     fpstate: 'allocated',
+    xfeatures: XFEATURES_3_6,
     slots: [hasFpu, usedMath, lastCpu, fpuCounter, owner, preload],
     roles: { owner, active: hasFpu, used: usedMath },
     routines: [

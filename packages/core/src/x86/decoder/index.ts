@@ -1,0 +1,3 @@
+/** The instruction decoder. */
+export { decode } from './decode';
+export { format } from './format';

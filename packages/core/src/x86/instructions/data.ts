@@ -1,0 +1,97 @@
+/**
+ * Data instructions: x87, MMX, SSE, AVX, AVX-512 and opmask.
+ *
+ * Moves and bitwise logic are modelled; of all others the faults and the components that they modify. What the model does not know
+ * of a result it says so (`result-undetermined`), and nothing compares it.
+ */
+import { AVX, SSE, X87, ZMM_HI256 } from '../components';
+import { CR4_OSXMMEXCPT } from '../control-registers';
+import { VECTOR, fault, type Fault } from '../faults';
+import type { Instruction } from '../instruction';
+import { GPR, type Processor } from '../processor';
+import { operandFault } from './operands';
+import { bitwise } from './bitwise';
+import { simdExceptions } from './simd-exceptions';
+import { enterMmx } from './vector-registers';
+
+/** VZEROUPPER and VZEROALL: to the initial configuration, all registers that the mode can name. */
+export function vzero(all: boolean): (cpu: Processor, instruction: Instruction) => undefined {
+  return (cpu, { mode }) => {
+    const share = mode === 64 ? 1 : 2;
+    const clear = (bit: number): void => {
+      if (!cpu.model.components.some((component) => component.bit === bit) && bit !== SSE) return;
+      const value = cpu.component(bit).slice();
+      cpu.load(bit, value.fill(0, 0, value.length / share), share === 1 ? 'init' : 'instruction');
+    };
+    for (const bit of [AVX, ZMM_HI256]) clear(bit);
+    if (all) clear(SSE);
+    else cpu.emit({ type: 'components-modified', mask: 1 << SSE });
+    return undefined;
+  };
+}
+
+/** Any other data instruction. */
+export function data(cpu: Processor, instruction: Instruction): Fault | undefined {
+  const { memory, memoryUse, simdArithmetic } = instruction;
+  const access = memoryUse.access === 'read' ? 'read' : 'write';
+  const refused =
+    memory && memoryUse.access !== 'none' && memoryUse.bytes > 0
+      ? operandFault(cpu, instruction, memoryUse.bytes, access)
+      : undefined;
+  if (refused) return refused;
+  if (simdArithmetic) {
+    const raised = simdFault(cpu, instruction);
+    if (raised) return raised;
+  }
+  if (!bitwise(cpu, instruction)) undetermined(cpu, instruction);
+  return undefined;
+}
+
+/**
+ * #XM of a SIMD exception that MXCSR does not mask, #UD without CR4.OSXMMEXCPT. Flags are set either way, registers are not.
+ *
+ * @see Intel SDM Vol. 1 "SIMD Floating-Point Exceptions" (11.5)
+ */
+function simdFault(cpu: Processor, instruction: Instruction): Fault | undefined {
+  const flags = simdExceptions(cpu, instruction);
+  if (flags === undefined) {
+    cpu.emit({ type: 'result-undetermined', what: { mxcsr: true } });
+    return undefined;
+  }
+  const masks = (cpu.state.mxcsr >> 7) & 0x3f;
+  // Exceptions of the operands, unmasked, keep those of the result from arising.
+  const early = flags & 0b111;
+  const raised = early & ~masks ? early : flags;
+  if (raised) cpu.loadMxcsr(cpu.state.mxcsr | raised);
+  if (!(raised & ~masks)) return undefined;
+  return cpu.control.cr4 & CR4_OSXMMEXCPT ? fault(VECTOR.XM, 'simd-exception') : fault(VECTOR.UD, 'osxmmexcpt-clear');
+}
+
+/** CF, PF, AF, ZF, SF and OF. */
+const ARITHMETIC_FLAGS = 0x8d5n;
+const SETS_FLAGS = /^(V?U?COMIS|V?PTEST|FU?COMI|POPCNT|PCMP.STR|V?PCMP[EI]STR|VTESTP|KTEST|KORTEST)/;
+/** They store to [RDI] whatever their mask selects. */
+const MASKED_STORES = /^V?MASKMOV(Q|DQU)$/;
+
+function undetermined(cpu: Processor, instruction: Instruction): void {
+  const { memory, memoryUse, mnemonic, modifies } = instruction;
+  if (instruction.class === 'mmx' || (instruction.class === 'mmx-sse' && modifies & (1 << X87))) {
+    cpu.loadX87(enterMmx(cpu.state.x87));
+  }
+  const stores = memory && (memoryUse.access === 'write' || memoryUse.access === 'read-write');
+  const stored = stores ? [{ address: cpu.operandAddress(instruction), length: memoryUse.bytes }] : [];
+  const masked = MASKED_STORES.test(mnemonic) ? [{ address: cpu.register(GPR.rdi), length: 16 }] : [];
+  const registers = writtenRegisters(instruction);
+  const what = {
+    components: modifies,
+    registers,
+    flags: SETS_FLAGS.test(mnemonic) ? ARITHMETIC_FLAGS : 0n,
+    memory: [...stored, ...masked],
+  };
+  cpu.emit({ type: 'result-undetermined', what });
+}
+
+/** The general register that an instruction writes: its first operand, if it is one. */
+function writtenRegisters({ operands: [first] }: Instruction): number {
+  return first?.kind === 'register' && first.file === 'gpr' ? 1 << first.number : 0;
+}

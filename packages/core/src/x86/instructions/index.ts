@@ -1,0 +1,145 @@
+/** Which code executes which instruction. */
+import type { Feature } from '../components';
+import type { Fault, InstructionClass } from '../faults';
+import type { Instruction } from '../instruction';
+import type { Processor } from '../processor';
+import * as amx from './amx';
+import * as control from './control';
+import { data, vzero } from './data';
+import { fxrstor, fxsave } from './fxsave';
+import * as general from './general';
+import { rdmsr, wrmsr } from './msr';
+import { ldmxcsr, stmxcsr } from './mxcsr';
+import * as x87 from './x87-control';
+import { isExact, x87Data } from './x87-data';
+import { xrstor } from './xrstor';
+import { xsave } from './xsave';
+
+/** Executes an instruction that is available; returns its fault or does all of it. */
+export type Handler = (cpu: Processor, instruction: Instruction) => Fault | undefined;
+
+const nothing: Handler = () => undefined;
+
+const HANDLERS: Readonly<Record<string, Handler>> = {
+  FNINIT: x87.fninit,
+  FNCLEX: x87.fnclex,
+  FNSAVE: x87.fnsave,
+  FRSTOR: x87.frstor,
+  FNSTENV: x87.fnstenv,
+  FLDENV: x87.fldenv,
+  FLDCW: x87.fldcw,
+  FNSTCW: x87.fnstcw,
+  FNSTSW: x87.fnstsw,
+  FINCSTP: x87.moveTop(1),
+  FDECSTP: x87.moveTop(-1),
+  FFREE: x87.ffree,
+  FNOP: x87.fnop,
+  FWAIT: x87.touchX87,
+  FNENI: x87.touchX87,
+  FNDISI: x87.touchX87,
+  FNSETPM: x87.touchX87,
+  EMMS: x87.emms,
+  FXSAVE: fxsave,
+  FXRSTOR: fxrstor,
+  XSAVE: xsave,
+  XSAVEOPT: xsave,
+  XSAVEC: xsave,
+  XSAVES: xsave,
+  XRSTOR: xrstor,
+  XRSTORS: xrstor,
+  LDMXCSR: ldmxcsr,
+  STMXCSR: stmxcsr,
+  VLDMXCSR: ldmxcsr,
+  VSTMXCSR: stmxcsr,
+  VZEROUPPER: vzero(false),
+  VZEROALL: vzero(true),
+  XGETBV: control.xgetbv,
+  XSETBV: control.xsetbv,
+  RDPKRU: control.rdpkru,
+  WRPKRU: control.wrpkru,
+  RDMSR: rdmsr,
+  WRMSR: wrmsr,
+  CLTS: control.clts,
+  LMSW: control.lmsw,
+  SMSW: control.smsw,
+  MOV_FROM_CR: control.movFromControl,
+  MOV_TO_CR: control.movToControl,
+  LDTILECFG: amx.ldtilecfg,
+  STTILECFG: amx.sttilecfg,
+  TILERELEASE: amx.tilerelease,
+  TILEZERO: amx.tilezero,
+  TILELOADD: amx.tileload,
+  TILELOADDT1: amx.tileload,
+  TILESTORED: amx.tilestore,
+  CPUID: general.cpuid,
+  ANDN: general.andn,
+  POPCNT: general.popcnt,
+  CRC32: general.crc32,
+  MOVNTI: general.mov,
+  LEA: general.lea,
+  MOV: general.mov,
+  AND: general.arithmetic(general.logic((left, right) => left & right)),
+  OR: general.arithmetic(general.logic((left, right) => left | right)),
+  XOR: general.arithmetic(general.logic((left, right) => left ^ right)),
+  TEST: general.arithmetic(
+    general.logic((left, right) => left & right),
+    false,
+  ),
+  ADD: general.arithmetic(general.sum(1n)),
+  SUB: general.arithmetic(general.sum(-1n)),
+  CMP: general.arithmetic(general.sum(-1n), false),
+};
+
+const BY_CLASS: Readonly<Partial<Record<InstructionClass, Handler>>> = {
+  x87: x87Data,
+  mmx: data,
+  'mmx-sse': data,
+  sse: data,
+  avx: data,
+  avx512: data,
+  opmask: data,
+  amx: amx.tileArithmetic,
+  none: general.untouched,
+};
+
+/** False for instructions of which only the faults and the components that they modify are modelled. */
+export function isModelledInFull(instruction: Instruction): boolean {
+  return instruction.mnemonic in HANDLERS || instruction.class === 'none' || isExact(instruction);
+}
+
+/** The code for an instruction. */
+export function handlerOf({ mnemonic, class: kind }: Instruction): Handler {
+  return HANDLERS[mnemonic] ?? BY_CLASS[kind] ?? nothing;
+}
+
+const FEATURE_OF_MNEMONIC: Readonly<Record<string, Feature>> = {
+  FXSAVE: 'fxsr',
+  FXRSTOR: 'fxsr',
+  XSAVE: 'xsave',
+  XRSTOR: 'xsave',
+  XGETBV: 'xsave',
+  XSETBV: 'xsave',
+  XSAVEOPT: 'xsaveopt',
+  XSAVEC: 'xsavec',
+  XSAVES: 'xsaves',
+  XRSTORS: 'xsaves',
+  RDPKRU: 'pku',
+  WRPKRU: 'pku',
+};
+
+const FEATURE_OF_CLASS: Readonly<Partial<Record<InstructionClass, Feature>>> = {
+  x87: 'fpu',
+  wait: 'fpu',
+  mmx: 'mmx',
+  'mmx-sse': 'sse',
+  sse: 'sse',
+  avx: 'avx',
+  avx512: 'avx512f',
+  opmask: 'avx512f',
+  amx: 'amx',
+};
+
+/** The CPUID feature without which an instruction is #UD. */
+export function featureOf({ mnemonic, class: kind }: Instruction): Feature | undefined {
+  return FEATURE_OF_MNEMONIC[mnemonic] ?? FEATURE_OF_CLASS[kind];
+}
