@@ -28,7 +28,7 @@ it('has commands that run as pasted', async () => {
   const commands = [...README.matchAll(/npx fpulab ([^#`\n]+)/g)].map(([, args]) => args.trim().split(/\s+/));
   expect(commands.length).toBeGreaterThan(6);
   for (const args of commands) {
-    const inPlace = args.map((word) => word.replace(/^examples\//, `${ROOT}/examples/`));
+    const inPlace = args.map((word) => word.replace(/^(examples|testdata)\//, `${ROOT}/$1/`));
     const { exitCode, stderr } = await fpulab(...inPlace);
     expect({ args, stderr }).toEqual({ args, stderr: '' });
     expect([0, 1]).toContain(exitCode);
@@ -43,6 +43,7 @@ it.each([
   'packages/policies/src/eager/README.md',
   'packages/hypervisor/src/xen-pv/README.md',
   'packages/hypervisor/src/xen-hvm/README.md',
+  'docs/images.md',
 ])('has code that runs: %s', (file) => {
   const quiet = jest.spyOn(console, 'log').mockImplementation(() => {});
   const blocks = [...readFileSync(join(ROOT, file), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code);

@@ -102,13 +102,13 @@ export class Processor {
 
   // --- operands --------------------------------------------------------------------------------------------------
 
-  /** The linear address of a memory operand. */
+  /** The linear address of a memory operand, all segment bases being 0; with a vector of indices: without them. */
   address(operand: MemoryOperand, instructionLength: number): bigint {
-    const { base, index, scale, displacement, ripRelative, addressSize } = operand;
+    const { base, index, scale, displacement, ripRelative, addressSize, vsib } = operand;
     let address = displacement;
     if (ripRelative) address += this.state.rip + BigInt(instructionLength);
     if (base !== undefined) address += this.register(base);
-    if (index !== undefined) address += this.register(index) * BigInt(scale);
+    if (index !== undefined && !vsib) address += this.register(index) * BigInt(scale);
     return BigInt.asUintN(this.state.mode === 32 ? 32 : addressSize, address);
   }
 

@@ -14,6 +14,7 @@ import {
   slot,
   when,
   withTs,
+  type Feature,
   type Hypervisor,
   type Patch,
   type Platform,
@@ -31,6 +32,12 @@ export interface XenPvOptions {
 
 /** fpu_taskswitch: __HYPERVISOR_fpu_taskswitch in xen/include/public/xen.h. */
 const HYPERCALL_FPU_TASKSWITCH = 5;
+
+/**
+ * Leaf 7 of pv_cpuid() passes none of the first three. A PV kernel does not run at CPL 0, where alone XSAVES works:
+ * cpufeatureset.h of later versions marks it as not for PV guests.
+ */
+const HIDDEN_FEATURES: readonly Feature[] = ['mpx', 'avx512f', 'pku', 'xsaves'];
 
 const QUEUED = { nothing: 0, clear: 1, set: 2 } as const;
 
@@ -79,6 +86,7 @@ export function xenPv({ lmsw = '#GP' }: XenPvOptions = {}): Platform {
     id: lmsw === '#GP' ? 'xen-pv' : 'xen-pv-lmsw',
     title: lmsw === '#GP' ? 'Xen PV, lazy hypervisor' : 'Xen PV, lazy hypervisor, as if it emulated LMSW',
     source: 'Xen 4.4 traps.c do_device_not_available(), do_fpu_taskswitch(), i387.c; Linux 3.6 xen/enlighten.c',
+    hides: HIDDEN_FEATURES,
     slots: [guestTs, dirtied, cache, batching, queued, bounce],
     routines: [
       routine(XEN_NM_ROUTINE, [
