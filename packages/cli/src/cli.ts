@@ -1,5 +1,6 @@
 /** The command line: parses, calls one function per verb, maps what happens to exit codes. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type * as ExecuteVerb from './commands/execute';
 import type * as LayoutVerb from './commands/layout';
 import type * as ListVerb from './commands/list';
 import type * as ReplayVerb from './commands/replay';
@@ -22,6 +23,8 @@ Examples:
   fpulab replay run.events.jsonl --to 120            the machine after event 120
   fpulab replay run.events.jsonl --rerun             the policies again, compared event by event
   fpulab layout --cpu sapphire-rapids --svg map.svg  the map of an XSAVE area, to scale
+  fpulab vectors testdata/vectors                    the x86 model against captured processors
+  fpulab execute --cpu zen4-guest d9e8 480fae27      machine code, instruction by instruction
   fpulab list                                        what there is to combine
 
 Exit codes: 0 done or clean, 1 violation or difference, 2 usage, 3 no verdict, 4 replay diverged, 65 bad input,
@@ -39,6 +42,33 @@ Four things that have cost people days:
   fpulab layout --cpu sapphire-rapids --check --xcr0 0x202e7    TILECFG without TILEDATA
 
 Exit codes: 0 legal, the same, or nothing to check; 1 illegal or different.`;
+
+const VECTORS_EXAMPLES = `
+Examples:
+  fpulab vectors testdata/vectors                                    all of a directory
+  fpulab vectors testdata/vectors --filter insn=xsave,xsave64        two instructions
+  fpulab vectors testdata/vectors --filter xsaveopt64 --filter modified-opt
+                                                                     whatever names the one, and the other
+  fpulab vectors testdata/vectors --filter asm='mov cr0,rax' --json  by the text of the code
+  fpulab vectors testdata/vectors/silicon-x87.json.gz --filter id=silicon-x87-0039
+
+The file says which processor it is from, and that decides on which CPU model it runs. The format: docs/vectors.md.
+
+Exit codes: 0 all passed or partial, 1 a vector failed, 65 a malformed file or an unknown processor, 66 no such file.`;
+
+const EXECUTE_EXAMPLES = `
+Examples:
+  fpulab execute --cpu zen4-guest d9e8 480fae27                 fld1; xsave64 [rdi]
+  fpulab execute d9e8 480fae37 480fae2f 480fae37                xsaveopt after xrstor: what is left alone
+  fpulab execute --cpu sapphire-rapids --cpl 0 480fc72f         xsaves64 [rdi]
+  fpulab execute --memory 512=0001 480fae2f                     xrstor64 of a header that is refused
+  fpulab execute --set cr0=0x8005003b d9e8                      with CR0.TS: #NM
+  fpulab execute --cpl 3 --set rdi=0xb000104 --json 480fae27    one JSON document
+
+At the start FPU and XSAVE are enabled for all that the processor has, every component is INIT, EDX:EAX is all ones, and
+RDI points 0x100 bytes into 16 KiB of memory at 0xb000000; the code is at 0xa000000.
+
+Exit codes: 0 ran to its end, or to a fault, which is a result; 65 an instruction that is not modelled.`;
 
 /** Hears the exit code of the verb that ran. */
 type Report = (exitCode: number) => void;
@@ -72,6 +102,8 @@ const list = (value: string, previous: readonly string[] = []): readonly string[
   ...value.split(',').filter((part) => part !== ''),
 ];
 
+const repeated = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
+
 function count(max: number): (value: string) => number {
   return (value) => {
     const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
@@ -89,6 +121,7 @@ function hexMask(value: string): bigint {
 /* eslint-disable @typescript-eslint/no-require-imports -- code is loaded when it is needed: --help answers at once */
 const loadErrors = () => require('./errors') as typeof Errors;
 const verbs = {
+  execute: () => require('./commands/execute') as typeof ExecuteVerb,
   layout: () => require('./commands/layout') as typeof LayoutVerb,
   list: () => require('./commands/list') as typeof ListVerb,
   replay: () => require('./commands/replay') as typeof ReplayVerb,
@@ -190,10 +223,33 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
   program
     .command('vectors')
     .argument('<dir-or-file...>', 'directories of *.json.gz files, or files')
-    .option('--filter <key=text>', 'only vectors whose id, insn, cat or asm matches; may be repeated', list)
+    .option(
+      '--filter <key=text>',
+      'only vectors whose id, insn, cat or asm (or any, without a key) has the text; commas: any of; repeated: all of',
+      repeated,
+    )
     .description('run results captured from processors against the x86 model')
+    .addHelpText('after', VECTORS_EXAMPLES)
     .action((paths: string[], given: { filter?: readonly string[] }, command: Command) =>
       conduct(command, report, (options) => verbs.vectors().vectors(paths, given, options)),
+    );
+
+  program
+    .command('execute')
+    .argument('<hex...>', 'machine code in hexadecimal')
+    .option('--cpu <id|file>', 'a CPU model, or a *.cpu.json file', 'zen4-guest')
+    .addOption(new Option('--mode <bits>', 'of the code segment; 64 where the CPU has long mode').choices(['32', '64']))
+    .addOption(new Option('--cpl <level>', 'privilege level').choices(['0', '3']).default('0'))
+    .option(
+      '--set <register=value>',
+      'rax to r15, eax to edi, rflags, cr0, cr4, efer, xcr0, xss, xfd, mxcsr or pkru; may be repeated',
+      repeated,
+    )
+    .option('--memory <byte>', 'what memory is filled with, a5; offset=bytes, 512=0300: bytes behind RDI', repeated)
+    .description('run machine code on the x86 model, and tell what each instruction does')
+    .addHelpText('after', EXECUTE_EXAMPLES)
+    .action((hex: string[], given: ExecuteVerb.ExecuteFlags, command: Command) =>
+      conduct(command, report, (options) => verbs.execute().execute(hex, given, options)),
     );
 
   for (const command of program.commands) {

@@ -20,6 +20,7 @@ export function exitCodeOf(code: FpuErrorCode): number {
     case 'FPU302':
       return EXIT.diverged;
     case 'FPU102':
+    case 'FPU104':
     case 'FPU401':
     case 'FPU402':
     case 'FPU403':

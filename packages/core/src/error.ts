@@ -11,6 +11,7 @@ export const ERROR_CODES = {
   FPU101: 'unknown CPU model',
   FPU102: 'a malformed CPU model',
   FPU103: 'an area too small for an image',
+  FPU104: 'machine code that is not modelled',
   FPU201: 'two base policies',
   FPU202: 'a hook that nobody owns',
   FPU203: 'a patch or modifier whose anchor is absent',

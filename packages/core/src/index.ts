@@ -76,7 +76,9 @@ export {
   type InstructionClass,
 } from './x86/faults';
 export { FAULT_REASONS, type FaultReason } from './x86/fault-reasons';
-export { decode } from './x86/decoder';
+export { decode, format as formatInstruction } from './x86/decoder';
+export { DEVIATIONS, type Deviation } from './x86/deviations';
+export type { InitTracking } from './x86/init-tracking';
 export type { CodeMode, Instruction, MemoryOperand, MemoryUse } from './x86/instruction';
 export { execute, type Code, type Execution } from './x86/execute';
 export { isModelledInFull } from './x86/instructions';
@@ -89,6 +91,7 @@ export {
   MXCSR_INIT,
   apply,
   bootState,
+  hasLongMode,
   initialBytes,
   isInitial,
   type ControlState,

@@ -11,7 +11,15 @@ import {
   vectorName,
   type X87State,
 } from '@fpulab/core';
-import { COMPONENT_BITS, COMPONENT_KEYS, bytesOf, type Vector, type VectorFile, type X87View } from './format';
+import {
+  COMPONENT_BITS,
+  COMPONENT_KEYS,
+  GENERAL_REGISTERS,
+  bytesOf,
+  type Vector,
+  type VectorFile,
+  type X87View,
+} from './format';
 import type { Run } from './run';
 
 /** Where model and processor differ first. */
@@ -90,11 +98,12 @@ function compareFault(file: VectorFile, { out }: Vector, { cpu, execution }: Run
   const raised = execution.end === 'fault' ? execution.fault : undefined;
   const rip = cpu.state.rip - BigInt(file.memory.code_base);
   const found = raised && `${vectorName(raised.vector)} at ${rip} (${raised.reason})`;
-  if ((out.fault?.vec ?? -1) !== (raised?.vector ?? -1) || (out.fault && BigInt(out.fault.rip) !== rip)) {
+  if ((out.fault?.vec ?? -1) !== (raised?.vector ?? -1)) {
     return { component: 'fault', field: 'vector', expected: expected ?? 'none', found: found ?? 'none' };
   }
   if (!out.fault || !raised) return undefined;
   return first(
+    differs('fault', 'RIP', out.fault.rip, rip),
     differs('fault', 'error code', BigInt(out.fault.err), raised.errorCode),
     out.fault.cr2 === undefined ? undefined : differs('fault', 'CR2', BigInt(out.fault.cr2), raised.address ?? 0n),
   );
@@ -178,6 +187,7 @@ function compareComponents(file: VectorFile, { out, state }: Vector, { cpu }: Ru
   for (const key of COMPONENT_KEYS) {
     const bit = COMPONENT_BITS[key];
     const exists = bit === SSE || cpu.model.components.some((component) => component.bit === bit);
+    if (!exists && out.state?.[key] !== undefined) return absentComponent(bit, out.state[key], cpu.model.id);
     if (!exists || cpu.state.undetermined.components & (1 << bit)) continue;
     const loaded = Number(load.bv) & (1 << bit) ? load[key] : undefined;
     const text = out.state?.[key] ?? loaded;
@@ -188,6 +198,15 @@ function compareComponents(file: VectorFile, { out, state }: Vector, { cpu }: Ru
     if (difference) return difference;
   }
   return undefined;
+}
+
+function absentComponent(bit: number, expected: string, model: string): Difference {
+  return {
+    component: componentName(bit),
+    field: 'bytes',
+    expected,
+    found: `no such component in the model '${model}'`,
+  };
 }
 
 /** XINUSE and XSTATE_BV as 64-bit code with all components enabled sees them afterwards. QEMU calls everything in use. */
@@ -216,20 +235,16 @@ function maskDiffers(field: string, expected: number, found: number, ignored: nu
   return { component: componentName(bitsOf(difference)[0]), field, expected: hex(expected), found: hex(found) };
 }
 
-const GENERAL = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi'];
-const CAPTURED_REGISTERS = ['rax', 'rcx', 'rdx', 'rbx', 'rsi', 'rdi'];
+/** Registers that are always captured; others only when they changed. */
+const CAPTURED_REGISTERS: readonly string[] = ['rax', 'rcx', 'rdx', 'rbx', 'rsi', 'rdi'];
 
 function compareRegisters(_file: VectorFile, { out }: Vector, { cpu, before }: Run): Difference | undefined {
-  for (const name of CAPTURED_REGISTERS) {
-    const register = GENERAL.indexOf(name);
-    if (cpu.state.undetermined.registers & (1 << register)) continue;
+  for (const [register, name] of GENERAL_REGISTERS.entries()) {
     const expected = out.regs?.[name];
-    const difference = differs(
-      'registers',
-      name,
-      expected === undefined ? before.registers[register] : BigInt(expected),
-      cpu.register(register),
-    );
+    const compared = expected !== undefined || CAPTURED_REGISTERS.includes(name);
+    if (!compared || cpu.state.undetermined.registers & (1 << register)) continue;
+    const wanted = expected === undefined ? before.registers[register] : BigInt(expected);
+    const difference = differs('registers', name, wanted, cpu.register(register));
     if (difference) return difference;
   }
   return undefined;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 const hex = z.string().regex(/^0x[0-9a-f]{1,16}$/i, 'expected a hex number such as "0x1f80"');
+const hex32 = z.string().regex(/^0x[0-9a-f]{1,8}$/i, 'expected at most 32 bits, such as "0x80010033"');
 const offset = z.number().int().min(0).max(0x10_0000);
 /** Hex digits, `@bN` for a blob, or `0*N` for N zero bytes. */
 const byteString = z.string().regex(/^(@b\d+|0\*\d{1,6}|([0-9a-f]{2})*)$/i, 'expected hex digits, "@bN" or "0*N"');
@@ -49,13 +50,19 @@ const x87View = z.object({
   fnstenv: z.object({ tag: hex, fip: hex, fcs: hex, fop: hex, fdp: hex, fds: hex }),
 });
 
-const control = z.object({ cr0: hex, cr4: hex, xcr0: hex, xss: hex, efer: hex });
+const control = z.object({ cr0: hex32, cr4: hex32, xcr0: hex32, xss: hex32, efer: hex32 });
+
+/** General registers in the order of their numbers. */
+export const GENERAL_REGISTERS = [
+  ...(['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi'] as const),
+  ...(['r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'] as const),
+] as const;
 
 const outcome = z.object({
   fault: z
     .object({ vec: z.number().int(), name: z.string(), err: hex, rip: z.number().int(), cr2: hex.optional() })
     .nullable(),
-  regs: z.record(z.string(), hex).optional(),
+  regs: z.partialRecord(z.enum(GENERAL_REGISTERS), hex).optional(),
   flags: hex.optional(),
   mem: patches,
   state: z.object({ ...componentBytes, x87: z.string().optional(), mxcsr: hex.optional() }).optional(),
@@ -76,7 +83,7 @@ const vector = z.object({
   note: z.string().optional(),
   code: byteString,
   mode: z.union([z.literal(32), z.literal(64)]),
-  regs: z.record(z.enum(['eax', 'ebx', 'ecx', 'edx', 'esi', 'edi']), hex),
+  regs: z.partialRecord(z.enum(['eax', 'ebx', 'ecx', 'edx', 'esi', 'edi']), hex),
   rflags: hex.optional(),
   state: z.string(),
   mem: z.object({ fill: z.number().int().min(0).max(255), init: patches }),
@@ -86,6 +93,7 @@ const vector = z.object({
 
 /** A file of vectors. Keys that are not read are allowed. */
 export const vectorFileSchema = z.object({
+  format: z.literal('fpu-vectors-1'),
   source: z.object({
     kind: z.enum(['silicon', 'emulator']),
     emulator: z.string().optional(),
@@ -94,11 +102,11 @@ export const vectorFileSchema = z.object({
     family: z.number().optional(),
     model: z.number().optional(),
     cpl: z.union([z.literal(0), z.literal(3)]),
-    cr0: hex.optional(),
-    cr4: hex.optional(),
-    efer: hex.optional(),
-    xcr0: hex,
-    xss: hex,
+    cr0: hex32.optional(),
+    cr4: hex32.optional(),
+    efer: hex32.optional(),
+    xcr0: hex32,
+    xss: hex32,
   }),
   memory: z.object({
     base: hex,

@@ -7,7 +7,8 @@ interface Captured {
   matches(source: VectorFile['source']): boolean;
 }
 
-const ZEN4 = { family: 0x19, models: [0x10, 0x11, 0x18, 0x60, 0x61, 0x70, 0x74, 0x75, 0x78, 0xa0] };
+/** Display models of Zen 4 EPYC processors: Genoa and its kin, Bergamo and Siena. */
+const ZEN4 = { family: 0x19, models: [0x11, 0xa0] };
 
 const CAPTURED: readonly Captured[] = [
   {

@@ -53,7 +53,8 @@ function parseJson(text: string, name: string): unknown {
 function schemaError(error: ZodError, json: unknown, name: string): FpuError {
   const [issue] = error.issues;
   const path = issue.path.map(String);
-  const id = path[0] === 'vectors' ? (json as { vectors: { id?: unknown }[] }).vectors[Number(path[1])]?.id : undefined;
+  const vectors: unknown = (json as { vectors?: unknown } | null)?.vectors;
+  const id: unknown = path[0] === 'vectors' && Array.isArray(vectors) ? vectors[Number(path[1])]?.id : undefined;
   const where = typeof id === 'string' ? `vector ${id}, ${path.slice(2).join('.')}` : path.join('.') || 'the file';
   return malformed(name, `${where}: ${issue.message}`);
 }
@@ -63,8 +64,12 @@ function inconsistency(file: VectorFile): string | undefined {
     return `count says ${file.count}, the file has ${file.vectors.length} vectors`;
   for (const [key, { load, visible }] of Object.entries(file.states)) {
     const problem =
-      componentProblem(file, load) ?? (file.x87[visible.x87] ? undefined : `no x87 view '${visible.x87}'`);
+      componentProblem(file, load) ?? stackProblem(file, load.x87?.st ?? []) ?? viewProblem(file, visible.x87);
     if (problem) return `state ${key}: ${problem}`;
+  }
+  for (const [key, { st }] of Object.entries(file.x87)) {
+    const problem = stackProblem(file, st);
+    if (problem) return `x87 view ${key}: ${problem}`;
   }
   const ids = new Set<string>();
   for (const vector of file.vectors) {
@@ -89,9 +94,26 @@ function componentProblem(file: VectorFile, components: Components): string | un
   return undefined;
 }
 
+function viewProblem(file: VectorFile, key: string): string | undefined {
+  return Object.hasOwn(file.x87, key) ? undefined : `no x87 view '${key}'`;
+}
+
+const REGISTER_BYTES = 10;
+
+function stackProblem(file: VectorFile, st: readonly string[]): string | undefined {
+  for (const [index, text] of st.entries()) {
+    const problem = byteProblem(file, text);
+    if (problem) return `st[${index}]: ${problem}`;
+    const found = bytesOf(file, text).length;
+    if (found !== REGISTER_BYTES) return `st[${index}] has ${found} bytes, expected ${REGISTER_BYTES}`;
+  }
+  return undefined;
+}
+
 function vectorProblem(file: VectorFile, { state, mem, out, code }: Vector): string | undefined {
-  if (!file.states[state]) return `no state '${state}'`;
-  if (out.state?.x87 !== undefined && !file.x87[out.state.x87]) return `no x87 view '${out.state.x87}'`;
+  if (!Object.hasOwn(file.states, state)) return `no state '${state}'`;
+  const view = out.state?.x87 === undefined ? undefined : viewProblem(file, out.state.x87);
+  if (view) return view;
   for (const [offset, text] of [...mem.init, ...out.mem]) {
     const problem = byteProblem(file, text);
     if (problem) return `memory at ${offset}: ${problem}`;
@@ -103,7 +125,7 @@ function vectorProblem(file: VectorFile, { state, mem, out, code }: Vector): str
 }
 
 function byteProblem({ blobs }: VectorFile, text: string): string | undefined {
-  return text.startsWith('@') && blobs[text.slice(1)] === undefined ? `no blob '${text.slice(1)}'` : undefined;
+  return text.startsWith('@') && !Object.hasOwn(blobs, text.slice(1)) ? `no blob '${text.slice(1)}'` : undefined;
 }
 
 function malformed(name: string, problem: string): FpuError {

@@ -86,7 +86,7 @@ function loadState(cpu: Processor, file: VectorFile, { load }: LoadedState): voi
     const selectors = load.form === 'xrstor64' ? { fcs: 0, fds: 0 } : { fcs: Number(fcs), fds: Number(fds) };
     loadX87Image(cpu, {
       ...{ fcw: Number(fcw), fsw, ftw: Number(ftw), fop: Number(fop), ...selectors },
-      ...{ fip: BigInt(numbers.fip), fdp: BigInt(numbers.fdp), registers, written: 0 },
+      ...{ fip: BigInt(numbers.fip), fdp: BigInt(numbers.fdp), registers },
     });
   }
   cpu.loadMxcsr(Number(load.mxcsr));

@@ -73,7 +73,7 @@ export function hasInvalidMxcsr(image: Uint8Array, { mxcsrMask }: CpuModel): boo
 /**
  * Bytes 0 to 415 of `init_fpstate`: what FXSAVE stores in the initial configuration.
  *
- * @see Linux setup_init_fpu_buf() (5.13 and later): FXSAVE after everything has been initialised
+ * @see Linux setup_init_fpu_buf() (6.3 to 6.15): FXSAVE after everything has been initialised
  */
 export function initialLegacyRegion(model: CpuModel): Uint8Array {
   const region = new Uint8Array(XMM_OFFSET + 256);

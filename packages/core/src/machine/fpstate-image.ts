@@ -5,7 +5,7 @@
  * can be read back.
  */
 import { FpuError } from '../error';
-import { SUPERVISOR_COMPONENTS, TILECFG, X87 } from '../x86/components';
+import { COMPONENTS, SSE, SUPERVISOR_COMPONENTS, TILECFG, X87 } from '../x86/components';
 import type { CpuModel } from '../x86/cpu-model';
 import { areaLayout, type AreaForm } from '../x86/layout';
 import { xcompBvOf, type XsaveImage } from '../x86/image/image';
@@ -32,7 +32,11 @@ export function fpstateImage(state: MachineState, { model, fpstate, form }: Fpst
   const { image, components: count, componentBits } = state.at;
   const mask = componentBits.reduce((all, bit) => all | (1 << bit), 0);
   if (form === 'standard' && mask & SUPERVISOR_COMPONENTS) {
-    throw new FpuError('FPU204', 'supervisor components have no place in a standard image; ask for the compacted form', { mask });
+    throw new FpuError(
+      'FPU204',
+      'supervisor components have no place in a standard image; ask for the compacted form',
+      { mask },
+    );
   }
   const layout = areaLayout(model, mask, form);
   const components = new Map<number, Uint8Array>();
@@ -46,7 +50,8 @@ export function fpstateImage(state: MachineState, { model, fpstate, form }: Fpst
     else components.set(bit, bytesOfValue(value, bit, sizeIn(layout, bit)));
   });
   const xcompBv = form === 'compacted' ? xcompBvOf(mask) : 0n;
-  return { form, layout, wide: true, xstateBv, xcompBv, mxcsr: { value: MXCSR_INIT, mask: model.mxcsrMask }, x87, components };
+  const mxcsr = form === 'standard' || components.has(SSE) ? { value: MXCSR_INIT, mask: model.mxcsrMask } : undefined;
+  return { form, layout, wide: true, xstateBv, xcompBv, mxcsr, x87, components };
 }
 
 /**
@@ -80,7 +85,8 @@ const BYTES_PER_ROW_OFFSET = 16;
 
 /** TILECFG must be a configuration that XRSTOR accepts: palette 1, and the value in the rows of the tiles, four bits each. */
 function bytesOfValue(value: number, bit: number, size: number): Uint8Array {
-  if (bit !== TILECFG) return valueBytes(value, size);
+  const { registerBytes = size } = COMPONENTS[bit];
+  if (bit !== TILECFG) return valueBytes(value, size).fill(0, registerBytes);
   const config = new Uint8Array(size);
   config[0] = 1;
   for (let tile = 0; tile < TILES; tile++) {
@@ -91,7 +97,7 @@ function bytesOfValue(value: number, bit: number, size: number): Uint8Array {
 }
 
 function valueOfComponent(bytes: Uint8Array, bit: number): number | undefined {
-  if (bit !== TILECFG) return valueOfBytes(bytes);
+  if (bit !== TILECFG) return valueOfBytes(bytes.subarray(0, COMPONENTS[bit].registerBytes));
   let value = 0;
   for (let tile = 0; tile < TILES; tile++) value |= (bytes[ROWS_OFFSET + tile] - 1) << (4 * tile);
   return value;

@@ -55,6 +55,10 @@ export interface Component {
   readonly requires: number;
   /** Its first 64 bits in the initial configuration, where they are not zero; every byte after them is zero. */
   readonly init?: bigint;
+  /** Bytes that registers hold, where the component has reserved ones behind them; loads drop those. */
+  readonly registerBytes?: number;
+  /** Bytes that are no part of the initial configuration and keep their value in it: IA32_LBR_DEPTH. */
+  readonly initKeeps?: readonly [from: number, to: number];
   /** MSRs that hold it, in the order of its bytes; each 8 bytes. */
   readonly msrs?: readonly number[];
 }
@@ -133,7 +137,7 @@ export const COMPONENTS: readonly Component[] = [
   user(SSE, 'sse', 'XMM0-XMM15, MXCSR', 'sse', { size: 256 }),
   user(AVX, 'avx', 'upper halves of YMM0-YMM15', 'avx', { size: 256, requires: 1 << SSE }),
   user(BNDREGS, 'bndregs', 'BND0-BND3', 'mpx', { size: 64, requires: 1 << BNDCSR }),
-  user(BNDCSR, 'bndcsr', 'BNDCFGU, BNDSTATUS', 'mpx', { size: 64, requires: 1 << BNDREGS }),
+  user(BNDCSR, 'bndcsr', 'BNDCFGU, BNDSTATUS', 'mpx', { size: 64, registerBytes: 16, requires: 1 << BNDREGS }),
   user(OPMASK, 'opmask', 'K0-K7', 'avx512f', { size: 64, requires: (AVX512 & ~(1 << OPMASK)) | (1 << AVX) }),
   user(ZMM_HI256, 'zmm_hi256', 'upper halves of ZMM0-ZMM15', 'avx512f', {
     size: 512,
@@ -147,7 +151,7 @@ export const COMPONENTS: readonly Component[] = [
     size: 128,
     msrs: [0x570, 0x560, 0x561, 0x571, 0x572, 0x580, 0x581, 0x582, 0x583],
   }),
-  user(PKRU, 'pkru', 'PKRU', 'pku', { size: 8 }),
+  user(PKRU, 'pkru', 'PKRU', 'pku', { size: 8, registerBytes: 4 }),
   supervisor(PASID, 'pasid', 'IA32_PASID', 'enqcmd', { size: 8, msrs: [0xd93] }),
   supervisor(CET_U, 'cet_u', 'IA32_U_CET, IA32_PL3_SSP', 'cet', { size: 16, msrs: [0x6a0, 0x6a7] }),
   supervisor(CET_S, 'cet_s', 'IA32_PL0_SSP, IA32_PL1_SSP, IA32_PL2_SSP', 'cet', {
@@ -159,7 +163,7 @@ export const COMPONENTS: readonly Component[] = [
     size: 48,
     msrs: [0x986, 0x987, 0x988, 0x989, 0x985, 0x98a],
   }),
-  supervisor(LBR, 'lbr', 'IA32_LBR_* MSRs', 'lbr', { size: 808, msrs: LBR_MSRS }),
+  supervisor(LBR, 'lbr', 'IA32_LBR_* MSRs', 'lbr', { size: 808, msrs: LBR_MSRS, initKeeps: [8, 16] }),
   supervisor(HWP, 'hwp', 'IA32_HWP_REQUEST', 'hwp', { size: 8, init: 0x8000ff01n, msrs: [0x774] }),
   user(TILECFG, 'tilecfg', 'TILECFG', 'amx', { size: 64, align64: true, requires: 1 << TILEDATA }),
   user(TILEDATA, 'tiledata', 'TMM0-TMM7', 'amx', { size: 8192, align64: true, requires: 1 << TILECFG }),

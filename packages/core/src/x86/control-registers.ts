@@ -34,6 +34,8 @@ export const CR4_PAE = 1 << 5;
 export const CR4_OSFXSR = 1 << 9;
 /** CR4.OSXMMEXCPT: unmasked SIMD exceptions raise #XM rather than #UD. */
 export const CR4_OSXMMEXCPT = 1 << 10;
+/** CR4.UMIP: SMSW and its like need CPL 0. */
+export const CR4_UMIP = 1 << 11;
 /** CR4.LA57, 57-bit linear addresses. */
 export const CR4_LA57 = 1 << 12;
 /** CR4.PCIDE, process-context identifiers. */
@@ -45,6 +47,10 @@ export const CR4_PKE = 1 << 22;
 /** CR4.CET, control-flow enforcement. */
 export const CR4_CET = 1 << 23;
 
+/** EFER.LME: long mode is enabled. */
+export const EFER_LME = 1 << 8;
+/** EFER.LMA: long mode is active. */
+export const EFER_LMA = 1 << 10;
 /** EFER.FFXSR (AMD): FXSAVE and FXRSTOR leave XMM alone at CPL 0 in 64-bit mode. */
 export const EFER_FFXSR = 1 << 14;
 

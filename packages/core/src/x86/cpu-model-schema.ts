@@ -44,7 +44,7 @@ const FEATURES = Object.keys({
 
 const hex32 = z.string().regex(/^0x[0-9a-f]{1,8}$/, 'expected 32 bits in lower-case hexadecimal, like "0x2e7"');
 const bytes = z.int().min(0).max(0xffff);
-const updated = z.enum(['always', 'with-exception']);
+const updated = z.enum(['always', 'with-exception', 'never']);
 
 const componentShape = z.strictObject({
   bit: z.int().min(2).max(31),
@@ -57,10 +57,10 @@ const componentShape = z.strictObject({
 });
 
 const behaviourShape = z.strictObject({
-  initTracking: z.enum(['value', 'load']),
+  initTracking: z.enum(['value', 'load', 'loaded-value']),
   initTracking32: z.enum(['all', 'low']),
   pointersSaved: z.enum(['always', 'zero-without-exception', 'untouched-without-exception', 'never']),
-  pointersUpdated: z.strictObject({ fip: updated, fdp: updated }).readonly(),
+  pointersUpdated: z.strictObject({ fop: updated, fip: updated, fdp: updated }).readonly(),
   selectorsSaved: z.boolean(),
   pointerBits: z.int().min(32).max(64),
   modifiedOptimisation: z.enum(['none', 'standard', 'any']),

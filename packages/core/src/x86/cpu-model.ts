@@ -8,6 +8,7 @@ import { BUILT_IN_CPUS } from './cpus';
 import { ALL_COMPONENTS, COMPONENTS, SUPERVISOR_COMPONENTS, bitsOf, type Feature } from './components';
 import { parseCpuModel } from './cpu-model-schema';
 import type { Deviation } from './deviations';
+import type { InitTracking } from './init-tracking';
 
 /** One sub-leaf of CPUID leaf 0DH: an extended component (bit 2 and up) as this processor lays it out. */
 export interface ComponentEnumeration {
@@ -29,11 +30,8 @@ export type CpuidRegisters = readonly [eax: number, ebx: number, ecx: number, ed
 
 /** How a processor behaves where processors differ. Each value's source is in the model's `sources`. */
 export interface CpuBehaviour {
-  /**
-   * XINUSE: `value`: a component whose registers hold their initial values is not in use, however they came to;
-   * `load`: only XRSTOR of INIT, VZEROALL, VZEROUPPER and TILERELEASE return a component to its initial configuration.
-   */
-  readonly initTracking: 'value' | 'load';
+  /** When a component is in use. */
+  readonly initTracking: InitTracking;
   /** Which registers XINUSE of SSE, AVX and AVX-512 looks at outside 64-bit mode: `low` is the SDM (13.6). */
   readonly initTracking32: 'all' | 'low';
   /**
@@ -42,8 +40,8 @@ export interface CpuBehaviour {
    * alone (`untouched-without-exception`); `never`: they are neither stored (zeros are) nor loaded.
    */
   readonly pointersSaved: 'always' | 'zero-without-exception' | 'untouched-without-exception' | 'never';
-  /** Which x87 instructions load FDP (`fdp`), and FOP with FIP (`fip`): all, or those with an unmasked exception. */
-  readonly pointersUpdated: { readonly fip: 'always' | 'with-exception'; readonly fdp: 'always' | 'with-exception' };
+  /** Which x87 instructions load FOP, FIP and FDP: all, those with an unmasked exception, or none. */
+  readonly pointersUpdated: Readonly<Record<'fop' | 'fip' | 'fdp', 'always' | 'with-exception' | 'never'>>;
   /** FCS and FDS: saved, or (CPUID.(7,0):EBX[13]) stored as zero. */
   readonly selectorsSaved: boolean;
   /** Linear-address bits that FIP and FDP keep, sign-extended. */

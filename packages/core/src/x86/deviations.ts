@@ -1,17 +1,18 @@
 /**
  * What single processors do that no other behaviour flag says: each deviation has a name, models declare it with its source, and the code
- * that it changes asks for it. But for the first, which the SDM allows, they are mistakes or simplifications of emulators.
+ * that it changes asks for it. The first two are silicon's, which the manuals allow; the others are mistakes or simplifications of emulators.
  */
 export const DEVIATIONS = {
-  'x87-write-counts':
-    'XINUSE[0]: a data register that an instruction has written counts as in use, even when it holds zero',
+  'write-marks-avx':
+    'while ZMM_Hi256 is in use, a write of an XMM register by SSE, or of a YMM register but to clear it, sets XINUSE[2]',
+  'mxcsr-mask-zero': 'FXSAVE stores 0 as MXCSR_MASK, which stands for FFBFH',
   'xsave-marks-mxcsr':
     'XSAVE and XSAVEOPT set XSTATE_BV[1] when only MXCSR is not 1F80H (SDM Vol. 1, 13.7: XMM alone decides)',
   'xsave-reads-header-first':
     'XSAVE and XSAVEOPT read XSTATE_BV before anything else: a missing page is a read fault of byte 512',
+  'xstate-bv-63-ignored': 'XRSTOR and XRSTORS accept XSTATE_BV[63] in the compacted form',
   'pkru-four-bytes': 'saves write bytes 3:0 of the PKRU component and leave 7:4 alone',
   'no-sttilecfg': 'STTILECFG is #UD',
-  'fop-never-updated': 'no instruction but loads changes FOP',
   'fnstsw-ax-updates-fip': 'FNSTSW AX loads FIP',
   'fnop-keeps-fip': 'FNOP does not load FIP',
   'no-denormal-flag': 'loading a denormal single or double does not set FSW.DE',

@@ -7,7 +7,9 @@
 import { CR0_NE } from './control-registers';
 import { decode } from './decoder';
 import { VECTOR, availabilityFault, fault, type Fault } from './faults';
-import { featureOf, handlerOf } from './instructions';
+import { featureOf, handlerOf, isPrivilegedOnly } from './instructions';
+import { isUnmodelledControl } from './instructions/control';
+import { isUnmodelledMsr } from './instructions/msr';
 import { INVALID_REASONS, type Instruction } from './instruction';
 import type { Processor } from './processor';
 import { FSW_ES } from './x87-state';
@@ -34,18 +36,27 @@ const INSTRUCTIONS_MAX = 100_000;
 
 /** Runs code from its first byte until it ends or faults. RIP is at the base first, and at the faulting instruction after a fault. */
 export function execute(cpu: Processor, { base, bytes }: Code): Execution {
-  cpu.state.rip = base;
+  cpu.emit({ type: 'execution-started', at: base });
   for (let instructions = 0; instructions < INSTRUCTIONS_MAX; instructions++) {
     const offset = Number(cpu.state.rip - base);
     if (offset >= bytes.length) return { end: 'ran-to-end', instructions };
     const instruction = decode(bytes, offset, cpu.state.mode);
-    if (instruction.invalid === 'not-modelled' || instruction.invalid === 'truncated') {
-      return { end: 'not-modelled', instructions, instruction, why: INVALID_REASONS[instruction.invalid] };
-    }
+    const why = notModelled(cpu, instruction);
+    if (why !== undefined) return { end: 'not-modelled', instructions, instruction, why };
     const raised = executeOne(cpu, instruction);
     if (raised) return { end: 'fault', instructions, fault: raised, instruction };
   }
   throw new Error('fpulab bug: code without end');
+}
+
+/** Why the model cannot execute an instruction, if it cannot. */
+function notModelled(cpu: Processor, instruction: Instruction): string | undefined {
+  const { invalid, mnemonic } = instruction;
+  if (invalid === 'not-modelled' || invalid === 'truncated') return INVALID_REASONS[invalid];
+  if (cpu.user) return undefined;
+  if (isUnmodelledControl(instruction)) return 'a control register other than CR0 and CR4';
+  if (isUnmodelledMsr(cpu, instruction)) return 'an MSR that has nothing to do with FPU state';
+  return isPrivilegedOnly(mnemonic) ? 'of this privileged instruction only the fault at CPL 3 is modelled' : undefined;
 }
 
 /** Executes one instruction at RIP: its events, then that it retired or faulted. */

@@ -69,6 +69,8 @@ export const FAULT_REASONS = {
   'tile-reserved': 'reserved bytes of the tile configuration are not zero',
   'tile-shape': 'a tile has more rows or bytes per row than the palette allows, or only one of the two',
   'tiles-not-configured': 'no palette is loaded',
+  'tile-shapes-differ': 'two operands are the same tile, or their shapes do not fit',
+  'umip-set': 'CR4.UMIP is set and CPL is 3',
   'tile-not-in-palette': 'the tile register is not configured',
 } as const;
 

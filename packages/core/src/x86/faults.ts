@@ -73,7 +73,8 @@ const AMX_STATE = (1 << TILECFG) | (1 << TILEDATA);
 
 /**
  * Intel SDM Vol. 3A "Interrupt 7 - Device Not Available Exception (#NM)", the table of actions for combinations of EM, MP
- * and TS under "Control Registers" (2.5), and the exception lists of Vol. 2; AMX: Vol. 1 "Intel AMX" exception classes.
+ * and TS under "Control Registers" (2.5), and the exception lists of Vol. 2; AMX: Vol. 2A "Intel AMX
+ * Instruction Exception Classes" (2.10).
  */
 const RULES: Readonly<Record<InstructionClass, Rule>> = {
   none: NEVER,

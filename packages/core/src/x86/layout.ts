@@ -1,8 +1,7 @@
 /**
  * Where components lie in an XSAVE area.
  *
- * Source: Intel SDM Vol. 1 "XSAVE Area" (13.4), "Standard Form of the Extended Region" and "Compacted Form of the
- * Extended Region" (13.4.3).
+ * Source: Intel SDM Vol. 1 "XSAVE Area" (13.4), "Extended Region of an XSAVE Area" (13.4.3).
  */
 import { AVX, SSE, X87, componentName } from './components';
 import type { CpuModel } from './cpu-model';

@@ -30,16 +30,6 @@ export class Memory {
     return { vector: VECTOR.PF, errorCode, address, reason: region ? 'page-read-only' : 'page-not-present' };
   }
 
-  /** The first fault of an access to a range: at its first byte, or at the first byte of a page that it goes on to. */
-  probeRange(address: bigint, length: number, access: Access, user: boolean): Fault | undefined {
-    const end = address + BigInt(length);
-    for (let at = address; at < end; at = (at / PAGE_BYTES + 1n) * PAGE_BYTES) {
-      const fault = this.probe(at, access, user);
-      if (fault) return fault;
-    }
-    return undefined;
-  }
-
   /** A copy of a range that has been probed. */
   read(address: bigint, length: number): Uint8Array {
     const region = this.regionOf(address);

@@ -3,7 +3,7 @@
  *
  * `apply` is the only code that writes a `ProcessorState`; instructions decide and emit.
  */
-import { ALL_COMPONENTS, COMPONENTS, SSE, X87, bitsOf } from './components';
+import { ALL_COMPONENTS, COMPONENTS, LBR, SSE, X87, bitsOf } from './components';
 import {
   CR0_AM,
   CR0_ET,
@@ -16,6 +16,8 @@ import {
   CR4_OSXMMEXCPT,
   CR4_OSXSAVE,
   CR4_PAE,
+  EFER_LMA,
+  EFER_LME,
 } from './control-registers';
 import { componentsOf, type CpuModel } from './cpu-model';
 import type { Fault } from './faults';
@@ -42,6 +44,8 @@ export interface ControlState {
 export interface RestoreTracking {
   readonly address: bigint;
   readonly cpl: number;
+  /** Where it was executed: outside 64-bit mode it did not reach all registers. */
+  readonly mode: CodeMode;
   /** XCOMP_BV of the image; 0n for the standard form. */
   readonly xcompBv: bigint;
   /** Components that have not been modified since. */
@@ -74,6 +78,8 @@ export interface ProcessorState {
   readonly components: Uint8Array[];
   /** XINUSE, MXCSR not counted. */
   inUse: number;
+  /** An instruction has written an x87 data register since they were loaded or initialised: some processors count that as use. */
+  x87Written: boolean;
   tracking: RestoreTracking | undefined;
   readonly undetermined: Undetermined;
   /** Selectors that FCS and FDS show. */
@@ -83,7 +89,7 @@ export interface ProcessorState {
 
 /** Something that an instruction did. */
 export type ProcessorEvent =
-  | { readonly type: 'x87-loaded'; readonly value: X87State; readonly inUse: boolean }
+  | { readonly type: 'x87-loaded'; readonly value: X87State; readonly inUse: boolean; readonly written: boolean }
   | { readonly type: 'component-loaded'; readonly bit: number; readonly value: Uint8Array; readonly inUse: boolean }
   | { readonly type: 'mxcsr-loaded'; readonly value: number }
   | { readonly type: 'register-written'; readonly register: number; readonly value: bigint }
@@ -91,8 +97,10 @@ export type ProcessorEvent =
   | { readonly type: 'control-written'; readonly register: keyof ControlState; readonly value: number }
   | { readonly type: 'memory-written'; readonly address: bigint; readonly bytes: Uint8Array }
   | { readonly type: 'components-modified'; readonly mask: number }
+  | { readonly type: 'component-in-use'; readonly bit: number }
   | { readonly type: 'restore-tracked'; readonly tracking: RestoreTracking | undefined }
   | { readonly type: 'result-undetermined'; readonly what: Partial<Undetermined> }
+  | { readonly type: 'execution-started'; readonly at: bigint }
   | { readonly type: 'instruction-retired'; readonly mnemonic: string; readonly next: bigint }
   | { readonly type: 'fault-raised'; readonly mnemonic: string; readonly fault: Fault };
 
@@ -101,6 +109,7 @@ export function apply(state: ProcessorState, event: ProcessorEvent): void {
   switch (event.type) {
     case 'x87-loaded':
       state.x87 = event.value;
+      state.x87Written = event.written;
       return written(state, X87, event.inUse);
     case 'component-loaded':
       state.components[event.bit] = event.value;
@@ -122,6 +131,9 @@ export function apply(state: ProcessorState, event: ProcessorEvent): void {
       return;
     case 'memory-written':
       return state.memory.write(event.address, event.bytes);
+    case 'component-in-use':
+      state.inUse |= 1 << event.bit;
+      return;
     case 'components-modified':
       return modified(state, event.mask);
     case 'restore-tracked':
@@ -129,6 +141,9 @@ export function apply(state: ProcessorState, event: ProcessorEvent): void {
       return;
     case 'result-undetermined':
       return undetermined(state, event.what);
+    case 'execution-started':
+      state.rip = event.at;
+      return;
     case 'instruction-retired':
       state.rip = event.next;
       return;
@@ -171,8 +186,8 @@ export function initialBytes(bit: number, size = COMPONENTS[bit].size): Uint8Arr
 }
 
 /**
- * A processor after boot as the vectors and Linux find it: long mode, FPU and XSAVE enabled for all that the model has,
- * every component in its initial configuration.
+ * A processor after boot as Linux leaves it: long mode where the model has it, FPU and XSAVE enabled for all that the model has, every
+ * component in its initial configuration.
  */
 export function bootState(
   model: CpuModel,
@@ -182,16 +197,17 @@ export function bootState(
   const has = (bit: boolean, value: number): number => (bit ? value : 0);
   const xsave = model.features.includes('xsave');
   const fxsr = model.features.includes('fxsr');
+  const long = hasLongMode(model);
   return {
-    mode: 64,
+    mode: long ? 64 : 32,
     cpl: 3,
     rip: 0n,
     rflags: 2n,
     registers: new BigUint64Array(16),
     control: {
       cr0: (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG) >>> 0,
-      cr4: CR4_PAE | has(fxsr, CR4_OSFXSR | CR4_OSXMMEXCPT) | has(xsave, CR4_OSXSAVE),
-      efer: 0x500,
+      cr4: has(long, CR4_PAE) | has(fxsr, CR4_OSFXSR | CR4_OSXMMEXCPT) | has(xsave, CR4_OSXSAVE),
+      efer: has(long, EFER_LME | EFER_LMA),
       xcr0: model.xcr0,
       xss: model.xss,
       xfd: 0,
@@ -201,6 +217,7 @@ export function bootState(
     mxcsr: MXCSR_INIT,
     components: initialComponents(model),
     inUse: 0,
+    x87Written: false,
     tracking: undefined,
     undetermined: { components: 0, mxcsr: false, flags: 0n, registers: 0, memory: [] },
     selectors: { cs: 0, ds: 0 },
@@ -209,18 +226,33 @@ export function bootState(
   };
 }
 
+/** IA32_LBR_DEPTH after reset: all that the component has room for. */
+const LBR_DEPTH_MAX = 32n;
+
+/** CPUID 8000_0001H EDX[29]; where the leaf is not recorded, processors with XSAVE have long mode. */
+export function hasLongMode(model: CpuModel): boolean {
+  const edx = model.cpuid['80000001.0']?.[3];
+  return edx === undefined ? model.features.includes('xsave') : ((edx >>> 29) & 1) === 1;
+}
+
 function initialComponents(model: CpuModel): Uint8Array[] {
   const size = (bit: number): number => model.components.find((one) => one.bit === bit)?.size ?? COMPONENTS[bit].size;
-  return bitsOf(ALL_COMPONENTS).map((bit) =>
+  const components = bitsOf(ALL_COMPONENTS).map((bit) =>
     initialBytes(bit, componentsOf(model) & (1 << bit) ? size(bit) : undefined),
   );
+  new DataView(components[LBR].buffer).setBigUint64(8, LBR_DEPTH_MAX, true);
+  return components;
 }
 
 /** True when a component's value is its initial configuration. MXCSR does not count for SSE. */
 export function isInitial(bit: number, value: Uint8Array): boolean {
-  const init = COMPONENTS[bit].init ?? 0n;
-  if (init === 0n) return value.every((byte) => byte === 0);
-  return value.every((byte, index) => byte === (index < 8 ? Number((init >> BigInt(8 * index)) & 0xffn) : 0));
+  const { init = 0n, initKeeps: [from, to] = [0, 0] } = COMPONENTS[bit];
+  for (let index = 0; index < value.length; index++) {
+    if (value[index] === 0 && init === 0n) continue;
+    if (index >= from && index < to) continue;
+    if (value[index] !== (index < 8 ? Number((init >> BigInt(8 * index)) & 0xffn) : 0)) return false;
+  }
+  return true;
 }
 
 /** Bits of SSE for XGETBV(1), XSAVEC and XSAVES: MXCSR counts there. */

@@ -4,10 +4,11 @@ import { AVX, HI16_ZMM, PKRU, SSE, X87, ZMM_HI256 } from './components';
 import { CR0_AM, CR4_LA57 } from './control-registers';
 import type { CpuModel } from './cpu-model';
 import type { Deviation } from './deviations';
+import { inUseAfter, type Origin, type X87Origin } from './init-tracking';
 import { VECTOR, fault, type Fault } from './faults';
 import type { Instruction, MemoryOperand } from './instruction';
 import { LayoutTable } from './layout';
-import type { Access } from './memory';
+import { PAGE_BYTES, type Access } from './memory';
 import {
   apply,
   initialBytes,
@@ -65,15 +66,15 @@ export class Processor {
   // --- general registers -----------------------------------------------------------------------------------------
 
   /** A general register, cut to a number of bits. */
-  register(number: number, bits: 16 | 32 | 64 = 64): bigint {
+  register(number: number, bits: 8 | 16 | 32 | 64 = 64): bigint {
     return BigInt.asUintN(bits, this.state.registers[number]);
   }
 
-  /** Writes a general register; 32 bits clear the upper half, 16 bits leave the rest alone. */
-  writeRegister(number: number, value: bigint, bits: 16 | 32 | 64): void {
+  /** Writes a general register; 32 bits clear the upper half, 8 and 16 bits leave the rest alone. */
+  writeRegister(number: number, value: bigint, bits: 8 | 16 | 32 | 64): void {
     const low = BigInt.asUintN(bits, value);
-    const merged = bits === 16 ? (this.state.registers[number] & ~0xffffn) | low : low;
-    this.emit({ type: 'register-written', register: number, value: merged });
+    const kept = bits < 32 ? (this.state.registers[number] >> BigInt(bits)) << BigInt(bits) : 0n;
+    this.emit({ type: 'register-written', register: number, value: kept | low });
   }
 
   /** EDX:EAX. */
@@ -123,7 +124,7 @@ export class Processor {
     if (this.state.mode === 32) return undefined;
     const bits = this.control.cr4 & CR4_LA57 ? 57 : 48;
     if (BigInt.asUintN(64, BigInt.asIntN(bits, address)) === address) return undefined;
-    const stack = operand?.base === GPR.rsp || operand?.base === GPR.rbp;
+    const stack = operand?.segment === undefined && (operand?.base === GPR.rsp || operand?.base === GPR.rbp);
     return fault(stack ? VECTOR.SS : VECTOR.GP, 'non-canonical');
   }
 
@@ -133,14 +134,20 @@ export class Processor {
     return checked && address % align !== 0n ? fault(VECTOR.AC, 'alignment-check') : undefined;
   }
 
-  /** The fault of touching one byte. */
+  /** The fault of touching one byte: #GP(0) where it is not canonical, #PF. */
   probe(address: bigint, access: Access): Fault | undefined {
-    return this.state.memory.probe(BigInt.asUintN(64, address), access, this.user);
+    const at = BigInt.asUintN(this.state.mode, address);
+    return this.canonicalFault(at) ?? this.state.memory.probe(at, access, this.user);
   }
 
-  /** The fault of touching a range, from its first byte on. */
+  /** The fault of touching a range: at its first byte, or at the first byte of a page that it goes on to. */
   probeRange(address: bigint, length: number, access: Access): Fault | undefined {
-    return this.state.memory.probeRange(address, length, access, this.user);
+    const end = address + BigInt(length);
+    for (let at = address; at < end; at = (at / PAGE_BYTES + 1n) * PAGE_BYTES) {
+      const refused = this.probe(at, access);
+      if (refused) return refused;
+    }
+    return undefined;
   }
 
   read(address: bigint, length: number): Uint8Array {
@@ -154,22 +161,35 @@ export class Processor {
   // --- FPU state -------------------------------------------------------------------------------------------------
 
   /** Loads x87 state. */
-  loadX87(value: X87State, from: 'memory' | 'init' | 'instruction' = 'instruction'): void {
-    this.emit({ type: 'x87-loaded', value, inUse: this.tracksValues ? !this.isInitialX87(value) : from !== 'init' });
-  }
-
-  /** Loads a component above x87. */
-  load(bit: number, value: Uint8Array, from: 'memory' | 'init' | 'instruction' = 'instruction'): void {
+  loadX87(value: X87State, origin: X87Origin): void {
+    const { inUse, x87Written } = this.state;
+    const written = origin === 'write' || (origin === 'keep' && x87Written);
+    const tracking = this.model.behaviour.initTracking;
+    const before = (inUse & (1 << X87)) !== 0;
+    const how =
+      origin === 'memory' || origin === 'init' ? origin : written ? 'write' : origin === 'keep' ? 'clear' : 'zero';
     this.emit({
-      type: 'component-loaded',
-      bit,
+      type: 'x87-loaded',
       value,
-      inUse: this.tracksValues ? !isInitial(bit, value) : from !== 'init',
+      written,
+      inUse: inUseAfter(tracking, how, this.isInitialX87(value), before),
     });
   }
 
+  /** Loads a component above x87. */
+  load(bit: number, value: Uint8Array, origin: Origin): void {
+    const before = (this.state.inUse & (1 << bit)) !== 0;
+    const inUse = inUseAfter(this.model.behaviour.initTracking, origin, isInitial(bit, value), before);
+    this.emit({ type: 'component-loaded', bit, value, inUse });
+  }
+
+  /**
+   * Loads MXCSR. Where XSAVES leaves out what is unmodified, it belongs to SSE there (SDM Vol. 1, 13.5.2); for the XSAVEOPT of a Zen 4,
+   * which stores MXCSR anyway, it does not modify SSE.
+   */
   loadMxcsr(value: number): void {
     this.emit({ type: 'mxcsr-loaded', value: value >>> 0 });
+    if (this.model.behaviour.modifiedOptimisation === 'any') this.emit({ type: 'components-modified', mask: 1 << SSE });
   }
 
   /** Puts a component into its initial configuration. */
@@ -214,7 +234,9 @@ export class Processor {
 
   /** A pointer as FIP or FDP keeps it. */
   pointer(value: bigint): bigint {
-    return BigInt.asUintN(64, BigInt.asIntN(this.model.behaviour.pointerBits, value));
+    const { pointerBits } = this.model.behaviour;
+    if (pointerBits <= 32) return BigInt.asUintN(pointerBits, value);
+    return BigInt.asUintN(64, BigInt.asIntN(pointerBits, value));
   }
 
   /** False where FXSAVE and XSAVE leave the bytes of FOP, FIP and FDP alone. */
@@ -227,12 +249,7 @@ export class Processor {
     return this.model.behaviour.deviations.includes(how);
   }
 
-  private get tracksValues(): boolean {
-    return this.model.behaviour.initTracking === 'value';
-  }
-
   private isInitialX87(value: X87State): boolean {
-    if (value.written && this.deviates('x87-write-counts')) return false;
     const ignored = this.model.behaviour.pointersSaved !== 'always' && !(value.fsw & FSW_ES);
     return sameX87(ignored ? { ...value, ...NO_POINTERS } : value, X87_INIT);
   }

@@ -19,8 +19,6 @@ export interface X87State {
   readonly fds: number;
   /** The eight data registers R0 to R7, 10 bytes each, by physical number. */
   readonly registers: Uint8Array;
-  /** Data registers that an instruction has written since they were loaded, as a bitmap. No image shows it; XINUSE may. */
-  readonly written: number;
 }
 
 /** Bytes of one data register. */
@@ -52,7 +50,6 @@ export const X87_INIT: X87State = {
   fcs: 0,
   fds: 0,
   registers: new Uint8Array(8 * REGISTER_BYTES),
-  written: 0,
 };
 
 /** FSW.TOP. */

@@ -118,7 +118,8 @@ describe('compose', () => {
 
   it('Xen saves a vCPU without XSAVES, into the standard format', () => {
     const policies = [eager()];
-    const machine = compose({ platform: xenPv(), policies, scenario: scenarioOf('xen-pv-leak'), cpu: 'skylake-x' });
+    const platform = { ...xenPv(), hides: [] };
+    const machine = compose({ platform, policies, scenario: scenarioOf('xen-pv-leak'), cpu: 'skylake-x' });
     const used = dataOf(eventsOf(machine), 'fpregs.saved').map(({ fpstate, instruction, bytes }) => [
       fpstate >= machine.state.at.tasks ? 'Xen' : 'Linux',
       MOVE_INSTRUCTIONS[instruction],

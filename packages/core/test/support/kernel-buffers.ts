@@ -18,7 +18,7 @@ export interface BufferContents {
   readonly seed: number;
 }
 
-/** A byte that depends on the component and its place, and is neither zero nor 0xA5 nor 0x3C. */
+/** A byte that depends on the component and its place: 1 to 0x3A, so neither zero nor 0x3C nor 0xA5. */
 export function contentByte(seed: number, bit: number, index: number): number {
   return 1 + ((seed + 31 * bit + 7 * index) % 0x3a);
 }
@@ -39,7 +39,7 @@ export function kernelBuffer(model: CpuModel, contents: BufferContents): Uint8Ar
   }
   area.set(mxcsr, 24);
   if (xstateBv & 0b110) {
-    view.setUint32(24, 0x1f80 | (seed & 0x3f), true);
+    view.setUint32(24, 0x1f80 | (seed & 0x1f), true);
     view.setUint32(28, model.mxcsrMask, true);
   }
   return area;

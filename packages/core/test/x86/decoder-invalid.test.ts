@@ -174,7 +174,7 @@ describe('what is not in the tables', () => {
     '1107',
     '8311ff',
     '4190',
-    '0f013f',
+    '0f0107',
     'f30fc7f8',
   ])('%s is not modelled', (code) => {
     expect(reasonOf(code)).toBe('not-modelled');

@@ -28,7 +28,12 @@ function generalRegisterName(number: number, bytes: number): string {
 const HAS_64_BIT_FORMAT = /^(FXSAVE|FXRSTOR|XSAVE(OPT|C|S)?|XRSTORS?)$/;
 
 /** Mnemonics here that are `mov` in assembly. */
-const MOVES: Readonly<Record<string, string>> = { MOV_TO_CR: 'MOV', MOV_FROM_CR: 'MOV' };
+const MOVES: Readonly<Record<string, string>> = {
+  MOV_TO_CR: 'MOV',
+  MOV_FROM_CR: 'MOV',
+  MOV_TO_DR: 'MOV',
+  MOV_FROM_DR: 'MOV',
+};
 
 /** Mnemonics whose memory operand comes in several sizes. */
 const AMBIGUOUS_IN_MEMORY = ambiguousMnemonics();

@@ -67,16 +67,16 @@ export interface Write {
  * Writes an image into an area, over whatever is there.
  *
  * @returns bytes written
- * @throws FpuError FPU103 when the area is too small
+ * @throws FpuError FPU103 when the area is too small; then nothing has been written
  */
 export function encode(image: Image, area: Uint8Array): number {
-  let count = 0;
-  for (const { offset, bytes } of writesOf(image)) {
-    if (offset + bytes.length > area.length) throw tooSmall(offset + bytes.length, area.length);
-    area.set(bytes, offset);
-    count += bytes.length;
-  }
-  return count;
+  const writes = writesOf(image);
+  requireBytes(
+    area,
+    writes.reduce((end, { offset, bytes }) => Math.max(end, offset + bytes.length), 0),
+  );
+  for (const { offset, bytes } of writes) area.set(bytes, offset);
+  return writes.reduce((count, { bytes }) => count + bytes.length, 0);
 }
 
 /** The bytes of an image, where they go. */

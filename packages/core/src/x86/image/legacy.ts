@@ -95,7 +95,6 @@ export function decodeX87(area: Uint8Array, wide: boolean): X87State {
     fdp: wide ? view.getBigUint64(16, true) : BigInt(view.getUint32(16, true)),
     fds: wide ? 0 : view.getUint16(20, true),
     registers: physicalOrder(stack, topOf({ fsw })),
-    written: 0,
   };
 }
 
@@ -157,7 +156,6 @@ export function decodeFsaveEnvironment(bytes: Uint8Array, operandBits: 16 | 32, 
     fdp: BigInt(word(5)),
     fds: word(6) & 0xffff,
     registers,
-    written: 0,
   };
 }
 

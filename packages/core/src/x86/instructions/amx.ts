@@ -54,7 +54,7 @@ export function ldtilecfg(cpu: Processor, instruction: Instruction): Fault | und
   const reason = tileConfigurationFault(config);
   if (reason) return fault(VECTOR.GP, reason);
   if (config[AT.palette] === 0) return tilerelease(cpu);
-  cpu.load(TILECFG, config);
+  cpu.load(TILECFG, config, 'write');
   cpu.initialise(TILEDATA);
   return undefined;
 }
@@ -83,26 +83,30 @@ export function tilezero(cpu: Processor, { reg }: Instruction): Fault | undefine
     .component(TILEDATA)
     .slice()
     .fill(0, reg * PALETTE.bytesPerTile, (reg + 1) * PALETTE.bytesPerTile);
-  cpu.load(TILEDATA, data);
+  cpu.load(TILEDATA, data, 'zero');
   endRows(cpu);
   return undefined;
 }
 
-/** TILELOADD and TILELOADDT1: rows from memory, what lies behind them zero. */
+/** TILELOADD and TILELOADDT1: rows from memory, what lies behind their bytes and behind the last row becomes zero. */
 export function tileload(cpu: Processor, instruction: Instruction): Fault | undefined {
   const refused = shapedTileFault(cpu, instruction.reg);
   if (refused) return refused;
   const { rows, bytesPerRow } = shapeOf(cpu.component(TILECFG), instruction.reg);
   const tile = instruction.reg * PALETTE.bytesPerTile;
-  for (let row = startRow(cpu); row < rows; row++) {
+  const first = startRow(cpu);
+  const data = cpu.component(TILEDATA).slice();
+  data.fill(0, tile + first * PALETTE.bytesPerRowMax, tile + PALETTE.bytesPerTile);
+  for (let row = first; row < rows; row++) {
     const address = rowAddress(cpu, instruction, row);
     const missing = rowFault(cpu, instruction, address, bytesPerRow, 'read', row);
-    if (missing) return missing;
-    const data = cpu.component(TILEDATA).slice();
-    if (row === 0) data.fill(0, tile, tile + PALETTE.bytesPerTile);
+    if (missing) {
+      cpu.load(TILEDATA, data, 'write');
+      return missing;
+    }
     data.set(cpu.read(address, bytesPerRow), tile + row * PALETTE.bytesPerRowMax);
-    cpu.load(TILEDATA, data);
   }
+  cpu.load(TILEDATA, data, 'write');
   endRows(cpu);
   return undefined;
 }
@@ -123,11 +127,21 @@ export function tilestore(cpu: Processor, instruction: Instruction): Fault | und
   return undefined;
 }
 
-/** Tile arithmetic computes what is not modelled: the tile's new contents are not known. */
-export function tileArithmetic(cpu: Processor, { reg }: Instruction): Fault | undefined {
-  const refused = tileFault(cpu, reg);
+/**
+ * Tile arithmetic: what it computes is not modelled. #UD when two of its three tiles are the same, or their shapes do not fit.
+ *
+ * @see Intel SDM Vol. 2A "Intel AMX Instruction Exception Classes" (2.10), class AMX-E4
+ */
+export function tileArithmetic(cpu: Processor, { operands }: Instruction): Fault | undefined {
+  const tiles = operands.map((operand) => (operand.kind === 'register' ? operand.number : 0));
+  const refused = tiles.map((tile) => tileFault(cpu, tile)).find((found) => found !== undefined);
   if (refused) return refused;
+  const [sum, left, right] = tiles.map((tile) => shapeOf(cpu.component(TILECFG), tile));
+  const usable = [sum, left, right].every(({ rows, bytesPerRow }) => rows > 0 && bytesPerRow % 4 === 0);
+  const fits = sum.rows === left.rows && sum.bytesPerRow === right.bytesPerRow && left.bytesPerRow === 4 * right.rows;
+  if (new Set(tiles).size < tiles.length || !usable || !fits) return fault(VECTOR.UD, 'tile-shapes-differ');
   cpu.emit({ type: 'result-undetermined', what: { components: 1 << TILEDATA } });
+  endRows(cpu);
   return undefined;
 }
 
@@ -181,5 +195,5 @@ function setStartRow(cpu: Processor, row: number): void {
   if (config[AT.startRow] === row) return;
   const changed = config.slice();
   changed[AT.startRow] = row;
-  cpu.load(TILECFG, changed);
+  cpu.load(TILECFG, changed, 'write');
 }

@@ -1,7 +1,16 @@
 /** Moves and bitwise logic of vector, MMX and opmask registers: modelled in full, since XINUSE goes by what they leave behind. */
 import type { Instruction, Operand } from '../instruction';
 import type { Processor } from '../processor';
-import { enterMmx, readMmx, readOpmask, readVector, writeMmx, writeOpmask, writeVector } from './vector-registers';
+import {
+  enterMmx,
+  readMmx,
+  readOpmask,
+  readVector,
+  writeMmx,
+  writeOpmask,
+  writeVector,
+  type VectorWrite,
+} from './vector-registers';
 
 /** Computes a result from the sources, all of the same length. */
 type Compute = (sources: readonly Uint8Array[], instruction: Instruction) => Uint8Array;
@@ -20,6 +29,7 @@ const OPERATIONS: Readonly<Record<string, Compute>> = {
   MOV: ([source]) => source,
   EQUAL: compareEqual,
   TERNARY: ternary,
+  ZERO: ([source]) => new Uint8Array(source.length),
 };
 
 /** Mnemonics, and which operation they are. */
@@ -30,6 +40,7 @@ const PATTERNS: readonly (readonly [pattern: RegExp, operation: string | undefin
   [/^(V?MOV(?:[AU]P[SD]|DQ[AU](?:8|16|32|64)?|[DQ]|DQ2Q|Q2DQ)|KMOV[BWDQ])$/, 'MOV'],
   [/^(V?PCMPEQ[BWD])$/, 'EQUAL'],
   [/^(VPTERNLOG[DQ])$/, 'TERNARY'],
+  [/^(V?P(?:SUB|SUBU?S|CMPGT)[BWDQ])$/, 'ZERO'],
 ];
 
 function operationOf({ mnemonic, opmask, broadcast }: Instruction): Compute | undefined {
@@ -50,20 +61,21 @@ export function bitwise(cpu: Processor, instruction: Instruction): boolean {
   const compute = operationOf(instruction);
   const [destination, ...sources] = instruction.operands.filter(({ kind }) => kind !== 'immediate');
   if (!compute || !destination || !isWritable(destination) || !sources.every(isReadable)) return false;
+  // EVEX comparisons write one bit per element.
+  const comparesToOpmask =
+    destination.kind === 'register' && destination.file === 'opmask' && instruction.mnemonic.startsWith('VPCMP');
+  if (comparesToOpmask) return false;
   const dyadic = compute !== OPERATIONS.MOV;
   const readsDestination = compute === ternary || (dyadic && sources.length === 1);
   const bytes = Math.max(...[destination, ...sources].map((operand) => bytesOf(instruction, operand)));
   const operands = readsDestination ? [destination, ...sources] : sources;
+  if (compute === OPERATIONS.ZERO && !sameRegister(operands)) return false;
   const values = operands.map((operand) => padded(readOperand(cpu, instruction, operand), bytes));
   if (instruction.operands.some((operand) => operand.kind === 'register' && operand.file === 'mmx')) {
-    cpu.loadX87(enterMmx(cpu.state.x87));
+    cpu.loadX87(enterMmx(cpu.state.x87), 'keep');
   }
-  writeOperand(
-    cpu,
-    instruction,
-    destination,
-    compute(values, instruction).subarray(0, bytesOf(instruction, destination)),
-  );
+  const result = compute(values, instruction).subarray(0, bytesOf(instruction, destination));
+  writeOperand(cpu, instruction, destination, result, sourceKind(compute, operands));
   return true;
 }
 
@@ -71,6 +83,18 @@ export function bitwise(cpu: Processor, instruction: Instruction): boolean {
 function bytesOf({ mnemonic }: Instruction, operand: Operand): number {
   if (operand.kind !== 'register' || operand.file !== 'opmask') return operand.bytes;
   return { B: 1, W: 2, D: 4, Q: 8 }[mnemonic.at(-1) as 'B' | 'W' | 'D' | 'Q'];
+}
+
+/** Operations that give zero when both sources are the same register. */
+const ZERO_OF_SAME: readonly Compute[] = [OPERATIONS.XOR, OPERATIONS.ANDN, OPERATIONS.ZERO];
+
+function sourceKind(compute: Compute, operands: readonly Operand[]): VectorWrite['from'] {
+  if (operands.some(({ kind }) => kind === 'memory')) return 'memory';
+  return ZERO_OF_SAME.includes(compute) && sameRegister(operands) ? 'zero' : 'copy';
+}
+
+function sameRegister([left, right]: readonly Operand[]): boolean {
+  return left?.kind === 'register' && right?.kind === 'register' && left.number === right.number;
 }
 
 const READABLE_FILES: readonly string[] = ['gpr', 'mmx', 'vector', 'opmask'];
@@ -95,14 +119,20 @@ function readOperand(cpu: Processor, instruction: Instruction, operand: Operand)
   return new Uint8Array(BigUint64Array.of(word).buffer, 0, bytes);
 }
 
-function writeOperand(cpu: Processor, instruction: Instruction, operand: Operand, value: Uint8Array): void {
+function writeOperand(
+  cpu: Processor,
+  instruction: Instruction,
+  operand: Operand,
+  value: Uint8Array,
+  from: VectorWrite['from'],
+): void {
   if (operand.kind === 'memory') return cpu.write(cpu.operandAddress(instruction), value.slice());
   if (operand.kind === 'immediate') throw new Error('fpulab bug: an immediate is no destination');
   const { file, number } = operand;
-  if (file === 'vector') return writeVector(cpu, number, value, instruction.vectorBits === 0);
+  if (file === 'vector') return writeVector(cpu, number, value, { legacy: instruction.vectorBits === 0, from });
   if (file === 'mmx') return writeMmx(cpu, number, value);
   const word = value.reduceRight((all, byte) => (all << 8n) | BigInt(byte), 0n);
-  if (file === 'opmask') return writeOpmask(cpu, number, word);
+  if (file === 'opmask') return writeOpmask(cpu, number, word, from === 'zero' ? 'zero' : 'write');
   return cpu.writeRegister(number, word, value.length === 8 ? 64 : 32);
 }
 

@@ -19,12 +19,10 @@ import {
   CR0_WP,
   CR4_CET,
   CR4_LA57,
-  CR4_OSFXSR,
-  CR4_OSXMMEXCPT,
-  CR4_OSXSAVE,
   CR4_PAE,
   CR4_PCIDE,
-  CR4_PKE,
+  CR4_UMIP,
+  EFER_LMA,
   cr0AfterLmsw,
   withTs,
 } from '../control-registers';
@@ -34,10 +32,16 @@ import type { Instruction } from '../instruction';
 import { GPR, type Processor } from '../processor';
 import { sseInUse } from '../processor-state';
 import { explainXcr0 } from '../legality';
-import { operandFault } from './operands';
+import { cr4Supported } from './cr4-bits';
+import { operandFault, registerBits } from './operands';
 
 const gp = (reason: FaultReason): Fault => fault(VECTOR.GP, reason);
 const privileged = (cpu: Processor): Fault | undefined => (cpu.user ? gp('not-privileged') : undefined);
+
+/** Instructions that need CPL 0 and are modelled no further: HLT, INVLPG, LGDT, MOV to a debug register. */
+export function privilegedOnly(cpu: Processor): Fault | undefined {
+  return privileged(cpu);
+}
 
 const CR0_BITS =
   (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG) >>> 0;
@@ -63,10 +67,11 @@ export function lmsw(cpu: Processor, instruction: Instruction): Fault | undefine
 
 /** SMSW: 16 bits to memory; to a register as many bits of CR0 as it has. */
 export function smsw(cpu: Processor, instruction: Instruction): Fault | undefined {
+  if (cpu.user && cpu.control.cr4 & CR4_UMIP) return gp('umip-set');
   const cr0 = cpu.control.cr0;
-  if (instruction.registerForm) {
-    const bits = instruction.rexW ? 64 : instruction.operand16 ? 16 : 32;
-    cpu.writeRegister(instruction.rm, BigInt(cr0), bits);
+  const [destination] = instruction.operands;
+  if (destination.kind === 'register') {
+    cpu.writeRegister(destination.number, BigInt(cr0), registerBits(destination.bytes));
     return undefined;
   }
   const refused = operandFault(cpu, instruction, 2, 'write');
@@ -75,23 +80,37 @@ export function smsw(cpu: Processor, instruction: Instruction): Fault | undefine
   return undefined;
 }
 
+/** Control registers that are modelled, by their number. */
+const CONTROL_REGISTERS: Readonly<Record<number, 'cr0' | 'cr4'>> = { 0: 'cr0', 4: 'cr4' };
+
+/** True for MOV to and from control registers that are not modelled: CR2, CR3 and CR8. */
+export function isUnmodelledControl({ mnemonic, operands }: Instruction): boolean {
+  const moves = mnemonic === 'MOV_TO_CR' || mnemonic === 'MOV_FROM_CR';
+  return (
+    moves &&
+    operands.some(
+      (operand) => operand.kind === 'register' && operand.file === 'control' && !(operand.number in CONTROL_REGISTERS),
+    )
+  );
+}
+
 /** MOV from CR0 or CR4. */
 export function movFromControl(cpu: Processor, { reg, rm, mode }: Instruction): Fault | undefined {
   const refused = privileged(cpu);
   if (refused) return refused;
-  cpu.writeRegister(rm, BigInt(reg === 4 ? cpu.control.cr4 : cpu.control.cr0), mode);
+  cpu.writeRegister(rm, BigInt(cpu.control[CONTROL_REGISTERS[reg]]), mode);
   return undefined;
 }
 
-/** MOV to CR0 or CR4. */
+/** MOV to CR0 or CR4. Reserved bits of CR0 below 32 stay clear, ET stays set. */
 export function movToControl(cpu: Processor, { reg, rm, mode }: Instruction): Fault | undefined {
   const refused = privileged(cpu);
   if (refused) return refused;
-  const value = cpu.register(rm, mode);
-  const reason = reg === 4 ? cr4Refusal(cpu, value) : cr0Refusal(cpu, cr0Operand(cpu, value));
+  const register = CONTROL_REGISTERS[reg];
+  const value = register === 'cr0' ? cr0Operand(cpu, cpu.register(rm, mode)) : cpu.register(rm, mode);
+  const reason = register === 'cr0' ? cr0Refusal(cpu, value) : cr4Refusal(cpu, value);
   if (reason) return gp(reason);
-  if (reg === 4) cpu.writeControl('cr4', Number(value));
-  else cpu.writeControl('cr0', (Number(cr0Operand(cpu, value)) & CR0_BITS) | CR0_ET);
+  cpu.writeControl(register, register === 'cr0' ? (Number(value) & CR0_BITS) | CR0_ET : Number(value));
   return undefined;
 }
 
@@ -109,29 +128,15 @@ function cr0Refusal(cpu: Processor, value: bigint): FaultReason | undefined {
   return !has(CR0_PG) && cpu.state.mode === 64 ? 'cr0-pg-in-long-mode' : undefined;
 }
 
-/** CR4 bits of what a model has; the rest of CR4 is not about FPU state and every processor here has it. */
-const CR4_OTHER = 0x1ff | (1 << 11) | (1 << 13) | (1 << 16) | CR4_PCIDE | (1 << 20) | (1 << 21);
-
 function cr4Refusal(cpu: Processor, value: bigint): FaultReason | undefined {
-  const { features, cpuid } = cpu.model;
-  const [, , ecx7 = 0] = cpuid['7.0'] ?? [];
-  const [, , ecx1 = 0] = cpuid['1.0'] ?? [];
-  const offered = (present: boolean, bits: number): number => (present ? bits : 0);
-  const supported =
-    CR4_OTHER |
-    offered(features.includes('fxsr'), CR4_OSFXSR) |
-    offered(features.includes('sse'), CR4_OSXMMEXCPT) |
-    offered(features.includes('xsave'), CR4_OSXSAVE) |
-    offered(features.includes('pku'), CR4_PKE) |
-    offered(features.includes('cet'), CR4_CET) |
-    offered(features.includes('uintr'), 1 << 25) |
-    offered((ecx7 & (1 << 16)) !== 0, CR4_LA57) |
-    offered((ecx1 & (1 << 6)) !== 0, 1 << 14);
-  if (value >> 32n || Number(value) & ~supported) return 'cr4-reserved';
+  if (value >> 32n || Number(value) & ~cr4Supported(cpu.model)) return 'cr4-reserved';
   const low = Number(value);
-  const changes = low ^ cpu.control.cr4;
-  if (!(low & CR4_PAE)) return 'cr4-pae-in-long-mode';
-  if (changes & CR4_LA57) return 'cr4-la57-in-long-mode';
+  const set = low & ~cpu.control.cr4;
+  const changed = low ^ cpu.control.cr4;
+  const longMode = (cpu.control.efer & EFER_LMA) !== 0;
+  if (longMode && !(low & CR4_PAE)) return 'cr4-pae-in-long-mode';
+  if (longMode && changed & CR4_LA57) return 'cr4-la57-in-long-mode';
+  if (!longMode && set & CR4_PCIDE) return 'cr4-pcide';
   return low & CR4_CET && !(cpu.control.cr0 & CR0_WP) ? 'cr4-cet-without-wp' : undefined;
 }
 
@@ -172,6 +177,6 @@ export function rdpkru(cpu: Processor): Fault | undefined {
 export function wrpkru(cpu: Processor): Fault | undefined {
   if (cpu.register(GPR.rcx, 32) !== 0n) return gp('pkru-ecx');
   if (cpu.register(GPR.rdx, 32) !== 0n) return gp('pkru-edx');
-  cpu.load(PKRU, new Uint8Array(BigUint64Array.of(cpu.register(GPR.rax, 32)).buffer));
+  cpu.load(PKRU, new Uint8Array(BigUint64Array.of(cpu.register(GPR.rax, 32)).buffer), 'write');
   return undefined;
 }

@@ -12,7 +12,7 @@ import { GPR, type Processor } from '../processor';
 import { operandFault } from './operands';
 import { bitwise } from './bitwise';
 import { simdExceptions } from './simd-exceptions';
-import { enterMmx } from './vector-registers';
+import { clearAbove, componentsWithin, enterMmx, markAvx } from './vector-registers';
 
 /** VZEROUPPER and VZEROALL: to the initial configuration, all registers that the mode can name. */
 export function vzero(all: boolean): (cpu: Processor, instruction: Instruction) => undefined {
@@ -21,7 +21,7 @@ export function vzero(all: boolean): (cpu: Processor, instruction: Instruction) 
     const clear = (bit: number): void => {
       if (!cpu.model.components.some((component) => component.bit === bit) && bit !== SSE) return;
       const value = cpu.component(bit).slice();
-      cpu.load(bit, value.fill(0, 0, value.length / share), share === 1 ? 'init' : 'instruction');
+      cpu.load(bit, value.fill(0, 0, value.length / share), 'init');
     };
     for (const bit of [AVX, ZMM_HI256]) clear(bit);
     if (all) clear(SSE);
@@ -39,6 +39,9 @@ export function data(cpu: Processor, instruction: Instruction): Fault | undefine
       ? operandFault(cpu, instruction, memoryUse.bytes, access)
       : undefined;
   if (refused) return refused;
+  const masked = maskedStore(cpu, instruction);
+  const unwritable = masked && maskedStoreFault(cpu, masked);
+  if (unwritable) return unwritable;
   if (simdArithmetic) {
     const raised = simdFault(cpu, instruction);
     if (raised) return raised;
@@ -50,7 +53,7 @@ export function data(cpu: Processor, instruction: Instruction): Fault | undefine
 /**
  * #XM of a SIMD exception that MXCSR does not mask, #UD without CR4.OSXMMEXCPT. Flags are set either way, registers are not.
  *
- * @see Intel SDM Vol. 1 "SIMD Floating-Point Exceptions" (11.5)
+ * @see Intel SDM Vol. 1 "SIMD Floating-Point Exceptions" (11.5.1)
  */
 function simdFault(cpu: Processor, instruction: Instruction): Fault | undefined {
   const flags = simdExceptions(cpu, instruction);
@@ -70,23 +73,39 @@ function simdFault(cpu: Processor, instruction: Instruction): Fault | undefined 
 /** CF, PF, AF, ZF, SF and OF. */
 const ARITHMETIC_FLAGS = 0x8d5n;
 const SETS_FLAGS = /^(V?U?COMIS|V?PTEST|FU?COMI|POPCNT|PCMP.STR|V?PCMP[EI]STR|VTESTP|KTEST|KORTEST)/;
-/** They store to [RDI] whatever their mask selects. */
+/** They store to [RDI] whatever their mask selects, and look at all of it. */
 const MASKED_STORES = /^V?MASKMOV(Q|DQU)$/;
+
+function maskedStore(cpu: Processor, { mnemonic, operands: [first] }: Instruction): MemoryRange | undefined {
+  if (!MASKED_STORES.test(mnemonic) || first?.kind !== 'register') return undefined;
+  return { address: cpu.register(GPR.rdi, cpu.state.mode), length: first.bytes };
+}
+
+/** MASKMOVQ is eight bytes that #AC wants aligned; MASKMOVDQU takes any address. */
+function maskedStoreFault(cpu: Processor, { address, length }: MemoryRange): Fault | undefined {
+  const misaligned = length === 8 ? cpu.alignmentFault(address, 8n) : undefined;
+  return misaligned ?? cpu.probeRange(address, length, 'write');
+}
+
+interface MemoryRange {
+  readonly address: bigint;
+  readonly length: number;
+}
 
 function undetermined(cpu: Processor, instruction: Instruction): void {
   const { memory, memoryUse, mnemonic, modifies } = instruction;
   if (instruction.class === 'mmx' || (instruction.class === 'mmx-sse' && modifies & (1 << X87))) {
-    cpu.loadX87(enterMmx(cpu.state.x87));
+    cpu.loadX87(enterMmx(cpu.state.x87), 'keep');
   }
   const stores = memory && (memoryUse.access === 'write' || memoryUse.access === 'read-write');
   const stored = stores ? [{ address: cpu.operandAddress(instruction), length: memoryUse.bytes }] : [];
-  const masked = MASKED_STORES.test(mnemonic) ? [{ address: cpu.register(GPR.rdi), length: 16 }] : [];
+  const masked = maskedStore(cpu, instruction);
   const registers = writtenRegisters(instruction);
   const what = {
-    components: modifies,
+    components: writeUnknownVector(cpu, instruction),
     registers,
     flags: SETS_FLAGS.test(mnemonic) ? ARITHMETIC_FLAGS : 0n,
-    memory: [...stored, ...masked],
+    memory: masked ? [...stored, masked] : stored,
   };
   cpu.emit({ type: 'result-undetermined', what });
 }
@@ -94,4 +113,14 @@ function undetermined(cpu: Processor, instruction: Instruction): void {
 /** The general register that an instruction writes: its first operand, if it is one. */
 function writtenRegisters({ operands: [first] }: Instruction): number {
   return first?.kind === 'register' && first.file === 'gpr' ? 1 << first.number : 0;
+}
+
+const VECTOR_STATE = (1 << SSE) | (1 << AVX) | (1 << ZMM_HI256);
+
+/** What is not known of the components that an instruction modifies: above a vector operand VEX and EVEX leave zeros. */
+function writeUnknownVector(cpu: Processor, { operands: [first], modifies, vectorBits }: Instruction): number {
+  if (first?.kind !== 'register' || first.file !== 'vector' || !(modifies & VECTOR_STATE)) return modifies;
+  if (vectorBits === 0 || (vectorBits === 256 && first.number < 16)) markAvx(cpu);
+  if (vectorBits !== 0) clearAbove(cpu, first.number, first.bytes);
+  return (modifies & ~VECTOR_STATE) | componentsWithin(first.number, first.bytes);
 }

@@ -21,7 +21,7 @@ export function fxsave(cpu: Processor, instruction: Instruction): Fault | undefi
   if (refused) return refused;
   const legacy = legacyWrites({
     x87: cpu.storedX87(),
-    mxcsr: { value: cpu.state.mxcsr, mask: cpu.model.mxcsrMask },
+    mxcsr: { value: cpu.state.mxcsr, mask: cpu.deviates('mxcsr-mask-zero') ? 0 : cpu.model.mxcsrMask },
     wide: instruction.rexW,
     pointers: cpu.storesPointers,
     mxcsrLast: cpu.deviates('fxsave-stores-mxcsr-last'),
@@ -68,12 +68,12 @@ function loadFirstPage(cpu: Processor, address: bigint, { address: missing = add
 
 /**
  * Loads x87 state from an image: reserved bits are dropped, pointers extended, selectors kept where the processor has them. A processor
- * that saves pointers with exceptions only loads them with exceptions only.
+ * that saves pointers with exceptions only loads them with exceptions only; FRSTOR and FLDENV always load them.
  */
-export function loadX87Image(cpu: Processor, image: X87State): void {
+export function loadX87Image(cpu: Processor, image: X87State, by: 'fxrstor' | 'fldenv' = 'fxrstor'): void {
   const { pointersSaved, selectorsSaved } = cpu.model.behaviour;
   const loaded = loadedX87(image);
-  const quiet = pointersSaved === 'untouched-without-exception' && !(loaded.fsw & FSW_ES);
+  const quiet = by === 'fxrstor' && pointersSaved === 'untouched-without-exception' && !(loaded.fsw & FSW_ES);
   const kept = quiet || pointersSaved === 'never';
   const { fop, fip, fdp, fcs, fds } = kept ? cpu.state.x87 : loaded;
   const selectors = selectorsSaved ? { fcs, fds } : { fcs: 0, fds: 0 };
@@ -81,7 +81,8 @@ export function loadX87Image(cpu: Processor, image: X87State): void {
 }
 
 /**
- * #GP where the area is not aligned to 16 bytes, #AC instead where alignment is checked and it is not aligned to 4; then #PF: a
+ * #GP where the area is not aligned to 16 bytes; where alignment is checked and it is not aligned to 4, #AC instead, which the SDM allows
+ * and the captured processors do. Then #PF: a
  * processor that looks before it moves looks at the last byte, then at the first.
  */
 function areaFault(cpu: Processor, { memory }: Instruction, address: bigint, access: Access): Fault | undefined {
@@ -95,7 +96,7 @@ function areaFault(cpu: Processor, { memory }: Instruction, address: bigint, acc
 }
 
 /**
- * Whether XMM registers are moved: not with CR4.OSFXSR clear (the SDM leaves it to the processor; so do the captured ones), and not under
+ * Whether XMM registers are moved: not with CR4.OSFXSR clear (the SDM leaves it to the processor; the captured emulators do so, and FXRSTOR does not load MXCSR then), and not under
  * EFER.FFXSR at CPL 0 in 64-bit mode.
  *
  * @see Intel SDM Vol. 2 "FXSAVE", "FXRSTOR"; AMD APM Vol. 2 "Fast FXSAVE/FXRSTOR (FFXSR)" under "Extended Feature Enable Register"

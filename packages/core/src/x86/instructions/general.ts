@@ -3,7 +3,10 @@ import { cpuid as cpuidLeaf } from '../cpuid';
 import type { Fault } from '../faults';
 import type { Instruction, Operand } from '../instruction';
 import { GPR, type Processor } from '../processor';
-import { operandFault } from './operands';
+import { operandFault, registerBits } from './operands';
+
+/** Where AH, CH, DH and BH lie in their registers. */
+const HIGH_BYTE = 8n;
 
 const FLAG = { cf: 1n << 0n, pf: 1n << 2n, af: 1n << 4n, zf: 1n << 6n, sf: 1n << 7n, of: 1n << 11n };
 const ARITHMETIC = FLAG.cf | FLAG.pf | FLAG.af | FLAG.zf | FLAG.sf | FLAG.of;
@@ -25,14 +28,17 @@ export function cpuid(cpu: Processor): undefined {
 /** LEA. */
 export function lea(cpu: Processor, instruction: Instruction): undefined {
   const [destination] = instruction.operands;
-  cpu.writeRegister(instruction.reg, cpu.operandAddress(instruction), (8 * destination.bytes) as 16 | 32 | 64);
+  cpu.writeRegister(instruction.reg, cpu.operandAddress(instruction), registerBits(destination.bytes));
   return undefined;
 }
 
 /** A value that an instruction reads, or the fault that reading it raises. */
 function readOperand(cpu: Processor, instruction: Instruction, operand: Operand): bigint | Fault {
   if (operand.kind === 'immediate') return instruction.immediate;
-  if (operand.kind === 'register') return cpu.register(operand.number);
+  if (operand.kind === 'register') {
+    const value = cpu.register(operand.number);
+    return operand.file === 'high-byte' ? (value >> HIGH_BYTE) & 0xffn : value;
+  }
   const refused = operandFault(cpu, instruction, operand.bytes, 'read');
   if (refused) return refused;
   const bytes = cpu.read(cpu.operandAddress(instruction), operand.bytes);
@@ -41,7 +47,9 @@ function readOperand(cpu: Processor, instruction: Instruction, operand: Operand)
 
 function writeOperand(cpu: Processor, instruction: Instruction, operand: Operand, value: bigint): Fault | undefined {
   if (operand.kind === 'register') {
-    cpu.writeRegister(operand.number, value, (8 * operand.bytes) as 16 | 32 | 64);
+    const { file, number, bytes } = operand;
+    if (file !== 'high-byte') cpu.writeRegister(number, value, registerBits(bytes));
+    else cpu.writeRegister(number, ((value & 0xffn) << HIGH_BYTE) | cpu.register(number, 8), 16);
     return undefined;
   }
   const refused = operandFault(cpu, instruction, operand.bytes, 'write');

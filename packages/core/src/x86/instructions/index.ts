@@ -90,6 +90,17 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   CMP: general.arithmetic(general.sum(-1n), false),
 };
 
+/** Modelled as far as they are #GP at CPL 3 (CLI and STI: with IOPL 0). */
+const PRIVILEGED_ONLY = [
+  ...['HLT', 'CLI', 'STI', 'IN', 'OUT', 'INVD', 'WBINVD', 'INVLPG', 'LGDT', 'LIDT', 'LLDT', 'LTR', 'SWAPGS', 'SYSRET'],
+  ...['SYSEXIT', 'MOV_FROM_DR', 'MOV_TO_DR'],
+];
+
+/** True for privileged instructions of which only the fault at CPL 3 is modelled. */
+export function isPrivilegedOnly(mnemonic: string): boolean {
+  return PRIVILEGED_ONLY.includes(mnemonic);
+}
+
 const BY_CLASS: Readonly<Partial<Record<InstructionClass, Handler>>> = {
   x87: x87Data,
   mmx: data,
@@ -100,6 +111,7 @@ const BY_CLASS: Readonly<Partial<Record<InstructionClass, Handler>>> = {
   opmask: data,
   amx: amx.tileArithmetic,
   none: general.untouched,
+  privileged: control.privilegedOnly,
 };
 
 /** False for instructions of which only the faults and the components that they modify are modelled. */

@@ -1,6 +1,8 @@
 /** RDMSR and WRMSR of what FPU state consists of: IA32_XSS, IA32_XFD, IA32_XFD_ERR, EFER, and the MSRs of supervisor components. */
 import { COMPONENTS } from '../components';
+import { EFER_FFXSR, EFER_LMA, EFER_LME } from '../control-registers';
 import { VECTOR, fault, type Fault } from '../faults';
+import type { Instruction } from '../instruction';
 import { explainXss } from '../legality';
 import { GPR, type Processor } from '../processor';
 import type { ControlState } from '../processor-state';
@@ -34,6 +36,13 @@ export function wrmsr(cpu: Processor): Fault | undefined {
   return undefined;
 }
 
+/** True for RDMSR and WRMSR of an MSR that is not modelled: whether the processor has it is not known here. */
+export function isUnmodelledMsr(cpu: Processor, { mnemonic }: Instruction): boolean {
+  if (mnemonic !== 'RDMSR' && mnemonic !== 'WRMSR') return false;
+  const msr = Number(cpu.register(GPR.rcx, 32));
+  return !(msr in CONTROL_MSRS) && componentOfMsr(msr) === undefined;
+}
+
 /** The value of an MSR; undefined where the processor, as it is modelled, has none. */
 export function readMsr(cpu: Processor, msr: number): bigint | undefined {
   if (msr in CONTROL_MSRS)
@@ -58,11 +67,26 @@ function writeControlMsr(cpu: Processor, register: keyof ControlState, value: bi
   if (register === 'xss') {
     const [illegal] = explainXss(cpu.model, value);
     if (illegal) return fault(VECTOR.GP, illegal.code);
-  } else if (register !== 'efer') {
+  } else if (register === 'efer') {
+    if (value & ~BigInt(EFER_BITS | (cpu.model.features.includes('ffxsr') ? EFER_FFXSR : 0)))
+      return fault(VECTOR.GP, 'msr-reserved');
+    return changeEfer(cpu, Number(value));
+  } else {
     const disableable = cpu.model.components.reduce((mask, { bit, xfd }) => (xfd ? mask | (1 << bit) : mask), 0);
     if (value & ~BigInt(disableable)) return fault(VECTOR.GP, 'xfd-not-supported');
   }
   cpu.writeControl(register, Number(value));
+  return undefined;
+}
+
+/** EFER.SCE, LME, LMA and NXE; FFXSR where the processor has it. SVME and AMD's others are not modelled. */
+const EFER_BITS = 0xd01;
+
+/** LME cannot change while paging is on; LMA follows paging and is not written. */
+function changeEfer(cpu: Processor, value: number): Fault | undefined {
+  const { efer } = cpu.control;
+  if ((value ^ efer) & EFER_LME) return fault(VECTOR.GP, 'msr-reserved');
+  cpu.writeControl('efer', (value & ~EFER_LMA) | (efer & EFER_LMA));
   return undefined;
 }
 
@@ -73,5 +97,5 @@ function writeComponentMsr(cpu: Processor, msr: number, value: bigint): void {
   const view = new DataView(bytes.buffer);
   const kept = view.getBigUint64(place.offset, true);
   view.setBigUint64(place.offset, value | (kept & ~withoutUif(msr, kept)), true);
-  cpu.load(place.bit, bytes);
+  cpu.load(place.bit, bytes, 'write');
 }

@@ -5,11 +5,10 @@ import type { Access } from '../memory';
 import type { Processor } from '../processor';
 
 /**
- * The fault of an operand of so many bytes: #GP or #SS where it is not canonical, #GP where it must be aligned and is not, #PF, then
- * #AC where alignment is checked.
+ * The fault of an operand of so many bytes: #GP or #SS where it is not canonical, #GP where it must be aligned and is not, #AC where
+ * alignment is checked, #PF. The manuals leave the order of the last two to the processor; this is an EPYC's.
  *
  * @param natural alignment that #AC asks for; the largest power of two that the operand is made of
- * @see Intel SDM Vol. 3A "Priority Among Concurrent Events": page faults before alignment checks
  */
 export function operandFault(
   cpu: Processor,
@@ -24,11 +23,16 @@ export function operandFault(
     cpu.canonicalFault(address + BigInt(bytes - 1), instruction.memory);
   if (nonCanonical) return nonCanonical;
   if (address % BigInt(instruction.memoryUse.align || 1) !== 0n) return fault(VECTOR.GP, 'misaligned');
-  return cpu.probeRange(address, bytes, access) ?? cpu.alignmentFault(address, BigInt(natural));
+  return cpu.alignmentFault(address, BigInt(natural)) ?? cpu.probeRange(address, bytes, access);
 }
 
 /** FNSAVE and its kin are made of words or doublewords, other operands of themselves. */
 function naturalAlignment({ operand16, class: kind }: Instruction, bytes: number): number {
   if ((bytes & (bytes - 1)) === 0) return Math.min(bytes, 8);
   return kind === 'x87' && bytes !== 10 ? (operand16 ? 2 : 4) : 8;
+}
+
+/** Bits of a general register that an operand of so many bytes is. */
+export function registerBits(bytes: number): 8 | 16 | 32 | 64 {
+  return (8 * bytes) as 8 | 16 | 32 | 64;
 }

@@ -4,8 +4,9 @@
  * Source: Intel SDM Vol. 1 "PT State" (13.5.6), "CET State" (13.5.9), "User-Interrupt State" (13.5.11), "LBR State" (13.5.12);
  * Vol. 4 for the MSRs' reserved bits.
  */
-import { CET_S, CET_U, COMPONENTS, HDC, HWP, PASID, UINTR } from '../components';
+import { CET_S, CET_U, COMPONENTS, HDC, HWP, LBR, PASID, PT, UINTR } from '../components';
 import type { CpuModel } from '../cpu-model';
+import { cpuidBit } from './cr4-bits';
 
 /** Bits that an MSR does not have, and whether it holds an address that must be canonical. */
 interface MsrRule {
@@ -17,10 +18,9 @@ const bits = (high: number, low: number): bigint => ((1n << BigInt(high - low + 
 const address = (reserved = 0n): MsrRule => ({ reserved, canonical: true });
 const number = (reserved = 0n): MsrRule => ({ reserved, canonical: false });
 
-/** By MSR. IA32_U_CET: its bitmap address is canonical; SUPPRESS and TRACKER together are checked apart. */
+/** By MSR. What IA32_U_CET and IA32_LBR_DEPTH refuse beyond reserved bits is checked apart. */
 const MSR_RULES: Readonly<Record<number, MsrRule>> = {
   0x6a0: address(bits(9, 6)),
-  0x6a2: address(bits(9, 6)),
   0x6a4: address(bits(1, 0)),
   0x6a5: address(bits(1, 0)),
   0x6a6: address(bits(1, 0)),
@@ -34,25 +34,44 @@ const MSR_RULES: Readonly<Record<number, MsrRule>> = {
   0xd93: number(bits(63, 32) | bits(30, 20)),
   0xdb1: number(bits(63, 1)),
   0x774: number(bits(58, 43)),
+  0x14ce: number(bits(63, 23) | bits(15, 4)),
 };
+const IA32_U_CET = 0x6a0;
 const CET_SUPPRESS_AND_TRACKER = bits(11, 10);
+const CET_SHADOW_STACK_BITS = bits(1, 0);
+const CET_IBT_BITS = bits(63, 10) | bits(5, 2);
+const IA32_LBR_DEPTH = 0x14cf;
 const IA32_UINTR_MISC = 0x988;
 /** In an image the user-interrupt flag is bit 63 of IA32_UINTR_MISC; the MSR does not have it. */
 const UIF = 1n << 63n;
-const CHECKED = [PASID, CET_U, CET_S, HDC, UINTR, HWP];
+const CHECKED = [PT, PASID, CET_U, CET_S, HDC, UINTR, LBR, HWP];
 
 /** True when WRMSR of this value raises #GP(0). MSRs without a rule here take everything. */
 export function isRefusedByMsr(model: CpuModel, msr: number, value: bigint): boolean {
+  if (msr === IA32_LBR_DEPTH) return !isLbrDepth(model, value);
   const rule = MSR_RULES[msr];
   if (!rule) return false;
   if (value & rule.reserved || (rule.canonical && !isCanonical(model, value))) return true;
-  return (msr === 0x6a0 || msr === 0x6a2) && (value & CET_SUPPRESS_AND_TRACKER) === CET_SUPPRESS_AND_TRACKER;
+  return msr === IA32_U_CET && isRefusedByCet(model, value);
+}
+
+/** Bits of the half of CET that the processor lacks, and SUPPRESS together with TRACKER. */
+function isRefusedByCet(model: CpuModel, value: bigint): boolean {
+  const shadowStacks = cpuidBit(model, '7.0', 'ecx', 7) ? 0n : CET_SHADOW_STACK_BITS;
+  const branchTracking = cpuidBit(model, '7.0', 'edx', 20) ? 0n : CET_IBT_BITS;
+  if (value & (shadowStacks | branchTracking)) return true;
+  return (value & CET_SUPPRESS_AND_TRACKER) === CET_SUPPRESS_AND_TRACKER;
+}
+
+/** CPUID.(1CH,0):EAX[n]: a depth of 8 * (n + 1) is supported; 32 where the leaf is not recorded. */
+function isLbrDepth(model: CpuModel, value: bigint): boolean {
+  const supported = model.cpuid['1c.0']?.[0] ?? 1 << 3;
+  return Array.from({ length: 8 }, (_, n) => n).some((n) => supported & (1 << n) && value === BigInt(8 * (n + 1)));
 }
 
 /** Canonical for the widest addresses that the processor has, whether or not CR4.LA57 is set (SDM Vol. 1, 13.5.11). */
 function isCanonical(model: CpuModel, value: bigint): boolean {
-  const [, , ecx] = model.cpuid['7.0'] ?? [0, 0, 0, 0];
-  const width = ecx & (1 << 16) ? 57 : 48;
+  const width = cpuidBit(model, '7.0', 'ecx', 16) ? 57 : 48;
   return BigInt.asUintN(64, BigInt.asIntN(width, value)) === value;
 }
 
@@ -60,10 +79,9 @@ function isCanonical(model: CpuModel, value: bigint): boolean {
 export function supervisorImageFault(model: CpuModel, bit: number, image: Uint8Array): boolean {
   if (!CHECKED.includes(bit)) return false;
   const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
-  return (COMPONENTS[bit].msrs ?? []).some((msr, index) => {
-    const value = view.getBigUint64(8 * index, true);
-    return isRefusedByMsr(model, msr, withoutUif(msr, value));
-  });
+  const { msrs = [] } = COMPONENTS[bit];
+  if (image.subarray(8 * msrs.length).some((byte) => byte !== 0)) return true;
+  return msrs.some((msr, index) => isRefusedByMsr(model, msr, withoutUif(msr, view.getBigUint64(8 * index, true))));
 }
 
 /** The part of an image's eight bytes that the MSR shows. */
@@ -73,6 +91,12 @@ export function withoutUif(msr: number, value: bigint): bigint {
 
 const LBR_DEPTH = { from: 8, to: 16 };
 const LBR_ENTRIES_OFFSET = 40;
+const LBR_ENTRY_BYTES = 24;
+
+/** Bytes of the LBR component that a save writes: the records of entries at and above IA32_LBR_DEPTH are not (SDM Vol. 1, 13.5.12). */
+export function lbrStoredBytes(lbr: Uint8Array): number {
+  return Math.min(lbr.length, LBR_ENTRIES_OFFSET + LBR_ENTRY_BYTES * lbr[LBR_DEPTH.from]);
+}
 
 /** LBR state put into its initial configuration: IA32_LBR_DEPTH stays. */
 export function lbrAfterInit(before: Uint8Array): Uint8Array {
@@ -81,12 +105,14 @@ export function lbrAfterInit(before: Uint8Array): Uint8Array {
   return value;
 }
 
-/** LBR state loaded from an image: another depth than the processor's clears the branch records and stays as it is. */
-export function lbrAfterLoad(before: Uint8Array, image: Uint8Array): Uint8Array {
-  const sameDepth = image
-    .subarray(LBR_DEPTH.from, LBR_DEPTH.to)
-    .every((byte, index) => byte === before[LBR_DEPTH.from + index]);
-  if (sameDepth) return image;
+/** True when an image has the depth that the processor has. */
+export function sameLbrDepth(before: Uint8Array, image: Uint8Array): boolean {
+  const depth = image.subarray(LBR_DEPTH.from, LBR_DEPTH.to);
+  return depth.every((byte, index) => byte === before[LBR_DEPTH.from + index]);
+}
+
+/** LBR state loaded from an image of another depth: the processor's depth stays, the branch records are cleared. */
+export function lbrOfOtherDepth(before: Uint8Array, image: Uint8Array): Uint8Array {
   const value = image.slice().fill(0, LBR_ENTRIES_OFFSET);
   value.set(before.subarray(LBR_DEPTH.from, LBR_DEPTH.to), LBR_DEPTH.from);
   return value;

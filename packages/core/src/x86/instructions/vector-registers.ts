@@ -1,5 +1,6 @@
 /** Vector, opmask and MMX registers as instructions name them, in the components that hold them. */
 import { AVX, HI16_ZMM, OPMASK, SSE, X87, ZMM_HI256 } from '../components';
+import type { Origin } from '../init-tracking';
 import type { Processor } from '../processor';
 import { REGISTER_BYTES, withTop, type X87State } from '../x87-state';
 
@@ -36,25 +37,55 @@ export function readVector(cpu: Processor, register: number, bytes: number): Uin
   return value.subarray(0, bytes);
 }
 
-/**
- * Writes a vector register.
- *
- * @param legacy an SSE instruction: bits above 127 stay; VEX and EVEX clear what they do not write
- */
-export function writeVector(cpu: Processor, register: number, value: Uint8Array, legacy: boolean): void {
-  const whole = new Uint8Array(64);
-  whole.set(value);
+/** How a vector register is written. */
+export interface VectorWrite {
+  /** By an SSE instruction: bits above 127 stay. VEX and EVEX clear what they do not write. */
+  readonly legacy: boolean;
+  /** `copy`: from a register; `zero`: nothing but zero can come out. */
+  readonly from: 'memory' | 'copy' | 'zero';
+}
+
+/** Writes a vector register. */
+export function writeVector(cpu: Processor, register: number, value: Uint8Array, { legacy, from }: VectorWrite): void {
   for (const part of partsOf(register)) {
-    if (!present(cpu, part) || (legacy && part.bit !== SSE)) continue;
+    if (!present(cpu, part)) continue;
+    const written = part.from < value.length;
+    if (!written && legacy) continue;
     const component = cpu.component(part.bit).slice();
-    component.set(whole.subarray(part.from, part.from + part.bytes), part.at);
-    loadPart(cpu, part.bit, component);
+    component.fill(0, part.at, part.at + part.bytes);
+    component.set(value.subarray(part.from, part.from + part.bytes), part.at);
+    loadPart(cpu, part.bit, component, written ? originOf(part.bit, from) : 'clear');
+  }
+  if (legacy || (value.length === YMM_BYTES && register < 16 && from !== 'zero')) markAvx(cpu);
+}
+
+/** Clears a vector register from a byte on, as VEX and EVEX do above their operand. */
+export function clearAbove(cpu: Processor, register: number, bytes: number): void {
+  for (const part of partsOf(register)) {
+    if (!present(cpu, part) || part.from < bytes) continue;
+    const component = cpu.component(part.bit).slice();
+    loadPart(cpu, part.bit, component.fill(0, part.at, part.at + part.bytes), 'clear');
   }
 }
 
-/** Components that hold a vector register. */
-export function vectorComponents(register: number): number {
-  return partsOf(register).reduce((mask, { bit }) => mask | (1 << bit), 0);
+/** The upper part of a copy is in use if its source was: by its value, as far as the model goes. */
+function originOf(bit: number, from: VectorWrite['from']): Origin {
+  if (from === 'zero') return 'zero';
+  return from === 'copy' && (bit === AVX || bit === ZMM_HI256) ? 'zero' : 'write';
+}
+
+const YMM_BYTES = 32;
+
+/** What a write of an XMM register by SSE, or of a YMM register, does to XINUSE[2] where the processor is declared to do it. */
+export function markAvx(cpu: Processor): void {
+  const { inUse } = cpu.state;
+  if (!cpu.deviates('write-marks-avx') || !(inUse & (1 << ZMM_HI256)) || inUse & (1 << AVX)) return;
+  cpu.emit({ type: 'component-in-use', bit: AVX });
+}
+
+/** Components that hold the low bytes of a vector register. */
+export function componentsWithin(register: number, bytes: number): number {
+  return partsOf(register).reduce((mask, { bit, from }) => (from < bytes ? mask | (1 << bit) : mask), 0);
 }
 
 /** K0 to K7. */
@@ -63,16 +94,17 @@ export function readOpmask(cpu: Processor, register: number): bigint {
 }
 
 /** Writes K0 to K7. */
-export function writeOpmask(cpu: Processor, register: number, value: bigint): void {
+export function writeOpmask(cpu: Processor, register: number, value: bigint, origin: Origin): void {
   const component = cpu.component(OPMASK).slice();
   new DataView(component.buffer).setBigUint64(8 * register, BigInt.asUintN(64, value), true);
-  loadPart(cpu, OPMASK, component);
+  loadPart(cpu, OPMASK, component, origin);
 }
 
 /**
  * The transition to MMX: TOP becomes 0, all registers valid.
  *
- * @see Intel SDM Vol. 1 "Effect of MMX, x87 FPU, FXSAVE, and FXRSTOR Instructions on the x87 FPU Tag Word" (9.6.2)
+ * @see Intel SDM Vol. 3A "Intel MMX Technology System Programming", "Effect of MMX, x87 FPU, FXSAVE, and FXRSTOR Instructions on the
+ *   x87 FPU Tag Word"
  */
 export function enterMmx(x87: X87State): X87State {
   return { ...x87, fsw: withTop(x87.fsw, 0), ftw: 0xff };
@@ -91,14 +123,14 @@ export function writeMmx(cpu: Processor, register: number, value: Uint8Array): v
   registers.set(value.subarray(0, 8), at);
   if (!cpu.deviates('mmx-keeps-exponent')) registers.fill(0xff, at + 8, at + REGISTER_BYTES);
   const unknown = cpu.state.undetermined.components & (1 << X87);
-  cpu.loadX87({ ...enterMmx(cpu.state.x87), registers });
+  cpu.loadX87({ ...enterMmx(cpu.state.x87), registers }, 'write');
   keepUnknown(cpu, unknown);
 }
 
 /** A component of which one register changed: what was not known of the others still is not. */
-function loadPart(cpu: Processor, bit: number, value: Uint8Array): void {
+function loadPart(cpu: Processor, bit: number, value: Uint8Array, origin: Origin): void {
   const unknown = cpu.state.undetermined.components & (1 << bit);
-  cpu.load(bit, value);
+  cpu.load(bit, value, origin);
   keepUnknown(cpu, unknown);
 }
 

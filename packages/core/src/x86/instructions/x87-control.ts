@@ -4,7 +4,7 @@
  * Source: Intel SDM Vol. 2, the instruction of each name; Vol. 1 "x87 FPU Control Word" (8.1.5), "x87 FPU Status Word" (8.1.3).
  */
 import { X87 } from '../components';
-import { VECTOR, type Fault } from '../faults';
+import type { Fault } from '../faults';
 import {
   decodeFsave,
   decodeFsaveEnvironment,
@@ -36,15 +36,14 @@ import { withPointers } from './x87-pointers';
 
 /** FNINIT: everything but the data registers. */
 export function fninit(cpu: Processor): undefined {
-  const { registers, written } = cpu.state.x87;
-  cpu.loadX87({ ...X87_INIT, registers, written });
+  cpu.loadX87({ ...X87_INIT, registers: cpu.state.x87.registers }, 'control');
   return undefined;
 }
 
 /** FNCLEX: exception flags, SF, ES and B. */
 export function fnclex(cpu: Processor): undefined {
   const { x87 } = cpu.state;
-  cpu.loadX87({ ...x87, fsw: x87.fsw & ~(EXCEPTION_FLAGS | FSW_SF | FSW_ES | FSW_B) });
+  cpu.loadX87({ ...x87, fsw: x87.fsw & ~(EXCEPTION_FLAGS | FSW_SF | FSW_ES | FSW_B) }, 'control');
   return undefined;
 }
 
@@ -62,7 +61,7 @@ export function frstor(cpu: Processor, instruction: Instruction): Fault | undefi
   const bits = operandBits(instruction);
   const refused = stateFault(cpu, instruction, fsaveBytes(bits), 'read');
   if (refused) return refused;
-  loadX87Image(cpu, decodeFsave(cpu.read(cpu.operandAddress(instruction), fsaveBytes(bits)), bits));
+  loadX87Image(cpu, decodeFsave(cpu.read(cpu.operandAddress(instruction), fsaveBytes(bits)), bits), 'fldenv');
   return undefined;
 }
 
@@ -74,7 +73,7 @@ export function fnstenv(cpu: Processor, instruction: Instruction): Fault | undef
   cpu.write(cpu.operandAddress(instruction), encodeFsaveEnvironment(environmentOf(cpu), bits));
   const { x87 } = cpu.state;
   const fcw = x87.fcw | EXCEPTION_FLAGS;
-  cpu.loadX87({ ...x87, fcw, fsw: withSummary(x87.fsw, fcw) });
+  cpu.loadX87({ ...x87, fcw, fsw: withSummary(x87.fsw, fcw) }, 'keep');
   return undefined;
 }
 
@@ -84,8 +83,7 @@ export function fldenv(cpu: Processor, instruction: Instruction): Fault | undefi
   const refused = stateFault(cpu, instruction, fsaveEnvironmentBytes(bits), 'read');
   if (refused) return refused;
   const bytes = cpu.read(cpu.operandAddress(instruction), fsaveEnvironmentBytes(bits));
-  const { registers, written } = cpu.state.x87;
-  loadX87Image(cpu, { ...decodeFsaveEnvironment(bytes, bits, registers), written });
+  loadX87Image(cpu, decodeFsaveEnvironment(bytes, bits, cpu.state.x87.registers), 'fldenv');
   return undefined;
 }
 
@@ -95,7 +93,7 @@ export function fldcw(cpu: Processor, instruction: Instruction): Fault | undefin
   if (refused) return refused;
   const [low, high] = cpu.read(cpu.operandAddress(instruction), 2);
   const fcw = loadedFcw(low | (high << 8));
-  cpu.loadX87({ ...cpu.state.x87, fcw, fsw: withSummary(cpu.state.x87.fsw, fcw) });
+  cpu.loadX87({ ...cpu.state.x87, fcw, fsw: withSummary(cpu.state.x87.fsw, fcw) }, 'keep');
   return undefined;
 }
 
@@ -117,7 +115,7 @@ export function moveTop(by: 1 | -1): (cpu: Processor, instruction: Instruction) 
   return (cpu, instruction) => {
     const { x87 } = cpu.state;
     const moved = { ...x87, fsw: withTop(x87.fsw, topOf(x87) + by) & ~FSW_C1 };
-    cpu.loadX87(withPointers(cpu, instruction, moved, false));
+    cpu.loadX87(withPointers(cpu, instruction, moved, false), 'keep');
     return undefined;
   };
 }
@@ -127,7 +125,7 @@ export function ffree(cpu: Processor, instruction: Instruction): undefined {
   const { x87 } = cpu.state;
   const register = (topOf(x87) + instruction.rm) & 7;
   const freed = { ...x87, ftw: x87.ftw & ~(1 << register), fsw: x87.fsw & ~FSW_C1 };
-  cpu.loadX87(withPointers(cpu, instruction, freed, false));
+  cpu.loadX87(withPointers(cpu, instruction, freed, false), 'keep');
   return undefined;
 }
 
@@ -138,13 +136,13 @@ export function fnop(cpu: Processor, instruction: Instruction): undefined {
 }
 
 function updatePointers(cpu: Processor, instruction: Instruction): undefined {
-  cpu.loadX87(withPointers(cpu, instruction, cpu.state.x87, false));
+  cpu.loadX87(withPointers(cpu, instruction, cpu.state.x87, false), 'keep');
   return undefined;
 }
 
 /** EMMS: tags all registers empty; like every MMX instruction it sets TOP to 0. */
 export function emms(cpu: Processor): undefined {
-  cpu.loadX87({ ...enterMmx(cpu.state.x87), ftw: 0 });
+  cpu.loadX87({ ...enterMmx(cpu.state.x87), ftw: 0 }, 'keep');
   return undefined;
 }
 
@@ -163,11 +161,8 @@ function environmentOf(cpu: Processor): X87State {
 /** The fault of an x87 image. A processor that looks before it moves looks at the first word or doubleword, then at the last byte. */
 function stateFault(cpu: Processor, instruction: Instruction, bytes: number, access: Access): Fault | undefined {
   if (cpu.model.behaviour.pageFault !== 'before-transfer') return operandFault(cpu, instruction, bytes, access);
-  const element = operandBits(instruction) / 8;
-  const first = operandFault(cpu, instruction, element, access);
-  if (first && first.vector !== VECTOR.AC) return first;
   const last = cpu.operandAddress(instruction) + BigInt(bytes - 1);
-  return cpu.canonicalFault(last, instruction.memory) ?? cpu.probe(last, access) ?? first;
+  return operandFault(cpu, instruction, operandBits(instruction) / 8, access) ?? cpu.probe(last, access);
 }
 
 function storeWord(cpu: Processor, instruction: Instruction, word: number): Fault | undefined {

@@ -70,7 +70,7 @@ function extendedOf({ mnemonic }: Instruction, bytes: Uint8Array): Extended {
 
 function loadRegister(cpu: Processor, instruction: Instruction, number: number): undefined {
   const { x87 } = cpu.state;
-  if (isEmpty(x87, number)) stackFault(cpu, instruction, 'underflow', () => pushed(cpu.state.x87, INDEFINITE));
+  if (isEmpty(x87, number)) stackFault(cpu, instruction, 'underflow', (state) => pushed(state, INDEFINITE));
   else push(cpu, instruction, { bytes: readStack(x87, number), flags: 0 });
   return undefined;
 }
@@ -81,9 +81,10 @@ function push(cpu: Processor, instruction: Instruction, { bytes, flags }: Extend
   if (!isEmpty(x87, 7)) return stackFault(cpu, instruction, 'overflow', (state) => pushed(state, INDEFINITE));
   const seen = cpu.deviates('no-denormal-flag') ? flags & ~DE : flags;
   const fsw = withSummary((x87.fsw | seen) & ~FSW_C1, x87.fcw);
-  const unmasked = (seen & ~x87.fcw) !== 0;
+  // A denormal is pushed although DE is not masked, a signalling NaN is not when IE is not.
+  const unmasked = (seen & ~x87.fcw & IE) !== 0;
   const after = unmasked ? { ...x87, fsw } : pushed({ ...x87, fsw }, bytes);
-  cpu.loadX87(withPointers(cpu, instruction, after, unmasked));
+  finish(cpu, instruction, after, (seen & ~x87.fcw) !== 0);
 }
 
 /** FST and FSTP to a register, and FSTP of 80 bits. */
@@ -100,7 +101,7 @@ function store(cpu: Processor, instruction: Instruction): Fault | undefined {
   };
   const { x87 } = cpu.state;
   if (isEmpty(x87, 0)) stackFault(cpu, instruction, 'underflow', (state) => copy(state, INDEFINITE));
-  else cpu.loadX87(withPointers(cpu, instruction, copy({ ...x87, fsw: x87.fsw & ~FSW_C1 }, readStack(x87, 0)), false));
+  else finish(cpu, instruction, copy({ ...x87, fsw: x87.fsw & ~FSW_C1 }, readStack(x87, 0)), false);
   return undefined;
 }
 
@@ -110,7 +111,7 @@ function exchange(cpu: Processor, instruction: Instruction): undefined {
   const value = (number: number): Uint8Array => (isEmpty(x87, number) ? INDEFINITE : readStack(x87, number));
   const exchanged = (state: X87State): X87State => writeStack(writeStack(state, 0, value(other)), other, value(0));
   if (isEmpty(x87, 0) || isEmpty(x87, other)) stackFault(cpu, instruction, 'underflow', exchanged);
-  else cpu.loadX87(withPointers(cpu, instruction, exchanged({ ...x87, fsw: x87.fsw & ~FSW_C1 }), false));
+  else finish(cpu, instruction, exchanged({ ...x87, fsw: x87.fsw & ~FSW_C1 }), false);
   return undefined;
 }
 
@@ -126,7 +127,12 @@ function stackFault(
   const fsw = withSummary((x87.fsw & ~FSW_C1) | IE | FSW_SF | c1, x87.fcw);
   const isMasked = (x87.fcw & IE) !== 0;
   const after = isMasked ? masked({ ...x87, fsw }) : { ...x87, fsw };
-  cpu.loadX87(withPointers(cpu, instruction, after, !isMasked));
+  finish(cpu, instruction, after, !isMasked);
+}
+
+function finish(cpu: Processor, instruction: Instruction, after: X87State, exception: boolean): void {
+  const origin = after.registers === cpu.state.x87.registers ? 'keep' : 'write';
+  cpu.loadX87(withPointers(cpu, instruction, after, exception), origin);
 }
 
 function stackNumber(operand: Operand | undefined): number {
@@ -150,7 +156,7 @@ function writeStack(x87: X87State, number: number, value: Uint8Array): X87State 
   const register = physical(x87, number);
   const registers = x87.registers.slice();
   registers.set(value, register * REGISTER_BYTES);
-  return { ...x87, ftw: x87.ftw | (1 << register), registers, written: x87.written | (1 << register) };
+  return { ...x87, ftw: x87.ftw | (1 << register), registers };
 }
 
 function pushed(x87: X87State, value: Uint8Array): X87State {

@@ -13,11 +13,11 @@ export function withPointers(cpu: Processor, instruction: Instruction, x87: X87S
   const { pointersUpdated, selectorsSaved } = cpu.model.behaviour;
   const { rip, selectors } = cpu.state;
   let after = x87;
-  if (exception || pointersUpdated.fip === 'always') {
-    const fop = cpu.deviates('fop-never-updated') ? x87.fop : instruction.x87Opcode;
-    after = { ...after, fop, fip: cpu.pointer(rip), fcs: selectorsSaved ? selectors.cs : 0 };
-  }
-  if (instruction.memory && (exception || pointersUpdated.fdp === 'always')) {
+  const updates = (pointer: keyof typeof pointersUpdated): boolean =>
+    pointersUpdated[pointer] === 'always' || (exception && pointersUpdated[pointer] === 'with-exception');
+  if (updates('fop')) after = { ...after, fop: instruction.x87Opcode };
+  if (updates('fip')) after = { ...after, fip: cpu.pointer(rip), fcs: selectorsSaved ? selectors.cs : 0 };
+  if (instruction.memory && updates('fdp')) {
     const fdp = cpu.pointer(cpu.operandAddress(instruction));
     after = { ...after, fdp, fds: selectorsSaved ? selectors.ds : 0 };
   }

@@ -1,8 +1,8 @@
 /** XRSTOR and XRSTORS. */
-import { LBR, PT, TILECFG, UINTR, X87, bitsOf } from '../components';
+import { COMPONENTS, LBR, PT, TILECFG, UINTR, X87, bitsOf } from '../components';
 import { VECTOR, fault, type Fault } from '../faults';
 import { maskOf } from '../image/image';
-import { decodeMxcsr, decodeX87 } from '../image/legacy';
+import { MXCSR_OFFSET, decodeMxcsr, decodeX87 } from '../image/legacy';
 import type { Instruction } from '../instruction';
 import { COMPACTED_BIT, EXTENDED_OFFSET, HEADER_BYTES, HEADER_OFFSET, type AreaLayout } from '../layout';
 import type { Processor } from '../processor';
@@ -17,7 +17,7 @@ import {
 } from '../xsave-rules';
 import { isLoadableTileConfiguration } from './amx';
 import { loadX87Image } from './fxsave';
-import { lbrAfterInit, lbrAfterLoad, supervisorImageFault } from './supervisor-state';
+import { lbrAfterInit, lbrOfOtherDepth, sameLbrDepth, supervisorImageFault } from './supervisor-state';
 import { UINV_OFFSET } from './xsave';
 import { areaAddressFault, areaPageFault, transferredBeforeFault } from './xsave-area';
 
@@ -46,7 +46,8 @@ export function xrstor(cpu: Processor, instruction: Instruction): Fault | undefi
   const enabled = cpu.control.xcr0 | (supervisor ? cpu.control.xss : 0);
   const header = readHeader(cpu.read(address + BigInt(HEADER_OFFSET), HEADER_BYTES));
   const compactedKnown = cpu.model.features.includes('xsavec');
-  const refused = headerFault(header, { enabled, compactedOnly: supervisor, compactedKnown });
+  const bit63Ignored = cpu.deviates('xstate-bv-63-ignored');
+  const refused = headerFault(header, { enabled, compactedOnly: supervisor, compactedKnown, bit63Ignored });
   if (refused) return fault(VECTOR.GP, refused);
 
   const restore = planned(cpu, instruction, address, header, maskOf(cpu.edxEax()) & enabled);
@@ -91,10 +92,27 @@ function pageFault(cpu: Processor, restore: Restore): Fault | undefined {
   const { address, layout, plan } = restore;
   const needed = layout.form === 'standard' ? layout : partOf(layout, plan.loaded);
   const missing = areaPageFault(cpu, address, needed, 'read');
-  if (!missing) return undefined;
-  const loaded = plan.loaded & transferredBeforeFault(cpu, address, layout, 'read');
+  if (!missing) return cpu.model.behaviour.pageFault === 'in-order' ? faultInOrder(cpu, restore) : undefined;
+  const loaded = transferredBeforeFault(cpu, { address, layout, mask: plan.loaded, access: 'read' });
   transfer(cpu, { ...restore, plan: { loaded, initialised: 0, mxcsr: 'keep' } });
   return missing;
+}
+
+/** Loads component after component until a page is missing; MXCSR is read where it lies, behind the x87 control words. */
+function faultInOrder(cpu: Processor, restore: Restore): Fault | undefined {
+  const { address, layout, plan } = restore;
+  const mxcsrMissing = plan.mxcsr === 'load' ? cpu.probeRange(address + BigInt(MXCSR_OFFSET), 4, 'read') : undefined;
+  let loaded = 0;
+  for (const { bit, offset, size } of layout.components) {
+    if (!(plan.loaded & (1 << bit))) continue;
+    const missing = cpu.probeRange(address + BigInt(offset), size, 'read') ?? (bit === X87 ? undefined : mxcsrMissing);
+    if (missing) {
+      transfer(cpu, { ...restore, plan: { loaded, initialised: 0, mxcsr: 'keep' } });
+      return missing;
+    }
+    loaded |= 1 << bit;
+  }
+  return mxcsrMissing;
 }
 
 /** A layout up to the last of these components. */
@@ -127,7 +145,8 @@ function complete(cpu: Processor, restore: Restore): undefined {
   if (modifiedOptimisation === 'none') return undefined;
   const { address, rfbm, xcompBv } = restore;
   const ends = modifiedOptimisation === 'standard' && xcompBv !== 0n;
-  const tracking = ends ? undefined : { address, cpl: cpu.state.cpl, xcompBv, unmodified: rfbm };
+  const { cpl, mode } = cpu.state;
+  const tracking = ends ? undefined : { address, cpl, mode, xcompBv, unmodified: rfbm };
   cpu.emit({ type: 'restore-tracked', tracking });
   return undefined;
 }
@@ -139,16 +158,26 @@ function transfer(cpu: Processor, { instruction, address, layout, plan }: Restor
   for (const { bit, offset, size } of layout.components) {
     if (bit === X87 || !(plan.loaded & (1 << bit))) continue;
     const reach = reachableBytes(bit, size, instruction.mode);
-    if (reach > 0) cpu.load(bit, loadedValue(cpu, bit, cpu.read(address + BigInt(offset), reach)), 'memory');
+    if (reach > 0) loadComponent(cpu, bit, cpu.read(address + BigInt(offset), reach));
   }
 }
 
-function loadedValue(cpu: Processor, bit: number, image: Uint8Array): Uint8Array {
+function loadComponent(cpu: Processor, bit: number, image: Uint8Array): void {
   const before = cpu.component(bit);
+  if (bit === LBR && !sameLbrDepth(before, image)) {
+    // Branch records of another depth are cleared, and XINUSE[15] stays as it is (SDM Vol. 1 "LBR State", 13.5.12).
+    const inUse = (cpu.state.inUse & (1 << LBR)) !== 0;
+    return cpu.emit({ type: 'component-loaded', bit, value: lbrOfOtherDepth(before, image), inUse });
+  }
   // An unsupported configuration is not refused, it configures nothing (SDM Vol. 1 "AMX State", 13.5.14).
-  if (bit === TILECFG) return isLoadableTileConfiguration(image) ? image : initialBytes(TILECFG);
-  if (bit === LBR) return lbrAfterLoad(before, image);
-  return overLow(before, image);
+  const unsupported = bit === TILECFG && !isLoadableTileConfiguration(image);
+  cpu.load(bit, unsupported ? initialBytes(TILECFG) : overLow(before, withoutReserved(bit, image)), 'memory');
+}
+
+/** Reserved bytes of a component are in no register. */
+function withoutReserved(bit: number, image: Uint8Array): Uint8Array {
+  const { registerBytes } = COMPONENTS[bit];
+  return registerBytes === undefined ? image : image.fill(0, registerBytes);
 }
 
 /** What registers hold after their low part was loaded: code outside 64-bit mode does not reach the rest. */

@@ -2,7 +2,7 @@
 import { VECTOR, fault, type Fault } from '../faults';
 import type { Write } from '../image/image';
 import type { Instruction } from '../instruction';
-import { EXTENDED_OFFSET, type AreaLayout } from '../layout';
+import { EXTENDED_OFFSET, type AreaLayout, type Placement } from '../layout';
 import { PAGE_BYTES, type Access } from '../memory';
 import type { Processor } from '../processor';
 
@@ -26,7 +26,11 @@ export function areaPageFault(cpu: Processor, address: bigint, layout: AreaLayou
   const bytes = Math.max(layout.totalBytes, EXTENDED_OFFSET);
   switch (cpu.model.behaviour.pageFault) {
     case 'before-transfer':
-      return cpu.probe(address, access) ?? cpu.probe(address + BigInt(bytes - 1), access);
+      return (
+        cpu.probe(address, access) ??
+        cpu.probe(address + BigInt(bytes - 1), access) ??
+        cpu.probeRange(address, bytes, access)
+      );
     case 'any-part':
       return cpu.probeRange(address, bytes, access);
     case 'in-order':
@@ -35,10 +39,14 @@ export function areaPageFault(cpu: Processor, address: bigint, layout: AreaLayou
 }
 
 /** Components that had been transferred when the page fault came, where that is the processor's choice. */
-export function transferredBeforeFault(cpu: Processor, address: bigint, layout: AreaLayout, access: Access): number {
+export function transferredBeforeFault(
+  cpu: Processor,
+  { address, layout, mask, access }: { address: bigint; layout: AreaLayout; mask: number; access: Access },
+): number {
   if (cpu.model.behaviour.pageFault !== 'any-part') return 0;
-  const there = layout.components.filter(({ offset, size }) => !cpu.probeRange(address + BigInt(offset), size, access));
-  const candidates = there.reduce((mask, { bit }) => mask | (1 << bit), 0);
+  const isThere = ({ bit, offset, size }: Placement): boolean =>
+    (mask & (1 << bit)) !== 0 && !cpu.probeRange(address + BigInt(offset), size, access);
+  const candidates = layout.components.filter(isThere).reduce((all, { bit }) => all | (1 << bit), 0);
   return candidates && cpu.choices.transferredBeforeFault(candidates) & candidates;
 }
 

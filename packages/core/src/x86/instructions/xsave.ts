@@ -1,13 +1,21 @@
 /** XSAVE, XSAVEOPT, XSAVEC and XSAVES. */
-import { PKRU, PT, SSE, UINTR, X87, bitsOf } from '../components';
+import { LBR, PKRU, PT, SSE, UINTR, X87, bitsOf } from '../components';
 import { VECTOR, fault, type Fault } from '../faults';
 import { headerBytes, maskOf, partWrites as writesOf, xcompBvOf, type XsaveParts } from '../image/image';
 import type { Instruction } from '../instruction';
-import { HEADER_OFFSET, type AreaLayout } from '../layout';
+import { EXTENDED_OFFSET, HEADER_OFFSET, type AreaLayout } from '../layout';
 import type { Processor } from '../processor';
 import { MXCSR_INIT, initialBytes, sseInUse } from '../processor-state';
 import { X87_INIT } from '../x87-state';
-import { planSave, reachableBytes, savedXstateBv, type SaveMnemonic, type SavePlan } from '../xsave-rules';
+import {
+  HALVED_OUTSIDE_64,
+  planSave,
+  reachableBytes,
+  savedXstateBv,
+  type SaveMnemonic,
+  type SavePlan,
+} from '../xsave-rules';
+import { lbrStoredBytes } from './supervisor-state';
 import { areaAddressFault, areaPageFault, transferredBeforeFault, writeInOrder } from './xsave-area';
 
 /** Executes any of the four. */
@@ -53,7 +61,7 @@ function pageFault(cpu: Processor, save: Save): Fault | undefined {
   const { address, layout, plan } = save;
   const missing = areaPageFault(cpu, address, layout, 'write');
   if (!missing) return undefined;
-  const stored = plan.stored & transferredBeforeFault(cpu, address, layout, 'write');
+  const stored = plan.stored & transferredBeforeFault(cpu, { address, layout, mask: plan.stored, access: 'write' });
   const part = imageOf(cpu, { ...save, plan: { ...plan, stored, mxcsr: plan.mxcsr && (stored & (1 << SSE)) !== 0 } });
   writeInOrder(cpu, address, writesOf(part));
   return missing;
@@ -61,14 +69,32 @@ function pageFault(cpu: Processor, save: Save): Fault | undefined {
 
 function store(cpu: Processor, save: Save): Fault | undefined {
   const { address, rfbm, plan } = save;
+  const writes = writesOf(imageOf(cpu, save));
   const missing =
-    writeInOrder(cpu, address, writesOf(imageOf(cpu, save))) ?? cpu.probe(address + BigInt(HEADER_OFFSET), 'write');
+    writeInOrder(
+      cpu,
+      address,
+      writes.filter(({ offset }) => offset < HEADER_OFFSET),
+    ) ??
+    lastByteFault(cpu, save) ??
+    writeInOrder(
+      cpu,
+      address,
+      writes.filter(({ offset }) => offset > HEADER_OFFSET),
+    ) ??
+    cpu.probe(address + BigInt(HEADER_OFFSET), 'write');
   if (missing) return missing;
   const before = new DataView(cpu.read(address + BigInt(HEADER_OFFSET), 8).buffer).getBigUint64(0, true);
   const xstateBv = savedXstateBv(plan, rfbm, before);
   cpu.write(address + BigInt(HEADER_OFFSET), headerBytes({ form: plan.form, xstateBv, xcompBv: xcompBvOf(rfbm) }));
   afterSupervisorSave(cpu, plan.stored);
   return undefined;
+}
+
+/** The captured processor that goes in order looks at the last byte of a compacted area before it writes extended components. */
+function lastByteFault(cpu: Processor, { address, layout, plan }: Save): Fault | undefined {
+  if (cpu.model.behaviour.pageFault !== 'in-order' || plan.form === 'standard') return undefined;
+  return layout.totalBytes > EXTENDED_OFFSET ? cpu.probe(address + BigInt(layout.totalBytes - 1), 'write') : undefined;
 }
 
 /** What is stored, without a header. */
@@ -95,6 +121,7 @@ function imageOf(cpu: Processor, { instruction, layout, plan }: Save): XsavePart
 const PKRU_REGISTER_BYTES = 4;
 
 function storedBytes(cpu: Processor, bit: number, bytes: number): number {
+  if (bit === LBR) return lbrStoredBytes(cpu.component(LBR));
   return bit === PKRU && cpu.deviates('pkru-four-bytes') ? PKRU_REGISTER_BYTES : bytes;
 }
 
@@ -105,10 +132,12 @@ function storedBytes(cpu: Processor, bit: number, bytes: number): number {
  *   same linear address, in the standard form for XSAVEOPT, with XCOMP_BV = RFBM for XSAVES
  */
 function unmodifiedSince(cpu: Processor, mnemonic: SaveMnemonic, address: bigint, rfbm: number): number {
-  const { tracking, cpl } = cpu.state;
+  const { tracking, cpl, mode } = cpu.state;
   if (!tracking || tracking.address !== address || tracking.cpl !== cpl) return 0;
-  if (mnemonic === 'XSAVEOPT') return tracking.xcompBv === 0n ? tracking.unmodified : 0;
-  return mnemonic === 'XSAVES' && tracking.xcompBv === xcompBvOf(rfbm) ? tracking.unmodified : 0;
+  const unmodified =
+    mode === 64 && tracking.mode === 32 ? tracking.unmodified & ~HALVED_OUTSIDE_64 : tracking.unmodified;
+  if (mnemonic === 'XSAVEOPT') return tracking.xcompBv === 0n ? unmodified : 0;
+  return mnemonic === 'XSAVES' && tracking.xcompBv === xcompBvOf(rfbm) ? unmodified : 0;
 }
 
 /** Offset of UINV, IA32_UINTR_MISC[39:32], in the UINTR component. */
@@ -124,7 +153,7 @@ function afterSupervisorSave(cpu: Processor, stored: number): void {
     if (!(stored & (1 << bit)) || (cpu.component(bit)[offset] & mask) === 0) return;
     const value = cpu.component(bit).slice();
     value[offset] &= ~mask;
-    cpu.load(bit, value);
+    cpu.load(bit, value, 'clear');
   };
   clear(UINTR, UINV_OFFSET, 0xff);
   clear(PT, 0, 1);

@@ -41,6 +41,21 @@ const MOVES = `
   90   F3  PAUSE -     norexb
 `;
 
+/** Privileged at CPL 3; CLI, STI, IN and OUT with IOPL 0 and no I/O permission. */
+const PRIVILEGED = `
+  F4   any HLT  -      class=privileged
+  FA   any CLI  -      class=privileged
+  FB   any STI  -      class=privileged
+  E4   any IN   Db,Ib  class=privileged
+  E5   any IN   Dv,Ib  class=privileged
+  EC   any IN   Db     class=privileged
+  ED   any IN   Dv     class=privileged
+  E6   any OUT  Db,Ib  class=privileged
+  E7   any OUT  Dv,Ib  class=privileged
+  EE   any OUT  Db     class=privileged
+  EF   any OUT  Dv     class=privileged
+`;
+
 /** Transactions are never enabled: CPUID.(7,0):EBX.RTM. */
 const TRANSACTIONS = `
   C6/7.0 any XABORT - off
@@ -51,9 +66,12 @@ const TRANSACTIONS = `
 const WAIT = '9B any FWAIT - class=wait';
 
 /** One-byte opcodes that are modelled, x87 apart. */
-export const GENERAL: readonly Encoding[] = parseTable([...ALU.map(aluLines), MOVES, TRANSACTIONS, WAIT].join('\n'), {
-  map: 0,
-});
+export const GENERAL: readonly Encoding[] = parseTable(
+  [...ALU.map(aluLines), MOVES, PRIVILEGED, TRANSACTIONS, WAIT].join('\n'),
+  {
+    map: 0,
+  },
+);
 
 /**
  * One-byte opcodes that do not exist in 64-bit mode; D6 has no documented instruction. All others that are not in the

@@ -5,7 +5,8 @@
  * Instruction Exception Classification" (2.4). The shorthand is in `macros.ts`.
  *
  * An instruction that names an MMX and an XMM register checks CR4.OSFXSR and pending x87 exceptions. CVTPI2PD from memory
- * is not one of them: "does not cause a transition to MMX technology and does not take x87 FPU exceptions" (Vol. 2A).
+ * is not one of them: it leaves the x87 state alone and reports no pending exception (Vol. 2A "CVTPI2PD"). CVTPI2PS from
+ * memory is, by its page of the manual; Bochs treats it like CVTPI2PD.
  */
 import { parseTable, type Encoding } from '../encoding';
 import { legacyLines, vexLines } from '../macros';

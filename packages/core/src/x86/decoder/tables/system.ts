@@ -5,7 +5,7 @@
  * One-Byte and Two-Byte Opcodes" (A.4), groups 7, 9, 15 and 16. LFENCE, MFENCE and SFENCE ignore ModRM.rm.
  *
  * Lines that end in `off` belong to features that are never enabled here, so that they raise #UD: 3DNow! and PTWRITE
- * (CPUID), TSX and SGX (CPUID), CET shadow stacks (IA32_U_CET and IA32_S_CET), user interrupts (CR4.UINTR), VMX (CR4.VMXE)
+ * (CPUID), TSX, SGX and WAITPKG (CPUID), CET shadow stacks (IA32_U_CET and IA32_S_CET), user interrupts (CR4.UINTR), VMX (CR4.VMXE)
  * and SVM (EFER.SVME).
  */
 import { parseTable, type Encoding } from '../encoding';
@@ -27,9 +27,9 @@ const CONTROL = `
   01/5.7 F3  STUI        -      off
   01/0   any SGDT        M      unmodelled
   01/1   any SIDT        M      unmodelled
-  01/2   any LGDT        M      unmodelled
-  01/3   any LIDT        M      unmodelled
-  01/7   any INVLPG      M      unmodelled
+  01/2   any LGDT        M      class=privileged noaccess
+  01/3   any LIDT        M      class=privileged noaccess
+  01/7   any INVLPG      M      class=privileged noaccess
   01/0   any VMX         -      register off
   01/1   any MONITOR     -      register unmodelled
   01/2.4 NP  VMFUNC      -      off
@@ -40,10 +40,18 @@ const CONTROL = `
   01/5.0 F2  XSUSLDTRK   -      off
   01/5.1 F2  XRESLDTRK   -      off
   01/3   any SVM         -      register off
-  01/7   any SWAPGS      -      register unmodelled
+  01/7.0 any SWAPGS      -      class=privileged
+  00/2   any LLDT        Ew     reads class=privileged
+  00/3   any LTR         Ew     reads class=privileged
   06     any CLTS        -      class=privileged
+  07     any SYSRET      -      class=privileged
+  08     any INVD        -      class=privileged
+  09     any WBINVD      -      class=privileged
+  35     any SYSEXIT     -      class=privileged
   20     any MOV_FROM_CR Rm,Cm  class=privileged modignored
   22     any MOV_TO_CR   Cm,Rm  class=privileged modignored
+  21     any MOV_FROM_DR Rm     class=privileged modignored
+  23     any MOV_TO_DR   Rm     reads class=privileged modignored
   30     any WRMSR       -      class=privileged
   32     any RDMSR       -      class=privileged
   A2     any CPUID       -
@@ -70,9 +78,9 @@ const STATE = `
   AE/1   F3  RDGSBASE    Ry     unmodelled
   AE/2   F3  WRFSBASE    Ry     unmodelled
   AE/3   F3  WRGSBASE    Ry     unmodelled
-  AE/6   F3  UMONITOR    Rm     unmodelled
-  AE/6   F2  UMWAIT      Rd     unmodelled
-  AE/6   66  TPAUSE      Rd     unmodelled
+  AE/6   F3  UMONITOR    Rm     off
+  AE/6   F2  UMWAIT      Rd     off
+  AE/6   66  TPAUSE      Rd     off
   C7/1   any CMPXCHG8B   Mq     W0 updates lockable
   C7/1   any CMPXCHG16B  M16    W1 updates lockable align=16
   C7/3   NP  XRSTORS     M      align=64 class=xsave reads sets=none
@@ -122,14 +130,10 @@ export const SYSTEM: readonly Encoding[] = parseTable([CONTROL, STATE, HINTS].jo
  * @see Intel SDM Vol. 2D "One, Two, and Three-Byte Opcode Maps" (A.3)
  */
 const NOT_MODELLED: readonly (readonly [first: number, last: number])[] = [
-  [0x00, 0x00],
   [0x02, 0x03],
   [0x05, 0x05],
-  [0x07, 0x09],
-  [0x21, 0x21],
-  [0x23, 0x23],
   [0x31, 0x31],
-  [0x33, 0x35],
+  [0x33, 0x34],
   [0x37, 0x37],
   [0x40, 0x4f],
   [0x80, 0x9f],
