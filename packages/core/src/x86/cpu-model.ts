@@ -145,3 +145,14 @@ export function withoutFeatures(model: CpuModel, hidden: readonly Feature[]): Cp
     components: model.components.filter(({ bit }) => !(lost & (1 << bit))),
   };
 }
+
+/** A register of CPUID's answer. */
+export type CpuidRegister = 'eax' | 'ebx' | 'ecx' | 'edx';
+
+const CPUID_REGISTERS: readonly CpuidRegister[] = ['eax', 'ebx', 'ecx', 'edx'];
+
+/** One bit of a CPUID leaf (`7.0`) as the model records it; false where the leaf is not recorded. */
+export function cpuidBit(model: CpuModel, leaf: string, register: CpuidRegister, bit: number): boolean {
+  const value = model.cpuid[leaf]?.[CPUID_REGISTERS.indexOf(register)] ?? 0;
+  return ((value >>> bit) & 1) === 1;
+}

@@ -19,7 +19,7 @@ import {
   EFER_LMA,
   EFER_LME,
 } from './control-registers';
-import { componentsOf, type CpuModel } from './cpu-model';
+import { componentsOf, cpuidBit, type CpuModel } from './cpu-model';
 import type { Fault } from './faults';
 import type { CodeMode } from './instruction';
 import type { Memory } from './memory';
@@ -231,8 +231,8 @@ const LBR_DEPTH_MAX = 32n;
 
 /** CPUID 8000_0001H EDX[29]; where the leaf is not recorded, processors with XSAVE have long mode. */
 export function hasLongMode(model: CpuModel): boolean {
-  const edx = model.cpuid['80000001.0']?.[3];
-  return edx === undefined ? model.features.includes('xsave') : ((edx >>> 29) & 1) === 1;
+  const recorded = model.cpuid['80000001.0'] !== undefined;
+  return recorded ? cpuidBit(model, '80000001.0', 'edx', 29) : model.features.includes('xsave');
 }
 
 function initialComponents(model: CpuModel): Uint8Array[] {

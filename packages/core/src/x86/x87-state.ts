@@ -24,7 +24,19 @@ export interface X87State {
 /** Bytes of one data register. */
 export const REGISTER_BYTES = 10;
 
-/** FSW.IE to FSW.PE: the exception flags, in the places of the mask bits of FCW. */
+/** Exception flags of FSW and MXCSR, and mask bits of FCW: invalid operation. */
+export const IE = 1 << 0;
+/** Denormal operand. */
+export const DE = 1 << 1;
+/** Division by zero. */
+export const ZE = 1 << 2;
+/** Overflow. */
+export const OE = 1 << 3;
+/** Underflow. */
+export const UE = 1 << 4;
+/** Precision. */
+export const PE = 1 << 5;
+/** All of them. */
 export const EXCEPTION_FLAGS = 0x3f;
 /** FSW.SF, stack fault. */
 export const FSW_SF = 1 << 6;

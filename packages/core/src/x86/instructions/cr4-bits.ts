@@ -1,10 +1,7 @@
 /** Bits of CR4, and which processors have them. Source: Intel SDM Vol. 3A "Control Registers" (2.5); CPUID in Vol. 2A. */
 import { CR4_LA57, CR4_PAE, CR4_PCIDE, CR4_UMIP } from '../control-registers';
 import type { Feature } from '../components';
-import type { CpuModel } from '../cpu-model';
-
-type CpuidRegister = 'eax' | 'ebx' | 'ecx' | 'edx';
-const REGISTERS: readonly CpuidRegister[] = ['eax', 'ebx', 'ecx', 'edx'];
+import { cpuidBit, type CpuModel, type CpuidRegister } from '../cpu-model';
 
 /** What offers a bit of CR4: a feature of the model, a CPUID bit, or being a processor with CR4 at all. */
 type Offer = 'always' | Feature | readonly [leaf: string, register: CpuidRegister, bit: number];
@@ -44,10 +41,4 @@ export function cr4Supported(model: CpuModel): number {
 function isOffered(model: CpuModel, offer: Offer): boolean {
   if (offer === 'always') return true;
   return typeof offer === 'string' ? model.features.includes(offer) : cpuidBit(model, ...offer);
-}
-
-/** One bit of a CPUID leaf as the model records it; false where the leaf is not recorded. */
-export function cpuidBit(model: CpuModel, leaf: string, register: CpuidRegister, bit: number): boolean {
-  const value = model.cpuid[leaf]?.[REGISTERS.indexOf(register)] ?? 0;
-  return ((value >>> bit) & 1) === 1;
 }

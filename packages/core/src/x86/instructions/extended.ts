@@ -1,5 +1,5 @@
 /** Widening of singles, doubles and integers to the 80-bit format: exact, and the exceptions that it raises. */
-import { REGISTER_BYTES } from '../x87-state';
+import { DE, IE, REGISTER_BYTES } from '../x87-state';
 
 /** A value of the 80-bit format, and the exception flags (FSW.IE, FSW.DE) that making it raised. */
 export interface Extended {
@@ -7,8 +7,6 @@ export interface Extended {
   readonly flags: number;
 }
 
-const IE = 1;
-const DE = 2;
 const EXTENDED_BIAS = 16383n;
 const EXTENDED_ONES = 0x7fffn;
 const INTEGER_BIT = 1n << 63n;

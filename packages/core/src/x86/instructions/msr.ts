@@ -45,8 +45,10 @@ export function isUnmodelledMsr(cpu: Processor, { mnemonic }: Instruction): bool
 
 /** The value of an MSR; undefined where the processor, as it is modelled, has none. */
 export function readMsr(cpu: Processor, msr: number): bigint | undefined {
-  if (msr in CONTROL_MSRS)
-    return hasControlMsr(cpu, CONTROL_MSRS[msr]) ? BigInt(cpu.control[CONTROL_MSRS[msr]]) : undefined;
+  if (msr in CONTROL_MSRS) {
+    const register = CONTROL_MSRS[msr];
+    return hasControlMsr(cpu, register) ? BigInt(cpu.control[register]) : undefined;
+  }
   const place = componentOfMsr(msr);
   if (!place || !cpu.model.features.includes(COMPONENTS[place.bit].feature)) return undefined;
   const bytes = cpu.component(place.bit);

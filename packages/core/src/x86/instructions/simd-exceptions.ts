@@ -6,15 +6,10 @@
  */
 import type { Instruction, Operand } from '../instruction';
 import type { Processor } from '../processor';
+import { DE, IE, OE, PE, UE, ZE } from '../x87-state';
 import { readVector } from './vector-registers';
 
-/** Flags of MXCSR. */
-const IE = 1;
-const DE = 2;
-const ZE = 4;
-const OE = 8;
-const UE = 16;
-const PE = 32;
+/** Other bits of MXCSR. */
 const DAZ = 1 << 6;
 const UM = 1 << 11;
 const FZ = 1 << 15;

@@ -4,9 +4,8 @@
  * Source: Intel SDM Vol. 1 "PT State" (13.5.6), "CET State" (13.5.9), "User-Interrupt State" (13.5.11), "LBR State" (13.5.12);
  * Vol. 4 for the MSRs' reserved bits.
  */
-import { CET_S, CET_U, COMPONENTS, HDC, HWP, LBR, PASID, PT, UINTR } from '../components';
-import type { CpuModel } from '../cpu-model';
-import { cpuidBit } from './cr4-bits';
+import { COMPONENTS } from '../components';
+import { cpuidBit, type CpuModel } from '../cpu-model';
 
 /** Bits that an MSR does not have, and whether it holds an address that must be canonical. */
 interface MsrRule {
@@ -18,25 +17,26 @@ const bits = (high: number, low: number): bigint => ((1n << BigInt(high - low + 
 const address = (reserved = 0n): MsrRule => ({ reserved, canonical: true });
 const number = (reserved = 0n): MsrRule => ({ reserved, canonical: false });
 
+const IA32_U_CET = 0x6a0;
+
 /** By MSR. What IA32_U_CET and IA32_LBR_DEPTH refuse beyond reserved bits is checked apart. */
 const MSR_RULES: Readonly<Record<number, MsrRule>> = {
-  0x6a0: address(bits(9, 6)),
-  0x6a4: address(bits(1, 0)),
+  [IA32_U_CET]: address(bits(9, 6)),
+  0x6a4: address(bits(1, 0)), // IA32_PL0_SSP to IA32_PL3_SSP
   0x6a5: address(bits(1, 0)),
   0x6a6: address(bits(1, 0)),
   0x6a7: address(bits(1, 0)),
-  0x985: number(),
-  0x986: address(),
-  0x987: address(),
-  0x988: number(bits(63, 40)),
-  0x989: address(bits(5, 0)),
-  0x98a: address(bits(3, 1)),
-  0xd93: number(bits(63, 32) | bits(30, 20)),
-  0xdb1: number(bits(63, 1)),
-  0x774: number(bits(58, 43)),
-  0x14ce: number(bits(63, 23) | bits(15, 4)),
+  0x774: number(bits(58, 43)), // IA32_HWP_REQUEST
+  0x985: number(), // IA32_UINTR_RR
+  0x986: address(), // IA32_UINTR_HANDLER
+  0x987: address(), // IA32_UINTR_STACKADJUST
+  0x988: number(bits(63, 40)), // IA32_UINTR_MISC
+  0x989: address(bits(5, 0)), // IA32_UINTR_PD
+  0x98a: address(bits(3, 1)), // IA32_UINTR_TT
+  0xd93: number(bits(63, 32) | bits(30, 20)), // IA32_PASID
+  0xdb1: number(bits(63, 1)), // IA32_PM_CTL1
+  0x14ce: number(bits(63, 23) | bits(15, 4)), // IA32_LBR_CTL
 };
-const IA32_U_CET = 0x6a0;
 const CET_SUPPRESS_AND_TRACKER = bits(11, 10);
 const CET_SHADOW_STACK_BITS = bits(1, 0);
 const CET_IBT_BITS = bits(63, 10) | bits(5, 2);
@@ -44,7 +44,6 @@ const IA32_LBR_DEPTH = 0x14cf;
 const IA32_UINTR_MISC = 0x988;
 /** In an image the user-interrupt flag is bit 63 of IA32_UINTR_MISC; the MSR does not have it. */
 const UIF = 1n << 63n;
-const CHECKED = [PT, PASID, CET_U, CET_S, HDC, UINTR, LBR, HWP];
 
 /** True when WRMSR of this value raises #GP(0). MSRs without a rule here take everything. */
 export function isRefusedByMsr(model: CpuModel, msr: number, value: bigint): boolean {
@@ -77,9 +76,9 @@ function isCanonical(model: CpuModel, value: bigint): boolean {
 
 /** True when XRSTORS refuses the image of a component with #GP(0). */
 export function supervisorImageFault(model: CpuModel, bit: number, image: Uint8Array): boolean {
-  if (!CHECKED.includes(bit)) return false;
+  const { msrs } = COMPONENTS[bit];
+  if (!msrs) return false;
   const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
-  const { msrs = [] } = COMPONENTS[bit];
   if (image.subarray(8 * msrs.length).some((byte) => byte !== 0)) return true;
   return msrs.some((msr, index) => isRefusedByMsr(model, msr, withoutUif(msr, view.getBigUint64(8 * index, true))));
 }
@@ -87,35 +86,6 @@ export function supervisorImageFault(model: CpuModel, bit: number, image: Uint8A
 /** The part of an image's eight bytes that the MSR shows. */
 export function withoutUif(msr: number, value: bigint): bigint {
   return msr === IA32_UINTR_MISC ? value & ~UIF : value;
-}
-
-const LBR_DEPTH = { from: 8, to: 16 };
-const LBR_ENTRIES_OFFSET = 40;
-const LBR_ENTRY_BYTES = 24;
-
-/** Bytes of the LBR component that a save writes: the records of entries at and above IA32_LBR_DEPTH are not (SDM Vol. 1, 13.5.12). */
-export function lbrStoredBytes(lbr: Uint8Array): number {
-  return Math.min(lbr.length, LBR_ENTRIES_OFFSET + LBR_ENTRY_BYTES * lbr[LBR_DEPTH.from]);
-}
-
-/** LBR state put into its initial configuration: IA32_LBR_DEPTH stays. */
-export function lbrAfterInit(before: Uint8Array): Uint8Array {
-  const value = new Uint8Array(before.length);
-  value.set(before.subarray(LBR_DEPTH.from, LBR_DEPTH.to), LBR_DEPTH.from);
-  return value;
-}
-
-/** True when an image has the depth that the processor has. */
-export function sameLbrDepth(before: Uint8Array, image: Uint8Array): boolean {
-  const depth = image.subarray(LBR_DEPTH.from, LBR_DEPTH.to);
-  return depth.every((byte, index) => byte === before[LBR_DEPTH.from + index]);
-}
-
-/** LBR state loaded from an image of another depth: the processor's depth stays, the branch records are cleared. */
-export function lbrOfOtherDepth(before: Uint8Array, image: Uint8Array): Uint8Array {
-  const value = image.slice().fill(0, LBR_ENTRIES_OFFSET);
-  value.set(before.subarray(LBR_DEPTH.from, LBR_DEPTH.to), LBR_DEPTH.from);
-  return value;
 }
 
 /** Where a component keeps an MSR. */

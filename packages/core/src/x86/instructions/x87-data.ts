@@ -6,14 +6,12 @@
 import type { Fault } from '../faults';
 import type { Instruction, Operand } from '../instruction';
 import type { Processor } from '../processor';
-import { FSW_C1, FSW_SF, REGISTER_BYTES, topOf, withSummary, withTop, type X87State } from '../x87-state';
+import { DE, FSW_C1, FSW_SF, IE, REGISTER_BYTES, topOf, withSummary, withTop, type X87State } from '../x87-state';
 import { data } from './data';
 import { extendedOfDouble, extendedOfInteger, extendedOfSingle, type Extended } from './extended';
 import { operandFault } from './operands';
 import { withPointers } from './x87-pointers';
 
-const IE = 1;
-const DE = 2;
 /** What a masked stack fault leaves: the real indefinite QNaN. */
 const INDEFINITE = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0xc0, 0xff, 0xff);
 /** Constants that do not depend on rounding. */

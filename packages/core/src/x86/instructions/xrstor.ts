@@ -17,7 +17,8 @@ import {
 } from '../xsave-rules';
 import { isLoadableTileConfiguration } from './amx';
 import { loadX87Image } from './fxsave';
-import { lbrAfterInit, lbrOfOtherDepth, sameLbrDepth, supervisorImageFault } from './supervisor-state';
+import { lbrAfterInit, lbrOfOtherDepth, sameLbrDepth } from './lbr';
+import { supervisorImageFault } from './supervisor-state';
 import { UINV_OFFSET } from './xsave';
 import { areaAddressFault, areaPageFault, transferredBeforeFault } from './xsave-area';
 

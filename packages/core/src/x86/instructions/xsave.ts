@@ -15,7 +15,7 @@ import {
   type SaveMnemonic,
   type SavePlan,
 } from '../xsave-rules';
-import { lbrStoredBytes } from './supervisor-state';
+import { lbrStoredBytes } from './lbr';
 import { areaAddressFault, areaPageFault, transferredBeforeFault, writeInOrder } from './xsave-area';
 
 /** Executes any of the four. */
