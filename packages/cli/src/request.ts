@@ -6,7 +6,6 @@ import {
   FpuError,
   ORACLES,
   cpuModel,
-  cpuModelFile,
   type CpuModel,
   type OracleId,
   type Patch,
@@ -15,7 +14,6 @@ import {
 } from '@fpulab/core';
 import { PLATFORM_PATCHES } from '@fpulab/hypervisor';
 import { POLICY_PATCHES, presetOf } from '@fpulab/policies';
-import { loadCpu } from './cpu-argument';
 
 /** All patches that can be named. */
 export const PATCHES: readonly Patch[] = [...POLICY_PATCHES, ...PLATFORM_PATCHES];
@@ -58,30 +56,6 @@ export function policiesOf(names: readonly string[]): PolicyRequest {
   }
   const factories = names.map((name) => (isFile(name) ? policyFile(name) : presetOf(name).policies));
   return { preset: null, policies: () => factories.flatMap((factory) => factory()) };
-}
-
-/** True for what names a file of a CPU model, not its id. */
-export function isCpuFile(name: string): boolean {
-  return name.endsWith('.json') || name.includes('/');
-}
-
-/**
- * The CPU model that `--cpu` names: a built-in one by id, or a `*.cpu.json` file.
- *
- * @throws FpuError FPU101 for an unknown id, FPU502 for a missing file, FPU503 for one that cannot be read, FPU102 for
- *   one that is no CPU model, or that calls another model by a built-in one's id
- */
-export function cpuOf(name: string): CpuModel {
-  const model = loadCpu(name);
-  if (!isCpuFile(name)) return model;
-  const isCopy = (): boolean =>
-    JSON.stringify(cpuModelFile(model)) === JSON.stringify(cpuModelFile(cpuModel(model.id)));
-  if (!CPU_IDS.includes(model.id) || isCopy()) return model;
-  throw new FpuError('FPU102', `${name}: id: '${model.id}' is a built-in model, and this one differs from it`, {
-    file: name,
-    path: 'id',
-    hint: 'replay strings name a CPU model by its id alone; give yours another one',
-  });
 }
 
 /**

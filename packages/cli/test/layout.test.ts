@@ -195,7 +195,7 @@ describe('fpulab layout --svg', () => {
 
   it('escapes what a file calls its processor', async () => {
     const file = join(directory, 'odd.cpu.json');
-    writeFileSync(file, JSON.stringify({ ...cpuModelFile(cpuModel('zen4')), title: '<b>&"' }));
+    writeFileSync(file, JSON.stringify({ ...cpuModelFile(cpuModel('zen4')), id: 'odd', title: '<b>&"' }));
     const [, svg] = await told('--cpu', file, '--svg');
     expect(svg).toContain('&lt;b&gt;&amp;&quot;');
     expect(svg).not.toContain('<b>');
@@ -334,10 +334,12 @@ describe('fpulab layout refuses', () => {
     ['FPU502', 66, "no CPU model file './nosuch.cpu.json'", ['--cpu', './nosuch.cpu.json']],
     ['FPU102', 65, 'expected JSON', ['--cpu', 'broken.cpu.json']],
     ['FPU102', 65, 'empty.cpu.json', ['--cpu', 'empty.cpu.json']],
+    ['FPU102', 65, "zen4.cpu.json: id: 'zen4' is a built-in model", ['--cpu', 'zen4.cpu.json']],
     ['FPU503', 74, 'cannot write', ['--cpu', 'zen4', '--svg', 'nosuch/map.svg']],
   ])('with %s and exit code %i: %s', async (code, expected, message, args) => {
     writeFileSync('broken.cpu.json', '{');
     writeFileSync('empty.cpu.json', '{}');
+    writeFileSync('zen4.cpu.json', JSON.stringify({ ...cpuModelFile(cpuModel('zen4')), title: 'another' }));
     const { exitCode, stdout, stderr } = await fpulab('layout', ...args);
     expect(stderr).toContain(`fpulab: error[${code}]: `);
     expect(stderr).toContain(message);

@@ -24,7 +24,8 @@ import { conductRun, type RunSummary } from '../conduct-run';
 import { makeDirectory } from '../directories';
 import { EXIT } from '../exit-codes';
 import { RunCollector, describeViolation, diagramOf, runTitle, type RunReport } from '../report';
-import { builtInCpu, cpuOf, isCpuFile, patchesOf, policiesOf, withOracles } from '../request';
+import { isCpuFile, loadCpu } from '../cpu-argument';
+import { builtInCpu, patchesOf, policiesOf, withOracles } from '../request';
 import { paintFor, print, printJson, type GlobalOptions } from '../terminal';
 
 /** Flags of `fpulab run`. */
@@ -96,7 +97,7 @@ function prepare(scenarioId: string, flags: RunFlags): PreparedRun {
 
 /** The CPU model that `--cpu` names; else the one of the replay string, which must be built in then. */
 function requestedCpu(name: string | undefined, replay: Replay | undefined): CpuModel | undefined {
-  if (name !== undefined) return cpuOf(name);
+  if (name !== undefined) return loadCpu(name);
   return replay && builtInCpu(replay.cpu);
 }
 
@@ -226,7 +227,7 @@ export async function runReplayString(
 
 /** A replay string knows its CPU model by id alone: at least that must be the same. */
 function refuseOtherCpu(name: string, recorded: string): void {
-  const { id } = cpuOf(name);
+  const { id } = loadCpu(name);
   if (id === recorded) return;
   throw new FpuError('FPU501', `the replay string is of the CPU model '${recorded}', but --cpu names '${id}'`, {
     hint: `to run the same choices on another processor: fpulab run <scenario> --choices '<string>' --cpu ${name}`,

@@ -9,6 +9,7 @@ import { CR4_OSXMMEXCPT } from '../control-registers';
 import { VECTOR, fault, type Fault } from '../faults';
 import type { Instruction } from '../instruction';
 import { GPR, type Processor } from '../processor';
+import { ARITHMETIC_FLAGS } from './general';
 import { operandFault } from './operands';
 import { bitwise } from './bitwise';
 import { simdExceptions } from './simd-exceptions';
@@ -70,8 +71,6 @@ function simdFault(cpu: Processor, instruction: Instruction): Fault | undefined 
   return cpu.control.cr4 & CR4_OSXMMEXCPT ? fault(VECTOR.XM, 'simd-exception') : fault(VECTOR.UD, 'osxmmexcpt-clear');
 }
 
-/** CF, PF, AF, ZF, SF and OF. */
-const ARITHMETIC_FLAGS = 0x8d5n;
 const SETS_FLAGS = /^(V?U?COMIS|V?PTEST|FU?COMI|POPCNT|PCMP.STR|V?PCMP[EI]STR|VTESTP|KTEST|KORTEST)/;
 /** They store to [RDI] whatever their mask selects, and look at all of it. */
 const MASKED_STORES = /^V?MASKMOV(Q|DQU)$/;

@@ -9,7 +9,8 @@ import { operandFault, registerBits } from './operands';
 const HIGH_BYTE = 8n;
 
 const FLAG = { cf: 1n << 0n, pf: 1n << 2n, af: 1n << 4n, zf: 1n << 6n, sf: 1n << 7n, of: 1n << 11n };
-const ARITHMETIC = FLAG.cf | FLAG.pf | FLAG.af | FLAG.zf | FLAG.sf | FLAG.of;
+/** CF, PF, AF, ZF, SF and OF. */
+export const ARITHMETIC_FLAGS = FLAG.cf | FLAG.pf | FLAG.af | FLAG.zf | FLAG.sf | FLAG.of;
 
 /** CPUID. */
 export function cpuid(cpu: Processor): undefined {
@@ -111,6 +112,32 @@ export function untouched(cpu: Processor, instruction: Instruction): Fault | und
   return memory && memoryUse.access === 'read' ? operandFault(cpu, instruction, memoryUse.bytes, 'read') : undefined;
 }
 
+/** BMI2's shifts, and what moves bits without a flag. */
+const KEEPS_FLAGS = /^(MULX|PDEP|PEXT|RORX|SARX|SHLX|SHRX)$/;
+
+/** General-purpose instructions whose results are not modelled, as BLSR and CMPXCHG8B. */
+export function unknownResult(cpu: Processor, instruction: Instruction): Fault | undefined {
+  const { memory, memoryUse, operands, mnemonic } = instruction;
+  const writes = memoryUse.access === 'write' || memoryUse.access === 'read-write';
+  const refused =
+    memory && memoryUse.access !== 'none'
+      ? operandFault(cpu, instruction, memoryUse.bytes, writes ? 'write' : 'read')
+      : undefined;
+  if (refused) return refused;
+  const written = mnemonic === 'MULX' ? operands.slice(0, 2) : operands.slice(0, 1);
+  const implicit = mnemonic.startsWith('CMPXCHG') ? (1 << GPR.rax) | (1 << GPR.rdx) : 0;
+  const registers = written.reduce(
+    (mask, o) => (o.kind === 'register' && o.file === 'gpr' ? mask | (1 << o.number) : mask),
+    implicit,
+  );
+  const stored = memory && writes ? [{ address: cpu.operandAddress(instruction), length: memoryUse.bytes }] : [];
+  cpu.emit({
+    type: 'result-undetermined',
+    what: { registers, flags: KEEPS_FLAGS.test(mnemonic) ? 0n : ARITHMETIC_FLAGS, memory: stored },
+  });
+  return undefined;
+}
+
 /** ANDN: CF and OF clear, PF and AF are undefined. */
 export function andn(cpu: Processor, instruction: Instruction): Fault | undefined {
   const [destination, inverted, source] = instruction.operands;
@@ -161,5 +188,5 @@ function resultFlags(result: bigint, bits: number): bigint {
 }
 
 function writeFlags(cpu: Processor, flags: bigint): void {
-  cpu.emit({ type: 'flags-written', value: (cpu.state.rflags & ~ARITHMETIC) | flags });
+  cpu.emit({ type: 'flags-written', value: (cpu.state.rflags & ~ARITHMETIC_FLAGS) | flags });
 }

@@ -18,7 +18,11 @@ import { xsave } from './xsave';
 /** Executes an instruction that is available; returns its fault or does all of it. */
 export type Handler = (cpu: Processor, instruction: Instruction) => Fault | undefined;
 
-const nothing: Handler = () => undefined;
+/** Hints, fences and flushes: nothing of them is modelled but their faults. */
+const WITHOUT_RESULT = [
+  ...['NOP', 'PAUSE', 'SFENCE', 'LFENCE', 'MFENCE', 'CLFLUSH', 'CLFLUSHOPT', 'CLWB', 'PREFETCH', 'PREFETCHW'],
+  ...['PREFETCHWT1', 'PREFETCHNTA', 'PREFETCHT0', 'PREFETCHT1', 'PREFETCHT2', 'FNENI', 'FNDISI', 'FNSETPM'],
+];
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
   FNINIT: x87.fninit,
@@ -76,6 +80,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   POPCNT: general.popcnt,
   CRC32: general.crc32,
   MOVNTI: general.mov,
+  ...Object.fromEntries(WITHOUT_RESULT.map((mnemonic) => [mnemonic, general.untouched])),
   LEA: general.lea,
   MOV: general.mov,
   AND: general.arithmetic(general.logic((left, right) => left & right)),
@@ -110,18 +115,20 @@ const BY_CLASS: Readonly<Partial<Record<InstructionClass, Handler>>> = {
   avx512: data,
   opmask: data,
   amx: amx.tileArithmetic,
-  none: general.untouched,
+  none: general.unknownResult,
   privileged: control.privilegedOnly,
 };
 
 /** False for instructions of which only the faults and the components that they modify are modelled. */
 export function isModelledInFull(instruction: Instruction): boolean {
-  return instruction.mnemonic in HANDLERS || instruction.class === 'none' || isExact(instruction);
+  return instruction.mnemonic in HANDLERS || instruction.class === 'privileged' || isExact(instruction);
 }
 
 /** The code for an instruction. */
 export function handlerOf({ mnemonic, class: kind }: Instruction): Handler {
-  return HANDLERS[mnemonic] ?? BY_CLASS[kind] ?? nothing;
+  const handler = HANDLERS[mnemonic] ?? BY_CLASS[kind];
+  if (!handler) throw new Error(`fpulab bug: no code executes ${mnemonic}`);
+  return handler;
 }
 
 const FEATURE_OF_MNEMONIC: Readonly<Record<string, Feature>> = {

@@ -5,7 +5,7 @@ import { VECTOR, fault, type Fault } from '../faults';
 import type { Instruction } from '../instruction';
 import { explainXss } from '../legality';
 import { GPR, type Processor } from '../processor';
-import type { ControlState } from '../processor-state';
+import { hasLongMode, type ControlState } from '../processor-state';
 import { componentOfMsr, isRefusedByMsr, withoutUif } from './supervisor-state';
 
 const CONTROL_MSRS: Readonly<Record<number, keyof ControlState>> = {
@@ -57,7 +57,7 @@ export function readMsr(cpu: Processor, msr: number): bigint | undefined {
 
 function hasControlMsr({ model }: Processor, register: keyof ControlState): boolean {
   if (register === 'xss') return model.features.includes('xsaves');
-  return register === 'efer' || model.features.includes('xfd');
+  return register === 'efer' ? hasLongMode(model) : model.features.includes('xfd');
 }
 
 /**
@@ -84,7 +84,7 @@ function writeControlMsr(cpu: Processor, register: keyof ControlState, value: bi
 /** EFER.SCE, LME, LMA and NXE; FFXSR where the processor has it. SVME and AMD's others are not modelled. */
 const EFER_BITS = 0xd01;
 
-/** LME cannot change while paging is on; LMA follows paging and is not written. */
+/** LME cannot change while paging is on (execution without paging is not modelled); LMA follows paging and is not written. */
 function changeEfer(cpu: Processor, value: number): Fault | undefined {
   const { efer } = cpu.control;
   if ((value ^ efer) & EFER_LME) return fault(VECTOR.GP, 'msr-reserved');

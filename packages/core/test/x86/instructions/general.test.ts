@@ -21,6 +21,20 @@ describe('a write of part of a general register', () => {
   });
 });
 
+describe('instructions whose results are not modelled', () => {
+  const ARITHMETIC_FLAGS = 0x8d5n;
+
+  it.each([
+    ['blsr eax, ecx', 'c4e278f3c9', 1 << 0, ARITHMETIC_FLAGS],
+    ['mulx eax, ecx, edx', 'c4e273f6c2', (1 << 0) | (1 << 1), 0n],
+    ['prefetchw [rcx]', '0f0d09', 0, 0n],
+    ['lfence', '0faee8', 0, 0n],
+  ])('%s', (_, code, registers, flags) => {
+    const { state } = run({ code, cpu: 'zen4' });
+    expect([state.undetermined.registers, state.undetermined.flags]).toEqual([registers, flags]);
+  });
+});
+
 describe('execution', () => {
   it('starts at its base, by an event: whatever RIP was, a replay has the pointers of x87', () => {
     const model = cpuModel('zen2');

@@ -163,6 +163,13 @@ describe('EFER', () => {
     const ran = wrmsr(EFER, value);
     expect([ran.fault, ran.errorCode, ran.reason, ran.state.control.efer]).toEqual(['#GP', 0, 'msr-reserved', LMA]);
   });
+
+  it('is no MSR of a processor without long mode', () => {
+    expect([rdmsr(EFER, { cpu: 'pentium-iii' }), wrmsr(EFER, 0n, { cpu: 'pentium-iii' }).reason]).toEqual([
+      'no-such-msr',
+      'no-such-msr',
+    ]);
+  });
 });
 
 describe('MSRs that have nothing to do with FPU state', () => {
