@@ -29,7 +29,8 @@ import {
   bitsOf,
 } from '../x86/components';
 import type { ComponentEnumeration, CpuModel } from '../x86/cpu-model';
-import { EXTENDED_OFFSET, type AreaForm } from '../x86/layout';
+import { EXTENDED_OFFSET, LEGACY_BYTES, type AreaForm } from '../x86/layout';
+import { FREGS_STATE_BYTES } from './signal-frame';
 
 /** A span of Linux versions that size buffers in one way. */
 export interface LinuxXstateEra {
@@ -52,9 +53,7 @@ export interface LinuxXstateEra {
 /** sizeof(struct xregs_state): legacy region and header; the extended area is a flexible array. */
 const XREGS_STATE_BYTES = EXTENDED_OFFSET;
 /** sizeof(struct fxregs_state). */
-const FXREGS_STATE_BYTES = 512;
-/** sizeof(struct fregs_state): the 108 bytes of FNSAVE and a software status word. */
-const FREGS_STATE_BYTES = 112;
+const FXREGS_STATE_BYTES = LEGACY_BYTES;
 
 const maskOf = (...bits: readonly number[]): number => bits.reduce((mask, bit) => mask | (1 << bit), 0);
 
