@@ -150,10 +150,13 @@ describe('fpulab execute', () => {
     expect(state.registers.rax).toBe('0xa5a5a5a5a5a5a5a5');
   });
 
-  it('takes spaces anywhere between digits that are pairs, in either case', async () => {
-    const { instructions } = await json('48 0F AE 27');
-    expect(instructions.map(({ text }) => text)).toEqual(['xsave64 [rdi]']);
-  });
+  it.each(['48 0F AE 27', '0x480fae27', '0x48 0x0f 0xae 0x27'])(
+    'takes pairs of digits as they come: %s',
+    async (code) => {
+      const { instructions } = await json(code);
+      expect(instructions.map(({ text }) => text)).toEqual(['xsave64 [rdi]']);
+    },
+  );
 
   it('stops at what is not modelled, and tells what came before', async () => {
     const { exitCode, stdout, stderr } = await told('d9e8 0f05 90');
@@ -191,7 +194,7 @@ describe('fpulab execute', () => {
   it.each([
     ['abc', "'abc' has an odd number of digits, 3"],
     ['d9 e', "'e' has an odd number of digits, 1"],
-    ['0x90', "'0x90' is not hexadecimal"],
+    ['0x9g', "'9g' is not hexadecimal"],
     ['--set rax 90', '--set rax: expected register=value'],
     ['--set foo=1 90', "--set: no register 'foo'; known: rax, "],
     ['--set __proto__=1 90', "no register '__proto__'"],

@@ -41,8 +41,9 @@ function codeMode(model: CpuModel, asked: '32' | '64' | undefined): CodeMode {
   return asked === undefined ? (long ? 64 : 32) : asked === '64' ? 64 : 32;
 }
 
-/** Hex digits; spaces between the arguments need not fall between instructions. */
-function codeOf(parts: readonly string[]): Uint8Array {
+/** Hex digits, with or without 0x; spaces between the arguments need not fall between instructions. */
+function codeOf(given: readonly string[]): Uint8Array {
+  const parts = given.map((part) => part.replace(/^0x/i, ''));
   for (const part of parts) {
     const complaint = !/^[0-9a-f]*$/i.test(part)
       ? 'is not hexadecimal'

@@ -134,30 +134,41 @@ export function tilestore(cpu: Processor, instruction: Instruction): Fault | und
  */
 export function tileArithmetic(cpu: Processor, { operands }: Instruction): Fault | undefined {
   const tiles = operands.map((operand) => (operand.kind === 'register' ? operand.number : 0));
-  const refused = tiles.map((tile) => tileFault(cpu, tile)).find((found) => found !== undefined);
+  const refused = tiles.map((tile) => configurationFault(cpu, tile)).find((found) => found !== undefined);
   if (refused) return refused;
   const [sum, left, right] = tiles.map((tile) => shapeOf(cpu.component(TILECFG), tile));
   const usable = [sum, left, right].every(({ rows, bytesPerRow }) => rows > 0 && bytesPerRow % 4 === 0);
   const fits = sum.rows === left.rows && sum.bytesPerRow === right.bytesPerRow && left.bytesPerRow === 4 * right.rows;
   if (new Set(tiles).size < tiles.length || !usable || !fits) return fault(VECTOR.UD, 'tile-shapes-differ');
+  const disabled = tilesDisabled(cpu);
+  if (disabled) return disabled;
   cpu.emit({ type: 'result-undetermined', what: { components: 1 << TILEDATA } });
   endRows(cpu);
   return undefined;
 }
 
-/** #UD without a palette or tile, then #NM by IA32_XFD. */
+/** Every #UD comes before the #NM of IA32_XFD: the manual gives no order between them. */
 function tileFault(cpu: Processor, tile: number): Fault | undefined {
+  return configurationFault(cpu, tile) ?? tilesDisabled(cpu);
+}
+
+/** #UD without a palette or tile. */
+function configurationFault(cpu: Processor, tile: number): Fault | undefined {
   if (cpu.component(TILECFG)[AT.palette] === 0) return fault(VECTOR.UD, 'tiles-not-configured');
-  if (tile >= PALETTE.tiles) return fault(VECTOR.UD, 'tile-not-in-palette');
+  return tile >= PALETTE.tiles ? fault(VECTOR.UD, 'tile-not-in-palette') : undefined;
+}
+
+function tilesDisabled(cpu: Processor): Fault | undefined {
   const disabled = cpu.control.xfd & (1 << TILEDATA);
   return disabled ? extendedFeatureDisabled(cpu, disabled) : undefined;
 }
 
 function shapedTileFault(cpu: Processor, tile: number): Fault | undefined {
-  const configured = cpu.component(TILECFG)[AT.palette] !== 0 && tile < PALETTE.tiles;
-  const { rows, bytesPerRow } = configured ? shapeOf(cpu.component(TILECFG), tile) : { rows: 0, bytesPerRow: 0 };
+  const refused = configurationFault(cpu, tile);
+  if (refused) return refused;
+  const { rows, bytesPerRow } = shapeOf(cpu.component(TILECFG), tile);
   const usable = rows > 0 && bytesPerRow % 4 === 0 && startRow(cpu) < rows;
-  return configured && !usable ? fault(VECTOR.UD, 'tile-not-in-palette') : tileFault(cpu, tile);
+  return usable ? tilesDisabled(cpu) : fault(VECTOR.UD, 'tile-not-in-palette');
 }
 
 function startRow(cpu: Processor): number {

@@ -78,13 +78,13 @@ describe('XRSTOR and XRSTORS under IA32_XFD', () => {
 });
 
 describe('AMX instructions under IA32_XFD', () => {
-  const configured = (code: string, control = {}): ReturnType<typeof run> =>
+  const configured = (code: string, config = CONFIG, control = {}): ReturnType<typeof run> =>
     armed({
       code,
       control,
       bytes: [[AREA, CONFIG]],
       state: (state) => {
-        state.components[TILECFG] = CONFIG;
+        state.components[TILECFG] = config;
         state.inUse |= 1 << TILECFG;
         fill(state, TILEDATA, 0xaa);
       },
@@ -98,6 +98,17 @@ describe('AMX instructions under IA32_XFD', () => {
       expect(ran.state.components[TILEDATA].every((byte) => byte === 0xaa)).toBe(true);
     },
   );
+
+  it.each([
+    ['TILELOADD_0', 'tile-not-in-palette', 0],
+    ['TDPBSSD', 'tile-shapes-differ', 2],
+  ] as const)('%s with a shape that is #UD raises that first', (name, reason, rows) => {
+    const ran = configured(
+      CODE[name],
+      CONFIG.map((byte, at) => (at === 48 ? rows : byte)),
+    );
+    expect([ran.fault, ran.reason, ran.state.control.xfdErr]).toEqual(['#UD', reason, 0]);
+  });
 
   it('#NM comes before the faults of memory', () => {
     const ran = armed({
@@ -125,7 +136,7 @@ describe('AMX instructions under IA32_XFD', () => {
   });
 
   it('without XCR0[18:17] they are #UD, and IA32_XFD_ERR stays', () => {
-    const ran = configured(CODE.TILEZERO_0, { xcr0: 7 });
+    const ran = configured(CODE.TILEZERO_0, CONFIG, { xcr0: 7 });
     expect([ran.fault, ran.reason, ran.state.control.xfdErr]).toEqual(['#UD', 'xcr0-lacks-component', 0]);
   });
 });
