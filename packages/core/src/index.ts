@@ -83,11 +83,14 @@ export type { CodeMode, Instruction, MemoryOperand, MemoryUse } from './x86/inst
 export { execute, type Code, type Execution } from './x86/execute';
 export { isModelledInFull } from './x86/instructions';
 export { loadX87Image } from './x86/instructions/fxsave';
+export { ARITHMETIC_FLAGS } from './x86/instructions/general';
 export { readMsr } from './x86/instructions/msr';
 export { componentOfMsr } from './x86/instructions/supervisor-state';
 export { Memory, type Access, type Region } from './x86/memory';
 export { GPR, Processor, type ProcessorChoices } from './x86/processor';
 export {
+  FLAT_SELECTORS,
+  sseInUse,
   MXCSR_INIT,
   apply,
   bootState,
@@ -288,7 +291,6 @@ export {
   FP_XSTATE_MAGIC2,
   FP_XSTATE_MAGIC2_BYTES,
   FREGS_STATE_BYTES,
-  SW_RESERVED,
   X86_FXSR_MAGIC,
   allocMathframe,
   copyFpstateToSigframe,
@@ -322,7 +324,7 @@ export {
   type UabiRequest,
   type UabiWrite,
 } from './kernel/uabi-xstate';
-export { initialLegacyRegion } from './kernel/xstate-buffer';
+export { SW_RESERVED, initialLegacyRegion } from './kernel/xstate-buffer';
 
 export {
   NOTHING,

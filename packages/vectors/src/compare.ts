@@ -1,12 +1,13 @@
 /** Compares what the model did with what the processor did, and names the first difference. */
 import {
-  MXCSR_INIT,
+  ARITHMETIC_FLAGS,
   SSE,
   X87,
   bitsOf,
   componentName,
   fullTagWord,
   readMsr,
+  sseInUse,
   stackOrder,
   vectorName,
   type X87State,
@@ -216,7 +217,7 @@ function compareInUse(file: VectorFile, { out }: Vector, { cpu }: Run): Differen
   if (file.source.emulator?.startsWith('QEMU')) return undefined;
   const unknownMxcsr = undetermined.mxcsr ? 1 << SSE : 0;
   const ignored = Number(out.xinuse_unreliable ?? 0) | undetermined.components | unknownMxcsr;
-  const sse = mxcsr === MXCSR_INIT ? 0 : 1 << SSE;
+  const sse = sseInUse(mxcsr);
   const marked = cpu.deviates('xsave-marks-mxcsr') ? sse : 0;
   const supervisor =
     out.sup_xinuse === undefined
@@ -249,8 +250,6 @@ function compareRegisters(_file: VectorFile, { out }: Vector, { cpu, before }: R
   }
   return undefined;
 }
-
-const ARITHMETIC_FLAGS = 0x8d5n;
 
 function compareFlags(_file: VectorFile, { out }: Vector, { cpu, before }: Run): Difference | undefined {
   const known = ARITHMETIC_FLAGS & ~cpu.state.undetermined.flags;

@@ -1,5 +1,6 @@
 /** Puts a processor into a vector's state and runs its code. */
 import {
+  FLAT_SELECTORS,
   Memory,
   Processor,
   bootState,
@@ -26,11 +27,6 @@ export interface Run {
 
 const PAGE_BYTES = 4096;
 const REGISTERS = { eax: 0, ecx: 1, edx: 2, ebx: 3, esi: 6, edi: 7 } as const;
-/** Selectors of the executors, visible as FCS and FDS: Linux user code, and the flat segments of the boot code. */
-const SELECTORS = {
-  3: { 64: { cs: 0x33, ds: 0x2b }, 32: { cs: 0x23, ds: 0x2b } },
-  0: { 64: { cs: 0x08, ds: 0x10 }, 32: { cs: 0x18, ds: 0x10 } },
-} as const;
 
 /** Runs one vector on a model. */
 export function runVector(file: VectorFile, vector: Vector, model: CpuModel): Run {
@@ -62,7 +58,7 @@ function initialMemory(file: VectorFile, { mem }: Vector): Uint8Array {
 function initialState(file: VectorFile, vector: Vector, model: CpuModel, memory: Memory): ProcessorState {
   const { cpl } = file.source;
   const rflags = vector.rflags === undefined ? 2n : BigInt(vector.rflags);
-  const state = bootState(model, memory, { cpl, rflags, selectors: SELECTORS[cpl][vector.mode] });
+  const state = bootState(model, memory, { cpl, rflags, selectors: FLAT_SELECTORS[cpl][vector.mode] });
   const control = vector.ctl ?? file.source;
   for (const register of ['cr0', 'cr4', 'efer', 'xcr0', 'xss'] as const) {
     const value = control[register];

@@ -1,5 +1,6 @@
 /** The processor that `fpulab execute` runs on, before the code. */
 import {
+  FLAT_SELECTORS,
   FpuError,
   GPR,
   Memory,
@@ -23,16 +24,11 @@ export const DATA_BASE = 0xb00_0000n;
 /** Its bytes. */
 export const DATA_BYTES = 0x4000;
 /** RDI points so far into it. */
-export const OPERAND_OFFSET = 0x100;
+const OPERAND_OFFSET = 0x100;
 
 const PAGE_BYTES = 4096;
 /** Longest code that is run. */
 export const CODE_BYTES_MAX = PAGE_BYTES;
-/** Flat segments: those of Linux user code, and of boot code. FCS and FDS show them. */
-const SELECTORS = {
-  3: { 64: { cs: 0x33, ds: 0x2b }, 32: { cs: 0x23, ds: 0x2b } },
-  0: { 64: { cs: 0x08, ds: 0x10 }, 32: { cs: 0x18, ds: 0x10 } },
-} as const;
 /** CR4.PKE: Linux sets it where the processor has protection keys. */
 const CR4_PKE = 1 << 22;
 const ALL_ONES = 0xffff_ffffn;
@@ -67,7 +63,7 @@ export function setUp({ model, mode, cpl, set, memory }: Setup, code: Uint8Array
     { base: DATA_BASE, bytes: data, writable: true },
     { base: CODE_BASE, bytes: page, writable: false },
   ]);
-  const cpu = new Processor(model, bootState(model, regions, { mode, cpl, selectors: SELECTORS[cpl][mode] }));
+  const cpu = new Processor(model, bootState(model, regions, { mode, cpl, selectors: FLAT_SELECTORS[cpl][mode] }));
   if (hasFeature(model, 'pku')) cpu.state.control.cr4 |= CR4_PKE;
   cpu.state.registers[GPR.rax] = ALL_ONES;
   cpu.state.registers[GPR.rdx] = ALL_ONES;

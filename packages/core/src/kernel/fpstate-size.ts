@@ -61,7 +61,7 @@ const maskOf = (...bits: readonly number[]): number => bits.reduce((mask, bit) =
 export const LINUX_DYNAMIC_XFEATURES = maskOf(TILEDATA);
 
 /** XFEATURE_MASK_INDEPENDENT: enabled in IA32_XSS, but saved into buffers of their own (perf), never into the fpstate. */
-export const LINUX_INDEPENDENT_XFEATURES = maskOf(LBR);
+const LINUX_INDEPENDENT_XFEATURES = maskOf(LBR);
 
 const USER_5_16 = maskOf(X87, SSE, AVX, BNDREGS, BNDCSR, OPMASK, ZMM_HI256, HI16_ZMM, PKRU, TILECFG, TILEDATA);
 

@@ -14,7 +14,7 @@ import { encode, type Image } from '../x86/image/image';
 import { EXTENDED_OFFSET, HEADER_OFFSET, LEGACY_BYTES, areaLayout } from '../x86/layout';
 import { convertFromFxsr, type Ia32Kernel } from './ia32-fsave';
 import type { UabiContext } from './uabi-xstate';
-import { changeXstateBv, placeOf, viewOf } from './xstate-buffer';
+import { SW_RESERVED, changeXstateBv, placeOf, viewOf } from './xstate-buffer';
 
 /** Bytes 464 to 467 of the frame: there is extended state. */
 export const FP_XSTATE_MAGIC1 = 0x46505853;
@@ -26,8 +26,6 @@ export const FP_XSTATE_MAGIC2_BYTES = 4;
 export const X86_FXSR_MAGIC = 0;
 /** sizeof(struct fregs_state), and what precedes the FXSAVE image in struct _fpstate_32: 108 bytes, `status`, `magic`. */
 export const FREGS_STATE_BYTES = 112;
-/** `sw_reserved`, struct _fpx_sw_bytes. */
-export const SW_RESERVED = { offset: 464, bytes: 48 } as const;
 
 const STATUS_OFFSET = 108;
 const MAGIC_OFFSET = 110;

@@ -13,14 +13,13 @@ import {
   FP_XSTATE_MAGIC1,
   FP_XSTATE_MAGIC2,
   FP_XSTATE_MAGIC2_BYTES,
-  SW_RESERVED,
   fsaveHeaderBytes,
   fpstateUserSize,
   type SignalContext,
 } from './signal-frame';
 import { refusal, type Refusal } from './uabi-refusal';
 import { copyUabiToXstate, type UabiWrite } from './uabi-xstate';
-import { changeXstateBv, hasInvalidMxcsr, headerOf, viewOf } from './xstate-buffer';
+import { SW_RESERVED, changeXstateBv, hasInvalidMxcsr, headerOf, viewOf } from './xstate-buffer';
 
 const FPSSE = (1 << X87) | (1 << SSE);
 

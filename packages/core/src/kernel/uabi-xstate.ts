@@ -12,6 +12,7 @@ import { EXTENDED_OFFSET, HEADER_OFFSET, areaLayout, type AreaLayout } from '../
 import { LINUX_XSTATE_LATEST, linuxFpuConfig, type LinuxXstateEra } from './fpstate-size';
 import { refusal, type Refusal } from './uabi-refusal';
 import {
+  SW_RESERVED,
   changeXstateBv,
   componentBytes,
   hasInvalidMxcsr,
@@ -65,8 +66,6 @@ const SSE_OR_AVX = (1 << SSE) | (1 << AVX);
 const WITH_MXCSR = FPSSE | SSE_OR_AVX;
 /** MXCSR and MXCSR_MASK end here. */
 const MXCSR_END = MXCSR_OFFSET + 8;
-/** `sw_reserved` of struct fxregs_state; ptrace has xstate_fx_sw_bytes there. */
-const SW_OFFSET = 464;
 /** XFEATURE_MASK_SUPERVISOR_ALL: supported, independent and unsupported ones. */
 const SUPERVISOR_ALL = BigInt([PT, PASID, CET_U, CET_S, LBR].reduce((mask, bit) => mask | (1 << bit), 0));
 
@@ -89,7 +88,7 @@ export function copyXstateToUabiBuf(kernel: Uint8Array, context: UabiContext, re
   const image = new Uint8Array(Math.max(to.totalBytes, request.bytes));
   image.set(legacyRegion(kernel, model, xfeatures));
   if (request.mode === 'xsave') {
-    viewOf(image).setBigUint64(SW_OFFSET, BigInt(context.userMaxFeatures), true);
+    viewOf(image).setBigUint64(SW_RESERVED.offset, BigInt(context.userMaxFeatures), true);
     viewOf(image).setBigUint64(HEADER_OFFSET, BigInt(xfeatures), true);
     for (const bit of bitsOf(xfeatures & ~FPSSE)) {
       const bytes = bit === PKRU ? pkruBytes(request.pkru) : componentBytes(kernel, from, bit);

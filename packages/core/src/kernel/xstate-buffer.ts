@@ -20,6 +20,9 @@ import { MXCSR_INIT } from '../x86/processor-state';
 import { X87_INIT } from '../x86/x87-state';
 import { readHeader, type XsaveHeader } from '../x86/xsave-rules';
 
+/** `sw_reserved` of struct fxregs_state: struct _fpx_sw_bytes in signal frames, xstate_fx_sw_bytes in ptrace. */
+export const SW_RESERVED = { offset: 464, bytes: 48 } as const;
+
 /**
  * The layout of a kernel buffer. XCOMP_BV[63] says that it is compacted, as Linux makes it where XSAVES or XSAVEC exist.
  *

@@ -21,7 +21,7 @@ import {
   type Feature,
 } from '../x86/components';
 import { componentsOf, withoutFeatures, type CpuModel } from '../x86/cpu-model';
-import type { InstructionClass } from '../x86/faults';
+import { FEATURE_OF_CLASS, type InstructionClass } from '../x86/faults';
 import type { BasePolicy, ModifierPolicy, Platform, Plugin, Policy } from './plugin';
 import { PLATFORM, POLICY, SETTINGS } from './tokens';
 
@@ -33,24 +33,7 @@ export interface Settings {
   readonly patches: readonly Patch[];
 }
 
-/** What a program's instructions need of the processor. Those that are not named need nothing. */
-const FEATURE_OF: Readonly<Partial<Record<InstructionClass, Feature>>> = {
-  x87: 'fpu',
-  wait: 'fpu',
-  mmx: 'mmx',
-  'mmx-sse': 'sse',
-  sse: 'sse',
-  avx: 'avx',
-  avx512: 'avx512f',
-  opmask: 'avx512f',
-  amx: 'amx',
-  pkru: 'pku',
-  fxsave: 'fxsr',
-  xsave: 'xsave',
-  xcr: 'xsave',
-};
-
-/** The component that the kernel must have enabled for them. */
+/** The component that the kernel must have enabled for instructions of a class. */
 const COMPONENT_OF: Readonly<Partial<Record<InstructionClass, number>>> = {
   avx: AVX,
   avx512: OPMASK,
@@ -220,7 +203,7 @@ export class Composition {
     for (const task of scenario.tasks) {
       for (const instruction of programNeeds(task.program)) {
         const who = `task ${task.name} of the scenario '${scenario.id}'`;
-        const feature = FEATURE_OF[instruction];
+        const feature = FEATURE_OF_CLASS[instruction];
         if (feature !== undefined) need(who, feature);
         this.refuseDisabledComponent(who, COMPONENT_OF[instruction]);
       }

@@ -1,5 +1,5 @@
 import { CR0_EM, CR0_MP, CR0_TS, CR4_OSFXSR, CR4_OSXSAVE, CR4_PKE } from './control-registers';
-import { AVX, HI16_ZMM, OPMASK, SSE, TILECFG, TILEDATA, ZMM_HI256 } from './components';
+import { AVX, HI16_ZMM, OPMASK, SSE, TILECFG, TILEDATA, ZMM_HI256, type Feature } from './components';
 import { FAULT_REASONS, type FaultReason } from './fault-reasons';
 
 /** Exception vectors that are modelled. */
@@ -52,6 +52,23 @@ export type InstructionClass =
   | 'xcr'
   | 'privileged'
   | 'smsw';
+
+/** What a class needs of the processor. Those that are not named need nothing. */
+export const FEATURE_OF_CLASS: Readonly<Partial<Record<InstructionClass, Feature>>> = {
+  x87: 'fpu',
+  wait: 'fpu',
+  mmx: 'mmx',
+  'mmx-sse': 'sse',
+  sse: 'sse',
+  fxsave: 'fxsr',
+  xsave: 'xsave',
+  avx: 'avx',
+  avx512: 'avx512f',
+  opmask: 'avx512f',
+  amx: 'amx',
+  pkru: 'pku',
+  xcr: 'xsave',
+};
 
 interface Rule {
   /** What EM=1 raises; 0: nothing. */

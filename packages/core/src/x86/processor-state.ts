@@ -185,6 +185,12 @@ export function initialBytes(bit: number, size = COMPONENTS[bit].size): Uint8Arr
   return bytes;
 }
 
+/** Selectors of flat segments by CPL and mode, which FCS and FDS show: Linux user code, and boot code. */
+export const FLAT_SELECTORS = {
+  3: { 64: { cs: 0x33, ds: 0x2b }, 32: { cs: 0x23, ds: 0x2b } },
+  0: { 64: { cs: 0x08, ds: 0x10 }, 32: { cs: 0x18, ds: 0x10 } },
+} as const;
+
 /**
  * A processor after boot as Linux leaves it: long mode where the model has it, FPU and XSAVE enabled for all that the model has, every
  * component in its initial configuration.

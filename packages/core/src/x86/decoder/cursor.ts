@@ -1,7 +1,7 @@
 /** Reads the bytes of one instruction. */
 
 /** Longest instruction; a longer one raises #GP. Intel SDM Vol. 3A "Interrupt 13 - General Protection Exception (#GP)". */
-export const MAX_INSTRUCTION_BYTES = 15;
+const MAX_INSTRUCTION_BYTES = 15;
 
 /**
  * A position in code.

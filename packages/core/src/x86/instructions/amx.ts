@@ -10,7 +10,7 @@ import type { FaultReason } from '../fault-reasons';
 import type { Instruction } from '../instruction';
 import type { Processor } from '../processor';
 import { operandFault } from './operands';
-import { extendedFeatureDisabled } from './xrstor';
+import { extendedFeatureDisabled } from './xfd';
 
 /** Palette 1, the only one (CPUID leaf 1DH, sub-leaf 1). */
 const PALETTE = { id: 1, tiles: 8, rowsMax: 16, bytesPerRowMax: 64, bytesPerTile: 1024 };
@@ -18,7 +18,7 @@ const CONFIG_BYTES = 64;
 const AT = { palette: 0, startRow: 1, reserved: 2, bytesPerRow: 16, reservedWords: 32, rows: 48, reservedTail: 56 };
 
 /** Why LDTILECFG refuses a configuration with #GP(0). */
-export function tileConfigurationFault(config: Uint8Array): FaultReason | undefined {
+function tileConfigurationFault(config: Uint8Array): FaultReason | undefined {
   if (config[AT.palette] === 0) return undefined;
   if (config[AT.palette] !== PALETTE.id) return 'tile-palette';
   const zero = (from: number, to: number): boolean => config.subarray(from, to).every((byte) => byte === 0);

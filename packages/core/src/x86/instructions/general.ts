@@ -9,7 +9,7 @@ import { operandFault, registerBits } from './operands';
 const HIGH_BYTE = 8n;
 
 const FLAG = { cf: 1n << 0n, pf: 1n << 2n, af: 1n << 4n, zf: 1n << 6n, sf: 1n << 7n, of: 1n << 11n };
-/** CF, PF, AF, ZF, SF and OF. */
+/** CF, PF, AF, ZF, SF and OF of RFLAGS (Intel SDM Vol. 1 "Status Flags", 3.4.3.1). */
 export const ARITHMETIC_FLAGS = FLAG.cf | FLAG.pf | FLAG.af | FLAG.zf | FLAG.sf | FLAG.of;
 
 /** CPUID. */

@@ -1,6 +1,6 @@
 /** Which code executes which instruction. */
 import type { Feature } from '../components';
-import type { Fault, InstructionClass } from '../faults';
+import { FEATURE_OF_CLASS, type Fault, type InstructionClass } from '../faults';
 import type { Instruction } from '../instruction';
 import type { Processor } from '../processor';
 import * as amx from './amx';
@@ -131,31 +131,12 @@ export function handlerOf({ mnemonic, class: kind }: Instruction): Handler {
   return handler;
 }
 
+/** Members of the class `xsave` with a CPUID bit of their own. */
 const FEATURE_OF_MNEMONIC: Readonly<Record<string, Feature>> = {
-  FXSAVE: 'fxsr',
-  FXRSTOR: 'fxsr',
-  XSAVE: 'xsave',
-  XRSTOR: 'xsave',
-  XGETBV: 'xsave',
-  XSETBV: 'xsave',
   XSAVEOPT: 'xsaveopt',
   XSAVEC: 'xsavec',
   XSAVES: 'xsaves',
   XRSTORS: 'xsaves',
-  RDPKRU: 'pku',
-  WRPKRU: 'pku',
-};
-
-const FEATURE_OF_CLASS: Readonly<Partial<Record<InstructionClass, Feature>>> = {
-  x87: 'fpu',
-  wait: 'fpu',
-  mmx: 'mmx',
-  'mmx-sse': 'sse',
-  sse: 'sse',
-  avx: 'avx',
-  avx512: 'avx512f',
-  opmask: 'avx512f',
-  amx: 'amx',
 };
 
 /** The CPUID feature without which an instruction is #UD. */

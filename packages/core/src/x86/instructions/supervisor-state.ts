@@ -44,6 +44,8 @@ const IA32_LBR_DEPTH = 0x14cf;
 const IA32_UINTR_MISC = 0x988;
 /** In an image the user-interrupt flag is bit 63 of IA32_UINTR_MISC; the MSR does not have it. */
 const UIF = 1n << 63n;
+/** Offset of UINV, IA32_UINTR_MISC[39:32], in the UINTR component. */
+export const UINV_OFFSET = 20;
 
 /** True when WRMSR of this value raises #GP(0). MSRs without a rule here take everything. */
 export function isRefusedByMsr(model: CpuModel, msr: number, value: bigint): boolean {

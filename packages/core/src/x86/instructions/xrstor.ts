@@ -18,8 +18,8 @@ import {
 import { isLoadableTileConfiguration } from './amx';
 import { loadX87Image } from './fxsave';
 import { lbrAfterInit, lbrOfOtherDepth, sameLbrDepth } from './lbr';
-import { supervisorImageFault } from './supervisor-state';
-import { UINV_OFFSET } from './xsave';
+import { UINV_OFFSET, supervisorImageFault } from './supervisor-state';
+import { extendedFeatureDisabled } from './xfd';
 import { areaAddressFault, areaPageFault, transferredBeforeFault } from './xsave-area';
 
 /** A restore whose header has been accepted. */
@@ -81,12 +81,6 @@ function planned(
 function featureFault(cpu: Processor, { loaded }: RestorePlan): Fault | undefined {
   const disabled = loaded & cpu.control.xfd & cpu.control.xcr0;
   return disabled ? extendedFeatureDisabled(cpu, disabled) : undefined;
-}
-
-/** #NM by IA32_XFD: IA32_XFD_ERR tells which components were needed (SDM Vol. 1, 13.14). */
-export function extendedFeatureDisabled(cpu: Processor, components: number): Fault {
-  cpu.writeControl('xfdErr', components);
-  return fault(VECTOR.NM, 'xfd-armed');
 }
 
 function pageFault(cpu: Processor, restore: Restore): Fault | undefined {

@@ -16,6 +16,7 @@ import {
   type SavePlan,
 } from '../xsave-rules';
 import { lbrStoredBytes } from './lbr';
+import { UINV_OFFSET } from './supervisor-state';
 import { areaAddressFault, areaPageFault, transferredBeforeFault, writeInOrder } from './xsave-area';
 
 /** Executes any of the four. */
@@ -139,9 +140,6 @@ function unmodifiedSince(cpu: Processor, mnemonic: SaveMnemonic, address: bigint
   if (mnemonic === 'XSAVEOPT') return tracking.xcompBv === 0n ? unmodified : 0;
   return mnemonic === 'XSAVES' && tracking.xcompBv === xcompBvOf(rfbm) ? unmodified : 0;
 }
-
-/** Offset of UINV, IA32_UINTR_MISC[39:32], in the UINTR component. */
-export const UINV_OFFSET = 20;
 
 /**
  * XSAVES disarms what it has saved: UINV becomes 0, IA32_RTIT_CTL.TraceEn too.
