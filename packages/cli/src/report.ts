@@ -28,29 +28,32 @@ export interface RunReport {
 export class RunCollector {
   readonly events: MachineEvent[] = [];
   readonly header: LogHeader;
-  private readonly detectors;
+  private readonly watched;
 
   constructor(machine: Machine, meta: LogMeta) {
     this.header = headerOf(machine, meta);
-    const names = { task: (name: string): number => machine.taskNames.indexOf(name) };
     const { sometimes } = machine.composition.settings.scenario;
-    this.detectors = sometimes.map(({ id, text, detector }) => ({ id, text, detect: detector(names), reached: false }));
+    this.watched = sometimes.map((one) => ({
+      ...one,
+      numbers: one.tasks.map((name) => machine.taskNames.indexOf(name)),
+      reached: false,
+    }));
     machine.events$.subscribe((event) => {
       this.events.push(event);
-      for (const one of this.detectors) one.reached ||= one.detect(event);
+      for (const one of this.watched) one.reached ||= one.test(event, one.numbers, machine);
     });
   }
 
   report(verdict: RunReport['verdict']): RunReport {
     const { violations, exposures } = violationsOf(this.events, this.header);
-    const reachedAll = this.detectors.every(({ reached }) => reached);
+    const reachedAll = this.watched.every(({ reached }) => reached);
     return {
       // A run that did not get where its scenario leads has shown nothing.
       verdict: verdict === 'clean' && !reachedAll ? null : verdict,
       violations,
       exposures,
       counters: countEvents(this.events),
-      sometimes: this.detectors.map(({ id, text, reached }) => ({ id, text, reached })),
+      sometimes: this.watched.map(({ id, text, reached }) => ({ id, text, reached })),
     };
   }
 }

@@ -261,7 +261,15 @@ export {
   type SaveDemand,
   type SaveFormat,
 } from './kernel/save-format';
-export { NOBODY, slot, type Cr0Access, type Hypervisor, type Kernel, type Slot } from './kernel/kernel';
+export {
+  NOBODY,
+  slot,
+  type CounterRange,
+  type Cr0Access,
+  type Hypervisor,
+  type Kernel,
+  type Slot,
+} from './kernel/kernel';
 export type { Interference } from './kernel/interference';
 export {
   CHOICE_KINDS,
@@ -342,5 +350,8 @@ export { Machine, type RunOptions, type RunOutcome, type RunResult } from './plu
 
 export { ORACLES, ORACLE_TEXT, VALIDITY, VALIDITY_NAMES, type OracleId } from './oracle/oracles';
 
-export { type Scenario, type Sometimes, type TaskSpec } from './scenario/scenario';
+export { type Scenario, type Sometimes, type TaskSpec, type Whereabouts } from './scenario/scenario';
+export { anyPrograms, withNesting } from './scenario/variants';
+export { USED_BY_ALL } from './scenario/sometimes';
+export { Probe } from './plugin/probe';
 export { SCENARIOS, scenarioOf } from './scenario/catalogue';

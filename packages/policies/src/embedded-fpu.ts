@@ -20,7 +20,7 @@ import {
   type Kernel,
   type RoutineNode,
 } from '@fpulab/core';
-import { PRELOAD_THRESHOLD, nextCount } from './fpu-counter';
+import { fpuCounter } from './fpu-counter';
 
 /** What differs between the kernels and boot options of this code base. */
 export interface EmbeddedFpuOptions {
@@ -51,7 +51,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
   const active = slot.task('fpregs_active', 'flag');
   const fpstateActive = slot.task('fpstate_active', 'flag');
   const lastCpu = slot.task('last_cpu', 'cpu', NOBODY);
-  const counter = slot.task('counter', 'number');
+  const counter = fpuCounter('counter');
   const owner = slot.cpu('fpu_fpregs_owner_ctx', 'task', NOBODY);
   const inKernelFpu = slot.cpu('in_kernel_fpu', 'flag');
   /** fpu_switch_t.preload: a local of __switch_to(), which runs on two stacks. */
@@ -59,7 +59,6 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
 
   const isActive = (k: Kernel): boolean => k.read(active, k.task) !== 0;
   const preloads = (k: Kernel): boolean => k.read(preload, k.cpu) !== 0;
-  const count = (k: Kernel, task: number): void => k.write(counter, task, nextCount(k.read(counter, task)));
 
   const lazyOnly = (node: RoutineNode): readonly RoutineNode[] => (eager ? [] : [node]);
   const clts = lazyOnly(step('clts', (k) => k.clts()));
@@ -101,7 +100,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
 
   const switchFpuPrepare = routine('switch_fpu_prepare', [
     step(eager ? 'preload = fpstate_active(new)' : 'preload = fpstate_active(new) && counter > 5', (k) => {
-      const wanted = k.read(fpstateActive, k.next) !== 0 && (eager || k.read(counter, k.next) > PRELOAD_THRESHOLD);
+      const wanted = k.read(fpstateActive, k.next) !== 0 && (eager || k.isAbove(counter, k.next));
       k.write(preload, k.cpu, wanted ? 1 : 0);
     }),
     when(
@@ -112,7 +111,10 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
         step('fpregs_active = 0, owner stays', (k) => k.write(active, k.task, 0)),
         when(
           preloads,
-          [step('new->counter++', (k) => count(k, k.next)), step('__fpregs_activate(new)', (k) => activate(k, k.next))],
+          [
+            step('new->counter++', (k) => k.count(counter, k.next)),
+            step('__fpregs_activate(new)', (k) => activate(k, k.next)),
+          ],
           stts,
         ),
       ],
@@ -120,7 +122,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
         step('old->counter = 0', (k) => k.write(counter, k.task, 0)),
         step('last_cpu = -1', (k) => k.write(lastCpu, k.task, NOBODY)),
         when(preloads, [
-          step('count the preload', (k) => count(k, k.next)),
+          step('count the preload', (k) => k.count(counter, k.next)),
           step('fpu_want_lazy_restore', (k) => {
             const valid = k.read(owner, k.cpu) === k.next && k.read(lastCpu, k.next) === k.cpu;
             if (!valid) return;
@@ -145,7 +147,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
     step('kernel_fpu_disable', (k) => k.write(inKernelFpu, k.cpu, 1)),
     fpregsActivate,
     restore,
-    step('counter++', (k) => count(k, k.task)),
+    step('counter++', (k) => k.count(counter, k.task)),
     step('kernel_fpu_enable', (k) => k.write(inKernelFpu, k.cpu, 0)),
   ]);
 

@@ -1,7 +1,9 @@
-/** A task is preloaded when it used the FPU in more than this many consecutive time slices. Linux 3.6 switch_fpu_prepare(). */
-export const PRELOAD_THRESHOLD = 5;
+import { slot, type Slot } from '@fpulab/core';
 
-/** fpu_counter is an unsigned char: it wraps, so that a task that stopped using the FPU is noticed. */
-export function nextCount(count: number): number {
-  return (count + 1) & 0xff;
+/**
+ * How many consecutive time slices a task used the FPU in; with more than five it is preloaded. An unsigned char: it wraps, so that a
+ * task that stopped using the FPU is noticed. Linux 3.6 switch_fpu_prepare(), asm/processor.h.
+ */
+export function fpuCounter(name: string): Slot {
+  return slot.taskCounter(name, { threshold: 5, modulus: 256 });
 }

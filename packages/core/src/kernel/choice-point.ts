@@ -8,6 +8,8 @@ import type { ChoiceDriver, ChoiceRequest } from './choices';
 export class ChoicePoint {
   /** Who answers. */
   driver: ChoiceDriver;
+  /** False while somebody only tries what would happen: choices are asked but not recorded as events. */
+  recording = true;
   /** Scratch for the alternatives of the next question; whoever asks fills it. */
   readonly alternatives: Int32Array;
   private readonly request: ChoiceRequest;
@@ -49,9 +51,10 @@ export class ChoicePoint {
     const { request, stream } = this;
     request.kind = kind;
     request.count = count;
-    request.enabled = digest32(this.alternatives, count, kind);
+    if (this.recording) request.enabled = digest32(this.alternatives, count, kind);
     const index = this.driver.choose(request);
     assert(index >= 0 && index < count, `driver took alternative ${index} of ${count}`);
+    if (!this.recording) return this.alternatives[index];
     const taken = this.alternatives[index];
     const { actor } = stream;
     stream.actor = 'scheduler';

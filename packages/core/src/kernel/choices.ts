@@ -2,16 +2,26 @@
 import { FpuError } from '../error';
 
 /** What can be chosen. The order is part of the log and replay formats. */
-export const CHOICE_KINDS = ['next', 'pick', 'alloc', 'program'] as const;
+export const CHOICE_KINDS = ['next', 'pick', 'alloc', 'program', 'fault', 'count'] as const;
 
-/** `next`: which CPU acts and whether something intervenes; `pick`: which task runs next; `alloc`: how an allocation ends; `program`: which way a program goes. */
+/** `next`: which CPU acts and whether something intervenes; `pick`: which task runs next; `alloc`: how an allocation ends; `program`: which way a program goes; `fault`: which components an XRSTOR had loaded when it faulted; `count`: whether an abstract counter passes its threshold. */
 export type ChoiceKind = (typeof CHOICE_KINDS)[number];
 
 /** Index of each kind in CHOICE_KINDS. */
-export const CHOICE: Readonly<Record<ChoiceKind, number>> = { next: 0, pick: 1, alloc: 2, program: 3 };
+export const CHOICE: Readonly<Record<ChoiceKind, number>> = {
+  next: 0,
+  pick: 1,
+  alloc: 2,
+  program: 3,
+  fault: 4,
+  count: 5,
+};
 
 /** How an allocation that may sleep ends: values of the choice `alloc`. */
 export const ALLOC = { ok: 0, sleep: 1, fail: 2 } as const;
+
+/** The answer to the choice `fault` that says: it did not. The others are bitmaps of what had been loaded by then. */
+export const NO_FAULT = -1;
 
 /** What a CPU can do next: low bits of the alternatives of the choice `next`; the CPU is above them. */
 export const ACTION = { continue: 0, preempt: 1, hardirq: 2, softirq: 3, vcpu: 4 } as const;

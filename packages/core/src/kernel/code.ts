@@ -1,7 +1,7 @@
 /** Compiles routines to one flat array of instructions: the machine's kernel text. */
 import { assert, FpuError } from '../error';
 import type { InstructionClass } from '../x86/faults';
-import { nodeNames, type Condition, type Routine, type RoutineNode, type StepAction } from './routine';
+import { nodeNames, type Condition, type LocalKinds, type Routine, type RoutineNode, type StepAction } from './routine';
 
 /** A routine and whose it is. */
 export interface OwnedRoutine {
@@ -57,6 +57,10 @@ export interface Code {
   readonly instructions: readonly Instruction[];
   /** A unique name for every address, what logs store: a step's label, `routine@address` for branches and returns. */
   readonly labels: readonly string[];
+  /** For every address, what the locals of a frame there hold. */
+  readonly localKinds: readonly LocalKinds[];
+  /** Name of the routine that an address belongs to. */
+  routineAt(pc: number): string;
   /** Address of a routine's first instruction. */
   entry(routine: string): number;
   has(routine: string): boolean;
@@ -73,6 +77,8 @@ export interface Code {
 export function compileCode(routines: readonly OwnedRoutine[]): Code {
   const instructions: Instruction[] = [{ op: 'return', pc: 0, owner: 'kernel', routine: '-' }];
   const entries = new Map<string, number>();
+  const localKinds: LocalKinds[] = [PLAIN_LOCALS];
+  const routineNames: string[] = ['-'];
   for (const { owner, routine } of routines) {
     if (entries.has(routine.name)) {
       const first = routines.find((other) => other.routine.name === routine.name) as OwnedRoutine;
@@ -86,10 +92,16 @@ export function compileCode(routines: readonly OwnedRoutine[]): Code {
     refuseDuplicateSteps(routine);
     compileBody(instructions, owner, routine.name, [], routine.body);
     instructions.push({ op: 'return', pc: instructions.length, owner, routine: routine.name });
+    while (localKinds.length < instructions.length) {
+      localKinds.push(routine.locals ?? PLAIN_LOCALS);
+      routineNames.push(routine.name);
+    }
   }
   return {
     instructions,
     labels: labelsOf(instructions),
+    localKinds,
+    routineAt: (pc) => routineNames[pc],
     routines,
     has: (name) => entries.has(name),
     entry(name) {
@@ -104,6 +116,8 @@ export function compileCode(routines: readonly OwnedRoutine[]): Code {
     },
   };
 }
+
+const PLAIN_LOCALS: LocalKinds = ['number', 'number'];
 
 function labelsOf(instructions: readonly Instruction[]): readonly string[] {
   const labels: string[] = [];

@@ -19,7 +19,7 @@ import { SSE, X87 } from '../x86/components';
 import { CR0_TS } from '../x86/control-registers';
 import type { CpuModel } from '../x86/cpu-model';
 import { VECTOR } from '../x86/faults';
-import { ALLOC, CHOICE } from './choices';
+import { ALLOC, CHOICE, NO_FAULT } from './choices';
 import type { Cr0Access, Hypervisor, Slot } from './kernel';
 import { saveArea, type SaveArea } from './save-format';
 
@@ -35,6 +35,10 @@ export interface CpuMachine {
   readonly platform: { readonly id: string; readonly cr0: Cr0Access };
   /** Alternatives of the choice `alloc` in this scenario. */
   readonly allocAlternatives: readonly number[];
+  /** Alternatives of the choice `fault`: only NO_FAULT where nothing faults. */
+  readonly faultAlternatives: readonly number[];
+  /** Counters pass their thresholds by choice, not by number. */
+  readonly abstractCounters: boolean;
   /** Asks the driver; returns the alternative. */
   choose(kind: number, alternatives: readonly number[]): number;
   entry(routine: string): number;
@@ -100,11 +104,40 @@ export class Cpu implements Hypervisor {
   // --- slots -----------------------------------------------------------------------------------------------------
 
   read(slot: Slot, instance: number): number {
+    if (!this.owns(slot, instance)) this.machine.stream.touchedShared = true;
     return this.words[slot.base + instance];
   }
 
   write(slot: Slot, instance: number, value: number): void {
+    if (!this.owns(slot, instance)) this.machine.stream.touchedShared = true;
     this.emit(events.SlotWritten, slot.base + instance, value);
+  }
+
+  count(slot: Slot, instance: number): void {
+    const { counter } = slot;
+    assert(counter, `'${slot.name}' is no counter`);
+    const above = counter.threshold + 1;
+    const value = this.machine.abstractCounters
+      ? this.machine.choose(CHOICE.count, [0, above])
+      : (this.read(slot, instance) + 1) % counter.modulus;
+    this.write(slot, instance, value);
+  }
+
+  isAbove(slot: Slot, instance: number): boolean {
+    assert(slot.counter, `'${slot.name}' is no counter`);
+    return this.read(slot, instance) > slot.counter.threshold;
+  }
+
+  /** True for slots that no other CPU looks at now: its own, its current task's, those of the task that it switches to. */
+  private owns({ space }: Slot, instance: number): boolean {
+    switch (space) {
+      case 'cpu':
+        return instance === this.cpu;
+      case 'task':
+        return instance === this.task || this.words[this.at.pickedBy + instance] === this.task;
+      case 'machine':
+        return false;
+    }
   }
 
   // --- CR0 -------------------------------------------------------------------------------------------------------
@@ -184,6 +217,16 @@ export class Cpu implements Hypervisor {
   restore(fpstate: number): void {
     this.needDeclaration('loads registers');
     this.emit(events.FpregsRestored, this.cpu, fpstate, this.allMask, this.area.bytes, this.area.restore);
+  }
+
+  restoreFromUser(fpstate: number): boolean {
+    this.needDeclaration('loads registers');
+    const loaded = this.machine.choose(CHOICE.fault, this.machine.faultAlternatives);
+    const mask = loaded === NO_FAULT ? this.allMask : loaded;
+    if (mask !== 0) {
+      this.emit(events.FpregsRestored, this.cpu, fpstate, mask, this.area.bytes, this.area.restore);
+    }
+    return loaded === NO_FAULT;
   }
 
   skipRestore(task: number): void {

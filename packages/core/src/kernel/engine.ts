@@ -6,9 +6,10 @@ import { LIFECYCLE } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { nextSerial, principalOfTask, valueId } from '../machine/values';
 import type { CpuModel } from '../x86/cpu-model';
+import { xfeaturesName } from '../x86/components';
 import { fpuFault, VECTOR } from '../x86/faults';
 import { ChoicePoint } from './choice-point';
-import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, type ChoiceDriver } from './choices';
+import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, NO_FAULT, type ChoiceDriver } from './choices';
 import { compileCode, type Code, type OwnedRoutine, type StepInstruction } from './code';
 import { Cpu, CPU_STOPPED, type CpuMachine } from './cpu';
 import type { PlatformHook, PolicyHook } from './hooks';
@@ -39,6 +40,8 @@ export interface EngineParts {
   /** Routines of policies and platform. */
   readonly routines: readonly OwnedRoutine[];
   readonly interference: Interference;
+  /** Counters pass their thresholds by choice. */
+  readonly abstractCounters: boolean;
   readonly platform: { readonly id: string; readonly cr0: Cr0Access };
   readonly answers: (hook: PolicyHook | PlatformHook) => boolean;
 }
@@ -60,6 +63,8 @@ export class Engine implements CpuMachine {
   readonly code: Code;
   readonly cpus: readonly Cpu[];
   readonly allocAlternatives: readonly number[];
+  readonly faultAlternatives: readonly number[];
+  readonly abstractCounters: boolean;
   readonly choices: ChoicePoint;
   /** Called after every step, with the CPU that took it. For oracles. */
   afterStep: ((cpu: number) => void) | undefined;
@@ -79,9 +84,14 @@ export class Engine implements CpuMachine {
     this.platform = parts.platform;
     this.words = this.stream.state.words;
     this.allocAlternatives = allocAlternatives(parts.interference);
+    this.faultAlternatives = faultAlternatives(parts.interference, parts.stream.state.at.componentBits);
+    this.abstractCounters = parts.abstractCounters;
     const own = skeletonRoutines({
       pickNext: (cpu) => this.scheduler.pickNext(cpu),
-      childIsUnborn: (cpu) => this.lifecycle(this.cpus[cpu].child) === LIFECYCLE.unborn,
+      childIsUnborn: (cpu) => {
+        this.stream.touchedShared = true; // two parents may fork one child
+        return this.lifecycle(this.cpus[cpu].child) === LIFECYCLE.unborn;
+      },
       isIdle: (task) => parts.tasks[task].idle,
       startChild: (cpu) => this.startChild(cpu),
       answers: parts.answers,
@@ -91,7 +101,11 @@ export class Engine implements CpuMachine {
     this.cpus = Array.from({ length: at.cpus }, (_, cpu) => new Cpu(cpu, this));
     this.choices = new ChoicePoint(this.stream, {
       driver,
-      capacity: Math.max(at.cpus * (1 << ACTION_BITS) + at.tasks + 1, widestEither(parts.tasks)),
+      capacity: Math.max(
+        at.cpus * (1 << ACTION_BITS) + at.tasks + 1,
+        widestEither(parts.tasks),
+        this.faultAlternatives.length,
+      ),
       name: (kind, alternative) => this.alternativeName(kind, alternative),
     });
     this.scheduler = new Scheduler({
@@ -121,17 +135,27 @@ export class Engine implements CpuMachine {
     for (let cpu = 0; cpu < at.cpus; cpu++) this.stream.emit(CpuBooted, cpu, at.tasks - at.cpus + cpu);
   }
 
+  /** Fills `choices.alternatives` with what can happen next. Returns how many: 0 when nothing can run any more. */
+  enabledActions(): number {
+    return this.scheduler.enabledActions();
+  }
+
   /** One atomic step. False when nothing can run any more. */
   step(): boolean {
-    this.refuseSubscribers();
-    this.stream.cause = -1;
     const count = this.scheduler.enabledActions();
     if (count === 0) return false;
+    this.stepAmong(count);
+    return true;
+  }
+
+  /** One atomic step, right after `enabledActions()` said how many there are. */
+  stepAmong(count: number): void {
+    this.refuseSubscribers();
+    this.stream.cause = -1;
     const action = this.choices.take(CHOICE.next, count);
     const cpu = this.cpus[action >> ACTION_BITS];
     this.act(cpu, action & ((1 << ACTION_BITS) - 1));
     this.afterStep?.(cpu.cpu);
-    return true;
   }
 
   private refuseSubscribers(): void {
@@ -162,6 +186,10 @@ export class Engine implements CpuMachine {
         return ALLOC_NAMES[alternative];
       case 'program':
         return this.parts.tasks[this.deciding].code[alternative].text;
+      case 'fault':
+        return alternative === NO_FAULT ? 'complete' : xfeaturesName(alternative);
+      case 'count':
+        return alternative === 0 ? 'below' : 'above';
     }
   }
 
@@ -312,6 +340,15 @@ function widestEither(tasks: readonly EngineTask[]): number {
       (widest, operation) => (operation.kind === 'either' ? Math.max(widest, operation.targets.length) : widest),
       0,
     );
+}
+
+/** An XRSTOR that faults may have loaded any of the components, but not all. */
+function faultAlternatives({ userFaults }: Interference, componentBits: readonly number[]): readonly number[] {
+  if (!userFaults) return [NO_FAULT];
+  const subsets = Array.from({ length: (1 << componentBits.length) - 1 }, (_, subset) =>
+    componentBits.reduce((mask, bit, index) => (subset & (1 << index) ? mask | (1 << bit) : mask), 0),
+  );
+  return [NO_FAULT, ...subsets];
 }
 
 function allocAlternatives(interference: Interference): readonly number[] {

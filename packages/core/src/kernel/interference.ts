@@ -12,6 +12,10 @@ export interface Interference {
   readonly idle?: boolean;
   /** Tasks may move between CPUs. */
   readonly migration?: boolean;
+  /** How many interrupts may nest on one stack; as many as the masks allow (a hardirq in a softirq: 2) when left out. */
+  readonly nesting?: number;
+  /** Restores from user memory may fault part-way. */
+  readonly userFaults?: boolean;
   /** First-use allocations may sleep, or fail. */
   readonly allocation?: { readonly sleep?: boolean; readonly fail?: boolean };
 }

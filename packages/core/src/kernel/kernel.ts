@@ -11,8 +11,17 @@ export interface Slot {
   readonly space: Exclude<Space, 'fpstate'>;
   readonly kind: FieldKind;
   readonly initial: number;
+  /** For a counter: what the code compares it with, and where it wraps. */
+  readonly counter?: CounterRange;
   /** Where the slot lies in the packed state; set when a machine is composed. */
   base: number;
+}
+
+/** A counter of which the code only asks whether it is above a threshold. */
+export interface CounterRange {
+  readonly threshold: number;
+  /** The count after `modulus - 1` is 0. */
+  readonly modulus: number;
 }
 
 /** Declares a slot per CPU: `slot.cpu('fpu_owner_task', 'task', -1)`; likewise per task or once per machine. */
@@ -20,6 +29,15 @@ export const slot = {
   cpu: (name: string, kind: FieldKind, initial = 0): Slot => ({ name, space: 'cpu', kind, initial, base: -1 }),
   task: (name: string, kind: FieldKind, initial = 0): Slot => ({ name, space: 'task', kind, initial, base: -1 }),
   machine: (name: string, kind: FieldKind, initial = 0): Slot => ({ name, space: 'machine', kind, initial, base: -1 }),
+  /** A counter per task. The code may set it to 0, count it up, and ask whether it is above its threshold. */
+  taskCounter: (name: string, counter: CounterRange): Slot => ({
+    name,
+    space: 'task',
+    kind: 'number',
+    initial: 0,
+    counter,
+    base: -1,
+  }),
 };
 
 /** "Nobody" in slots that name a task, and "no CPU" in slots that name a CPU. Linux: NULL and ~0. */
@@ -39,6 +57,11 @@ export interface Kernel {
   read(slot: Slot, instance: number): number;
   /** Writes a slot. */
   write(slot: Slot, instance: number, value: number): void;
+
+  /** Counts a counter slot up by one. */
+  count(slot: Slot, instance: number): void;
+  /** True when a counter slot is above its threshold. */
+  isAbove(slot: Slot, instance: number): boolean;
 
   /** CR0 as the kernel reads it (on a paravirtual kernel: through its cache). */
   readCr0(): number;
@@ -68,6 +91,11 @@ export interface Kernel {
   save(fpstate: number): boolean;
   /** Loads all components from an image. */
   restore(fpstate: number): void;
+  /**
+   * Loads all components from an image in user memory, which may fault part-way: false then, and what had been loaded by
+   * then stays in the registers (SDM Vol. 1 "Operation of XRSTOR" (13.8): nothing is undone).
+   */
+  restoreFromUser(fpstate: number): boolean;
   /** Notes that a restore was not needed. */
   skipRestore(task: number): void;
   /** Puts the registers into INIT state. */

@@ -6,6 +6,7 @@
  * been a real bug.
  */
 import { FpuError } from '../error';
+import type { FieldKind } from '../machine/layout';
 import type { InstructionClass } from '../x86/faults';
 import type { Kernel } from './kernel';
 
@@ -52,10 +53,15 @@ export interface Group {
 /** A part of a routine. */
 export type RoutineNode = Step | When | While | Group;
 
+/** What the two locals of a routine's frame hold, so that the explorer can tell tasks and values from plain numbers. */
+export type LocalKinds = readonly [FieldKind, FieldKind];
+
 /** A named list of steps. */
 export interface Routine {
   readonly name: string;
   readonly body: readonly RoutineNode[];
+  /** Plain numbers when left out. */
+  readonly locals?: LocalKinds;
 }
 
 /** Declares a step. */
@@ -84,8 +90,8 @@ export function group(name: string, body: readonly RoutineNode[]): Group {
 }
 
 /** Declares a routine. */
-export function routine(name: string, body: readonly RoutineNode[]): Routine {
-  return { name, body };
+export function routine(name: string, body: readonly RoutineNode[], options: Pick<Routine, 'locals'> = {}): Routine {
+  return { name, body, ...options };
 }
 
 /** One edit of a patch. `step` names a step or a group of the routine. */

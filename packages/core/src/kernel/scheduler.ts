@@ -1,6 +1,15 @@
 /** What can happen next, and who runs next: every alternative that masks and scenario allow. */
 import * as events from '../machine/events';
-import { CONTEXT, bhOffDepth, contextOf, inHardirq, inInterrupt, irqsOff, preemptOffDepth } from '../machine/frames';
+import {
+  CONTEXT,
+  bhOffDepth,
+  contextOf,
+  inHardirq,
+  inInterrupt,
+  interruptsBelow,
+  irqsOff,
+  preemptOffDepth,
+} from '../machine/frames';
 import { LIFECYCLE, type CoreOffsets } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import type { ChoicePoint } from './choice-point';
@@ -92,8 +101,9 @@ export class Scheduler {
       if (this.mayPreempt(status) && this.addPickable(cpu, task, count) > count) {
         alternatives[count++] = base | ACTION.preempt;
       }
-      if (hardirq) alternatives[count++] = base | ACTION.hardirq;
-      if (softirq && !inInterrupt(status)) alternatives[count++] = base | ACTION.softirq;
+      const mayNest = interruptsBelow(status) < (this.parts.interference.nesting ?? Infinity);
+      if (hardirq && mayNest) alternatives[count++] = base | ACTION.hardirq;
+      if (softirq && mayNest && !inInterrupt(status)) alternatives[count++] = base | ACTION.softirq;
     }
     if (vcpu && this.parts.vcpuCanBePreempted) alternatives[count++] = base | ACTION.vcpu;
     return count;

@@ -8,6 +8,7 @@ import * as events from '../machine/events';
 import { CONTEXT, contextOf, PREEMPT_OFF, IRQS_OFF } from '../machine/frames';
 import type { EventType } from '../machine/event-type';
 import { NEXT_LOCAL, type Cpu } from './cpu';
+import { NOBODY } from './kernel';
 import type { PlatformHook, PolicyHook } from './hooks';
 import {
   group,
@@ -40,6 +41,9 @@ export const IDLE_ROUTINE = 'cpu_idle';
 /** The step of the idle loop at which it looks for work. */
 export const IDLE_SCHEDULE_STEP = 'look for work';
 
+/** A kernel FPU section remembers in local 1 what it computed. */
+const KEEPS_RESULT = { locals: ['number', 'value'] } as const;
+
 /** All routines of the skeleton. */
 export function skeletonRoutines(services: SkeletonServices): readonly Routine[] {
   /** Steps are handed the CPU that runs them; the skeleton may use all of it. */
@@ -64,25 +68,33 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
   const switchIn = hook('switch_fpu_finish', events.SwitchIn);
   const unlock = (k: Cpu): void => k.setStatus((k.status - PREEMPT_OFF) & ~IRQS_OFF);
 
-  const schedule = routine('schedule', [
-    at('pick_next_task', (k) => {
-      k.setStatus((k.status | IRQS_OFF) + PREEMPT_OFF);
-      k.setLocal(NEXT_LOCAL, services.pickNext(k.cpu));
-    }),
-    when(
-      (k) => k.local(NEXT_LOCAL) !== k.task,
-      [
-        ...optional('context-switch-start', hook('arch_start_context_switch', events.ContextSwitchStart)),
-        group('__switch_to', [
-          at('switch_fpu_prepare', (k) => k.emit(events.SwitchOut, k.cpu, k.task, k.local(NEXT_LOCAL))),
-          ...optional('context-switch-end', hook('arch_end_context_switch', events.ContextSwitchEnd)),
-          at('change stacks and current', (k) => k.emit(events.TaskSwitched, k.cpu, k.task, k.local(NEXT_LOCAL))),
-          switchIn,
-        ]),
-      ],
-    ),
-    at('finish_task_switch', unlock),
-  ]);
+  const schedule = routine(
+    'schedule',
+    [
+      at('pick_next_task', (k) => {
+        k.setStatus((k.status | IRQS_OFF) + PREEMPT_OFF);
+        k.setLocal(NEXT_LOCAL, services.pickNext(k.cpu));
+      }),
+      when(
+        (k) => k.local(NEXT_LOCAL) !== k.task,
+        [
+          ...optional('context-switch-start', hook('arch_start_context_switch', events.ContextSwitchStart)),
+          group('__switch_to', [
+            at('switch_fpu_prepare', (k) => k.emit(events.SwitchOut, k.cpu, k.task, k.local(NEXT_LOCAL))),
+            ...optional('context-switch-end', hook('arch_end_context_switch', events.ContextSwitchEnd)),
+            at('change stacks and current', (k) => {
+              const next = k.local(NEXT_LOCAL);
+              k.setLocal(NEXT_LOCAL, NOBODY); // when prev runs again, it has no use for this any more
+              k.emit(events.TaskSwitched, k.cpu, k.task, next);
+            }),
+            switchIn,
+          ]),
+        ],
+      ),
+      at('finish_task_switch', unlock),
+    ],
+    { locals: ['number', 'task'] },
+  );
 
   /** Where a task that never ran before starts: behind the stack change. */
   const firstSwitchIn = [group('__switch_to', [switchIn]), at('schedule_tail', unlock)];
@@ -109,14 +121,18 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
   ]);
 
   const interrupt = (name: string): Routine =>
-    routine(name, [
-      hook('irq_fpu_usable', events.IrqFpuUsable),
-      when((k) => k.local(0) !== 0, [kernelFpuSection]),
-      ...exitPath('iret'),
-    ]);
+    routine(
+      name,
+      [
+        hook('irq_fpu_usable', events.IrqFpuUsable),
+        when((k) => k.local(0) !== 0, [kernelFpuSection]),
+        ...exitPath('iret'),
+      ],
+      KEEPS_RESULT,
+    );
 
-  const syscall = (name: string, body: readonly RoutineNode[]): Routine =>
-    routine(name, [...body, ...exitPath('sysret')]);
+  const syscall = (name: string, body: readonly RoutineNode[], options?: Pick<Routine, 'locals'>): Routine =>
+    routine(name, [...body, ...exitPath('sysret')], options);
 
   return [
     schedule,
@@ -142,16 +158,20 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     syscall('sys_getpid', []),
     syscall('sys_nanosleep', [at('sleep', (k) => k.sleep())]),
     syscall('sys_sched_yield', [at('yield', (k) => k.call('schedule'))]),
-    syscall('sys_kernel_fpu', [kernelFpuSection]),
-    syscall('sys_fork', [
-      when(
-        (k) => services.childIsUnborn(k.cpu),
-        [
-          at('dup_task_struct', (k) => k.emit(events.Fork, k.cpu, k.task, k.child)),
-          when((k) => k.local(1) === 0, [at('wake_up_new_task', (k) => services.startChild(k.cpu))]),
-        ],
-      ),
-    ]),
+    syscall('sys_kernel_fpu', [kernelFpuSection], KEEPS_RESULT),
+    syscall(
+      'sys_fork',
+      [
+        when(
+          (k) => services.childIsUnborn(k.cpu),
+          [
+            at('dup_task_struct', (k) => k.emit(events.Fork, k.cpu, k.task, k.child)),
+            when((k) => k.local(1) === 0, [at('wake_up_new_task', (k) => services.startChild(k.cpu))]),
+          ],
+        ),
+      ],
+      { locals: ['task', 'number'] },
+    ),
     syscall('sys_execve', [flushThread]),
     routine('do_exit', [
       at('exit_thread', (k) => {

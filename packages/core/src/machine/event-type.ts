@@ -24,6 +24,11 @@ export interface EventType<F extends EventFields = EventFields> {
   readonly fields: F;
   readonly fieldNames: readonly string[];
   readonly apply: Apply;
+  /**
+   * The event concerns one CPU and its current task: no other CPU and no oracle that looks at several CPUs can tell
+   * when it happens. The explorer's partial order reduction relies on it.
+   */
+  readonly local: boolean;
   /** Set for hooks: points where the kernel asks its policy or platform to act. */
   readonly hook: boolean;
 }
@@ -44,18 +49,26 @@ const registry = new Map<string, EventType>();
 const byId: EventType[] = [];
 
 /** Declares an event type. Names are unique in the process. */
-export function defineEvent<const F extends EventFields>(name: string, fields: F, apply: Apply): EventType<F> {
-  return register(name, fields, apply, false);
+export function defineEvent<const F extends EventFields>(
+  name: string,
+  fields: F,
+  apply: Apply,
+  { local = false }: { readonly local?: boolean } = {},
+): EventType<F> {
+  return register({ name, fields, apply, local, hook: false });
 }
 
 /** Declares a hook: an event that changes nothing itself and asks a plugin to act. */
 export function defineHook<const F extends EventFields>(name: string, fields: F): EventType<F> {
-  return register(name, fields, () => {}, true);
+  return register({ name, fields, apply: () => {}, local: true, hook: true });
 }
 
-function register<const F extends EventFields>(name: string, fields: F, apply: Apply, hook: boolean): EventType<F> {
+function register<const F extends EventFields>(
+  declared: Pick<EventType<F>, 'name' | 'fields' | 'apply' | 'local' | 'hook'>,
+): EventType<F> {
+  const { name } = declared;
   if (registry.has(name)) throw new FpuError('FPU205', `the event type '${name}' is declared twice`, { name });
-  const type = { id: byId.length, name, fields, fieldNames: Object.keys(fields), apply, hook };
+  const type = { ...declared, id: byId.length, fieldNames: Object.keys(declared.fields) };
   registry.set(name, type);
   byId.push(type);
   return type;

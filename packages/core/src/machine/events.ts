@@ -15,6 +15,7 @@ export const ChoiceMade = defineEvent(
   'choice.made',
   { kind: 'number', taken: 'number', index: 'number', count: 'number', enabled: 'digest' },
   () => {},
+  { local: true },
 );
 
 /** `next` value that pops the frame. */
@@ -28,6 +29,7 @@ export const KernelStepped = defineEvent(
     if (next === RETURN) popFrame(s, task);
     else s.words[topFrame(s, task)] = next;
   },
+  { local: true },
 );
 
 /** User code completed one operation of its program. `at` and `next` index the task's program. */
@@ -46,6 +48,7 @@ export const ContextEntered = defineEvent(
   'context.entered',
   { cpu: 'cpu', task: 'task', at: 'pc', status: 'mask' },
   (s, _cpu, task, at, status) => pushFrame(s, task, at, status),
+  { local: true },
 );
 
 /** A plugin reacted to a hook, or kernel code called a routine. The masks are the caller's. */
@@ -56,6 +59,7 @@ export const RoutineEntered = defineEvent(
     const status = s.words[topFrame(s, task) - s.at.framePc + s.at.frameStatus];
     pushFrame(s, task, at, status | CALLED);
   },
+  { local: true },
 );
 
 /** Interrupts, bottom halves or preemption were switched off or on: the new status word of the top frame. */
@@ -65,6 +69,7 @@ export const MasksChanged = defineEvent(
   (s, _cpu, task, status) => {
     s.words[topFrame(s, task) - s.at.framePc + s.at.frameStatus] = status;
   },
+  { local: true },
 );
 
 /** A local of a frame got a value. `frame` counts from the bottom of the task's stack. */
@@ -74,6 +79,7 @@ export const LocalWritten = defineEvent(
   (s, _cpu, task, frame, index, value) => {
     s.words[s.at.frameLocal + (task * s.at.stackDepth + frame) * LOCALS + index] = value;
   },
+  { local: true },
 );
 
 /** The stack of a task was exhausted by nested contexts: a double fault. The CPU stops. */
@@ -87,6 +93,7 @@ export const MightSleepReached = defineEvent(
   'kernel.might-sleep',
   { cpu: 'cpu', task: 'task', status: 'mask' },
   () => {},
+  { local: true },
 );
 
 // --- tasks -----------------------------------------------------------------------------------------------------
@@ -162,15 +169,21 @@ export const TaskExited = defineEvent('task.exited', { cpu: 'cpu', task: 'task' 
 // --- processor -------------------------------------------------------------------------------------------------
 
 /** CR0 as the processor obeys it got a new value. */
-export const Cr0Written = defineEvent('cr0.written', { cpu: 'cpu', value: 'mask' }, (s, cpu, value) => {
-  s.words[s.at.cr0 + cpu] = value;
-});
+export const Cr0Written = defineEvent(
+  'cr0.written',
+  { cpu: 'cpu', value: 'mask' },
+  (s, cpu, value) => {
+    s.words[s.at.cr0 + cpu] = value;
+  },
+  { local: true },
+);
 
 /** The processor raised an exception. `user` is 1 when it interrupted user code; else `at` is the kernel's step. */
 export const TrapRaised = defineEvent(
   'trap.raised',
   { cpu: 'cpu', task: 'task', vector: 'number', user: 'number', at: 'pc' },
   () => {},
+  { local: true },
 );
 
 /** The guest kernel asked its hypervisor for something. `number` is the hypercall's in the Xen interface. */
@@ -178,6 +191,7 @@ export const HypercallMade = defineEvent(
   'hypercall.made',
   { cpu: 'cpu', task: 'task', number: 'number', argument: 'number' },
   () => {},
+  { local: true },
 );
 
 /** A component of the fpregs got a new value. For a task this is its latest architectural value. */
@@ -246,7 +260,9 @@ export const FpregsRestored = defineEvent(
 );
 
 /** A restore was left out because the registers were believed to be valid already. */
-export const RestoreSkipped = defineEvent('fpregs.restore-skipped', { cpu: 'cpu', task: 'task' }, () => {});
+export const RestoreSkipped = defineEvent('fpregs.restore-skipped', { cpu: 'cpu', task: 'task' }, () => {}, {
+  local: true,
+});
 
 // --- images ----------------------------------------------------------------------------------------------------
 
@@ -275,9 +291,14 @@ export const FpstateCopied = defineEvent('fpstate.copied', { from: 'fpstate', to
 // --- plugins and oracles ---------------------------------------------------------------------------------------
 
 /** A policy or platform wrote one of its slots. `slot` is the word in the packed state; logs name it. */
-export const SlotWritten = defineEvent('slot.written', { slot: 'slot', value: 'number' }, (s, slot, value) => {
-  s.words[slot] = value;
-});
+export const SlotWritten = defineEvent(
+  'slot.written',
+  { slot: 'slot', value: 'number' },
+  (s, slot, value) => {
+    s.words[slot] = value;
+  },
+  { local: true },
+);
 
 /** The validity of a task's FPU context changed: see VALIDITY. */
 export const ValidityChanged = defineEvent(

@@ -80,6 +80,12 @@ export function inInterrupt(status: number): boolean {
   );
 }
 
+/** How many interrupts (softirqs, hardirqs) nest in and below this context. */
+export function interruptsBelow(status: number): number {
+  const softirq = contextOf(status) === CONTEXT.softirq || (status & IN_SOFTIRQ) !== 0;
+  return (softirq ? 1 : 0) + (inHardirq(status) ? 1 : 0);
+}
+
 /** in_atomic() or irqs_disabled(): sleeping is a bug here. */
 export function isAtomic(status: number): boolean {
   return irqsOff(status) || preemptOffDepth(status) > 0 || inInterrupt(status);

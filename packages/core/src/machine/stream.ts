@@ -20,6 +20,9 @@ export class EventStream {
   /** The step in whose course events happen, or -1. */
   cause = -1;
 
+  /** Set by events, and by reads, that concern more than one CPU and its current task; whoever asks clears it. */
+  touchedShared = false;
+
   private readonly all = new Subject<MachineEvent>();
   private readonly perType: (Subject<MachineEvent> | undefined)[] = [];
   private readonly watchers: (Watcher | undefined)[] = [];
@@ -60,6 +63,7 @@ export class EventStream {
   /** Applies an event and delivers it. */
   emit(type: EventType, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
     type.apply(this.state, a, b, c, d, e, f);
+    if (!type.local) this.touchedShared = true;
     const seq = this.seq++;
     if (this.all.observed || this.perType[type.id]?.observed) {
       const header = { seq, by: this.actor, cause: this.cause };

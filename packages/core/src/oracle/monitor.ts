@@ -4,7 +4,7 @@ import { CONTEXT, contextOf, isAtomic } from '../machine/frames';
 import { LIFECYCLE, ORACLE_SLOTS, type MachineState } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { INIT, principalOfTask, writerOf } from '../machine/values';
-import { ORACLE, VALIDITY, type OracleId } from './oracles';
+import { ORACLE, ORACLES, VALIDITY, type OracleId } from './oracles';
 
 /** What the monitor has to know about the machine around the state. */
 export interface MonitoredMachine {
@@ -19,6 +19,8 @@ export interface MonitoredMachine {
   nmExpectedAt(pc: number): boolean;
   /** Address of the kernel's #NM entry. */
   readonly nmEntry: number;
+  /** The oracles that report. */
+  readonly oracles: readonly OracleId[];
 }
 
 /** Component of violations that concern no component. */
@@ -27,13 +29,20 @@ export const NO_COMPONENT = -1;
 /** Checks the oracles of one machine: some after every step, some on the events that concern them. */
 export class OracleMonitor {
   private readonly state: MachineState;
+  /** By number of the oracle: whether it reports. */
+  private readonly reports: readonly boolean[];
+  private readonly watchesExposure: boolean;
+  private readonly watchesLeaks: boolean;
 
   constructor(private readonly machine: MonitoredMachine) {
     this.state = machine.stream.state;
+    this.reports = ORACLES.map((id) => machine.oracles.includes(id));
+    this.watchesExposure = machine.oracles.includes('speculative-exposure');
+    this.watchesLeaks = machine.oracles.includes('leak');
     this.watchReads();
     this.watchKernelSections();
     this.watchKernelContexts();
-    this.watchValidity();
+    if (machine.oracles.includes('validity')) this.watchValidity();
   }
 
   /** After a step of `cpu`: what could user code see now? */
@@ -43,11 +52,16 @@ export class OracleMonitor {
     if (task < 0) return;
     const top = task * at.stackDepth + words[at.depth + task] - 1;
     if (contextOf(words[at.frameStatus + top]) !== CONTEXT.user) return;
+    if (this.watchesExposure) this.checkExposed(cpu, task);
+    if (this.watchesLeaks) this.checkVisible(cpu, task);
+  }
+
+  private checkExposed(cpu: number, task: number): void {
+    const { words, at } = this.state;
     for (let index = 0; index < at.components; index++) {
       const value = words[at.fpregs + cpu * at.components + index];
       if (this.isForeign(task, index, value)) this.report('speculative-exposure', cpu, task, index, value, INIT);
     }
-    this.checkVisible(cpu, task);
   }
 
   private checkVisible(cpu: number, task: number): void {
@@ -206,6 +220,7 @@ export class OracleMonitor {
     const { words, at } = this.state;
     const component = index < 0 ? NO_COMPONENT : at.componentBits[index];
     const id = ORACLE[oracle];
+    if (!this.reports[id]) return;
     if (words[at.reported + task * ORACLE_SLOTS + id] & events.reportedBit(component)) return;
     const { stream } = this.machine;
     const actor = stream.actor;

@@ -9,6 +9,7 @@ import { EventStream } from '../machine/stream';
 import { scriptDriver, type ChoiceDriver } from '../kernel/choices';
 import { NOTHING, type PlatformHook, type PolicyHook } from '../kernel/hooks';
 import { OracleMonitor } from '../oracle/monitor';
+import { ORACLES, type OracleId } from '../oracle/oracles';
 import { Engine, type EngineTask } from '../kernel/engine';
 import { compileProgram } from '../kernel/program';
 import type { Patch } from '../kernel/routine';
@@ -33,8 +34,13 @@ export interface ComposeOptions {
   readonly scenario: Scenario;
   /** Who answers choices; the scenario's schedule when left out. */
   readonly choices?: ChoiceDriver;
-  /** False runs without oracles. */
-  readonly oracles?: boolean;
+  /** Oracles that watch; all when left out, none when false. */
+  readonly oracles?: false | readonly OracleId[];
+  /**
+   * `abstract`: whether a counter passes its threshold is a choice each time it is counted. Has every run that exact
+   * counters have, and more; for proofs.
+   */
+  readonly counters?: 'exact' | 'abstract';
 }
 
 /** CPUs that a machine can have. */
@@ -100,13 +106,14 @@ export function compose(options: ComposeOptions): Machine {
       tasks,
       routines: composition.routines,
       interference: settings.scenario.interference,
+      abstractCounters: options.counters === 'abstract',
       platform: composition.platform,
       answers: (hook) => reactionTo(composition, hook) !== undefined,
     },
     options.choices ?? scriptDriver(settings.scenario.schedule),
   );
   bindSlots(composition, (name) => state.layout.field(name).base);
-  if (options.oracles ?? true) watchOracles(composition, stream, engine);
+  if (options.oracles !== false) watchOracles(composition, stream, engine, options.oracles ?? ORACLES);
   react(composition, stream, engine);
   return new Machine(
     composition,
@@ -114,6 +121,7 @@ export function compose(options: ComposeOptions): Machine {
     engine,
     tasks.map((task) => task.name),
     tasks.map((task) => task.code.map((operation) => operation.text)),
+    tasks,
   );
 }
 
@@ -209,7 +217,12 @@ function reactionTo(composition: Composition, hook: PolicyHook | PlatformHook) {
 }
 
 /** Oracles look at every step and at the events that concern them. */
-function watchOracles({ platform }: Composition, stream: EventStream, engine: Engine): void {
+function watchOracles(
+  { platform }: Composition,
+  stream: EventStream,
+  engine: Engine,
+  oracles: readonly OracleId[],
+): void {
   const { cpus, code } = engine;
   const monitor = new OracleMonitor({
     stream,
@@ -221,6 +234,7 @@ function watchOracles({ platform }: Composition, stream: EventStream, engine: En
       return instruction.op === 'step' && instruction.nmExpected;
     },
     nmEntry: code.entry('device_not_available'),
+    oracles,
   });
   engine.afterStep = (cpu) => monitor.afterStep(cpu);
 }

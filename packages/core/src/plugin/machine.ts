@@ -1,11 +1,13 @@
 import type { Observable } from 'rxjs';
 import { digestOf } from '../machine/digest';
 import type { EventFields, EventType, MachineEvent } from '../machine/event-type';
+import { CONTEXT, contextOf } from '../machine/frames';
 import { LIFECYCLE, type MachineState } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import type { ChoiceDriver } from '../kernel/choices';
-import type { Engine } from '../kernel/engine';
+import type { Engine, EngineTask } from '../kernel/engine';
 import type { Composition } from './composition';
+import { Probe } from './probe';
 
 /** How a run ended: nothing was left to run; a CPU had stopped for good; the step limit; or somebody asked it to stop. */
 export type RunOutcome = 'finished' | 'halted' | 'step-limit' | 'interrupted';
@@ -27,6 +29,7 @@ export class Machine {
     readonly taskNames: readonly string[],
     /** Text of every operation of each task's program, by its position there. */
     readonly programs: readonly (readonly string[])[],
+    private readonly tasks: readonly EngineTask[],
   ) {}
 
   /** The packed state. Read it; only events change it. */
@@ -67,6 +70,22 @@ export class Machine {
 
   set driver(driver: ChoiceDriver) {
     this.engine.choices.driver = driver;
+  }
+
+  /** The machine as a model checker drives it. From then on it records no choices. */
+  probe(): Probe {
+    return new Probe(this.state, this.engine, this.stream, this.tasks);
+  }
+
+  /** True while a frame of the routine is on the task's stack. */
+  isInside(task: number, routine: string): boolean {
+    const { words, at } = this.state;
+    for (let frame = 0; frame < words[at.depth + task]; frame++) {
+      const index = task * at.stackDepth + frame;
+      const isCode = contextOf(words[at.frameStatus + index]) !== CONTEXT.user;
+      if (isCode && this.engine.code.routineAt(words[at.framePc + index]) === routine) return true;
+    }
+    return false;
   }
 
   /** Sets up tasks and CPUs, if that has not happened yet. `step` and `run` do it by themselves. */

@@ -1,8 +1,9 @@
 import { FpuError } from '../error';
 import { fork, forever, loop, mmx, program, sse, syscall, x87 } from '../kernel/program';
-import type { MachineEvent } from '../machine/event-type';
 import type { OracleId } from '../oracle/oracles';
-import type { Scenario, Sometimes } from './scenario';
+import type { Scenario } from './scenario';
+import { USED_BY_ALL } from './sometimes';
+import { anyPrograms, withNesting } from './variants';
 
 /** Everything but speculative-exposure, which every lazy policy has by nature. */
 const ARCHITECTURAL: readonly OracleId[] = [
@@ -20,24 +21,6 @@ function scenario(
 ): Scenario {
   return { oracles: ARCHITECTURAL, schedule: {}, cpu: 'sandybridge', cpus: 1, stepsMax: 100_000, ...own };
 }
-
-/** True once an event has been seen for which `test` holds. */
-function seen(
-  id: string,
-  text: string,
-  test: (event: MachineEvent, task: (name: string) => number) => boolean,
-): Sometimes {
-  return { id, text, detector: (names) => (event) => test(event, names.task) };
-}
-
-const USED_BY_ALL = (tasks: readonly string[]): readonly Sometimes[] =>
-  tasks.map((name) =>
-    seen(
-      `${name}-used-the-fpu`,
-      `${name} used the FPU`,
-      (event, task) => event.type === 'fpregs.read' && event.data.task === task(name),
-    ),
-  );
 
 /**
  * The scenario of the thread on xen-devel that began on 2013-11-06: tasks A and B have not used the FPU; A's first use sleeps in
@@ -77,7 +60,12 @@ const interrupts = scenario({
   interference: { preempt: 'full', hardirq: true, softirq: true, allocation: { sleep: true } },
   sometimes: [
     ...USED_BY_ALL(['A', 'B']),
-    seen('kernel-used-the-fpu', 'a kernel FPU section ran', (event) => event.type === 'hook.kernel-fpu-begin'),
+    {
+      id: 'kernel-used-the-fpu',
+      text: 'a kernel FPU section ran',
+      tasks: [],
+      test: (event) => event.type === 'hook.kernel-fpu-begin',
+    },
   ],
 });
 
@@ -160,13 +148,18 @@ export const SCENARIOS: readonly Scenario[] = [
 ];
 
 /**
- * The built-in scenario with this id.
+ * The built-in scenario with this id, or a variant of one: `preemption.any-3` (see `anyPrograms`), `interrupts.nest-1`
+ * (see `withNesting`), `interrupts.any-2.nest-1`.
  *
  * @throws FpuError FPU504 when there is none
  */
 export function scenarioOf(id: string): Scenario {
-  const found = SCENARIOS.find((scenario) => scenario.id === id);
-  if (found) return found;
+  const [, base, , any, , nest] = /^(.*?)(\.any-(\d{1,2}))?(\.nest-(\d))?$/.exec(id) as RegExpExecArray;
+  const found = SCENARIOS.find((scenario) => scenario.id === base);
+  if (found) {
+    const varied = any === undefined ? found : anyPrograms(found, Number(any));
+    return nest === undefined ? varied : withNesting(varied, Number(nest));
+  }
   const known = SCENARIOS.map((scenario) => scenario.id);
   throw new FpuError('FPU504', `no scenario '${id}'; known: ${known.join(', ')}`, { id, known });
 }

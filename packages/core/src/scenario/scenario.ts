@@ -12,12 +12,24 @@ export interface TaskSpec {
   readonly unborn?: boolean;
 }
 
-/** Something that a run must reach, so that an empty one cannot pass. */
+/** Where tasks are when an event happens. */
+export interface Whereabouts {
+  /** True while a frame of the routine is on the task's stack. */
+  isInside(task: number, routine: string): boolean;
+}
+
+/** Something that must be reachable, so that an empty run or search cannot pass. */
 export interface Sometimes {
   readonly id: string;
   readonly text: string;
-  /** A fresh detector: fed every event, true as soon as it has happened. */
-  readonly detector: (names: { task(name: string): number }) => (event: MachineEvent) => boolean;
+  /** Names of the tasks that it is about. */
+  readonly tasks: readonly string[];
+  /**
+   * True when it happens with this event. Remembers nothing between events: the explorer jumps from state to state.
+   *
+   * @param tasks numbers of `tasks`, in order
+   */
+  readonly test: (event: MachineEvent, tasks: readonly number[], where: Whereabouts) => boolean;
 }
 
 /** A situation to put a composition into. Knows no policy and no platform. */

@@ -191,11 +191,12 @@ describe('compose', () => {
     const machine = compose({ platform: bareMetal(), policies: [eager()], scenario: x87Only });
     const { cpu, cpus } = machine.composition.settings;
     expect([cpu.id, cpus]).toEqual(['pentium-mmx', 1]);
-    const detectors = x87Only.sometimes.map(({ detector }) =>
-      detector({ task: (name) => machine.taskNames.indexOf(name) }),
-    );
     const reached = new Set<number>();
-    machine.events$.subscribe((event) => detectors.forEach((has, index) => has(event) && reached.add(index)));
+    const watched = x87Only.sometimes.map(({ tasks, test }) => {
+      const numbers = tasks.map((name) => machine.taskNames.indexOf(name));
+      return (event: MachineEvent) => test(event, numbers, machine);
+    });
+    machine.events$.subscribe((event) => watched.forEach((holds, index) => holds(event) && reached.add(index)));
     const seen = recorded(machine);
     expect(machine.run().outcome).toBe('finished');
     expect(reached.size).toBe(x87Only.sometimes.length);

@@ -20,7 +20,7 @@ import {
   type Kernel,
   type RoutineNode,
 } from '@fpulab/core';
-import { PRELOAD_THRESHOLD, nextCount } from '../fpu-counter';
+import { fpuCounter } from '../fpu-counter';
 import { XFEATURES_3_6 } from '../xfeatures';
 
 /** The lazy policy of Linux 3.6. */
@@ -28,7 +28,7 @@ export function linux36(): BasePolicy {
   const hasFpu = slot.task('has_fpu', 'flag');
   const usedMath = slot.task('PF_USED_MATH', 'flag');
   const lastCpu = slot.task('last_cpu', 'cpu', NOBODY);
-  const fpuCounter = slot.task('fpu_counter', 'number');
+  const counter = fpuCounter('fpu_counter');
   const owner = slot.cpu('fpu_owner_task', 'task', NOBODY);
   /** fpu_switch_t.preload: a local of __switch_to(), which runs on two stacks. */
   const preload = slot.cpu('preload', 'flag');
@@ -36,7 +36,6 @@ export function linux36(): BasePolicy {
   const has = (k: Kernel): boolean => k.read(hasFpu, k.task) !== 0;
   const used = (k: Kernel): boolean => k.read(usedMath, k.task) !== 0;
   const preloads = (k: Kernel): boolean => k.read(preload, k.cpu) !== 0;
-  const count = (k: Kernel, task: number): void => k.write(fpuCounter, task, nextCount(k.read(fpuCounter, task)));
 
   const setHasFpu = (k: Kernel, task: number): void => {
     k.write(hasFpu, task, 1);
@@ -54,7 +53,7 @@ export function linux36(): BasePolicy {
 
   const switchFpuPrepare = routine('switch_fpu_prepare', [
     step('preload = used_math(new) && fpu_counter > 5', (k) => {
-      const wanted = k.read(usedMath, k.next) !== 0 && k.read(fpuCounter, k.next) > PRELOAD_THRESHOLD;
+      const wanted = k.read(usedMath, k.next) !== 0 && k.isAbove(counter, k.next);
       k.write(preload, k.cpu, wanted ? 1 : 0);
     }),
     when(
@@ -66,17 +65,17 @@ export function linux36(): BasePolicy {
         when(
           preloads,
           [
-            step('new->fpu_counter++', (k) => count(k, k.next)),
+            step('new->fpu_counter++', (k) => k.count(counter, k.next)),
             step('__thread_set_has_fpu(new)', (k) => setHasFpu(k, k.next)),
           ],
           [stts()],
         ),
       ],
       [
-        step('old->fpu_counter = 0', (k) => k.write(fpuCounter, k.task, 0)),
+        step('old->fpu_counter = 0', (k) => k.write(counter, k.task, 0)),
         step('last_cpu = ~0', (k) => k.write(lastCpu, k.task, NOBODY)),
         when(preloads, [
-          step('count the preload', (k) => count(k, k.next)),
+          step('count the preload', (k) => k.count(counter, k.next)),
           step('fpu_lazy_restore', (k) => {
             const valid = k.read(owner, k.cpu) === k.next && k.read(lastCpu, k.next) === k.cpu;
             if (!valid) return;
@@ -130,7 +129,7 @@ export function linux36(): BasePolicy {
       step('has_fpu = 1, owner = current', (k) => setHasFpu(k, k.task)),
     ]),
     step('restore_fpu_checking', (k) => k.restore(k.fpstateOf(k.task)), { instruction: 'xsave' }),
-    step('fpu_counter++', (k) => count(k, k.task)),
+    step('fpu_counter++', (k) => k.count(counter, k.task)),
   ]);
 
   const saveAndGiveUp: readonly RoutineNode[] = [saveInitFpu, step('has_fpu = 0, owner = NULL', clearHasFpu)];
@@ -156,7 +155,7 @@ export function linux36(): BasePolicy {
   const fork = routine('arch_dup_task_struct', [
     group('unlazy_fpu(src)', [
       step('preempt_disable', (k) => k.preemptDisable()),
-      when(has, [...saveAndGiveUp, stts()], [step('fpu_counter = 0', (k) => k.write(fpuCounter, k.task, 0))]),
+      when(has, [...saveAndGiveUp, stts()], [step('fpu_counter = 0', (k) => k.write(counter, k.task, 0))]),
       step('preempt_enable', (k) => k.preemptEnable()),
     ]),
     step('*dst = *src', (k) => {
@@ -182,12 +181,12 @@ export function linux36(): BasePolicy {
         ),
       ],
     ),
-    step('child->fpu_counter = 0', (k) => k.write(fpuCounter, k.child, 0)),
+    step('child->fpu_counter = 0', (k) => k.write(counter, k.child, 0)),
   ]);
 
   /** clear_fpu() and clear_used_math(): exec and exit forget the state; the registers keep it. */
   const dropFpu = (prefix: string): readonly RoutineNode[] => [
-    step(`${prefix}: fpu_counter = 0`, (k) => k.write(fpuCounter, k.task, 0)),
+    step(`${prefix}: fpu_counter = 0`, (k) => k.write(counter, k.task, 0)),
     group('clear_fpu', [
       step('preempt_disable', (k) => k.preemptDisable()),
       when(has, [
@@ -209,7 +208,7 @@ export function linux36(): BasePolicy {
     requires: ['fpu'],
     fpstate: 'allocated',
     xfeatures: XFEATURES_3_6,
-    slots: [hasFpu, usedMath, lastCpu, fpuCounter, owner, preload],
+    slots: [hasFpu, usedMath, lastCpu, counter, owner, preload],
     roles: { owner, active: hasFpu, used: usedMath },
     routines: [
       switchFpuPrepare,

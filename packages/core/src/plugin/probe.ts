@@ -1,0 +1,82 @@
+import type { Watcher, EventStream } from '../machine/stream';
+import { contextOf, CONTEXT } from '../machine/frames';
+import type { LocalKinds } from '../kernel/routine';
+import * as events from '../machine/events';
+import type { MachineState } from '../machine/state';
+import type { Engine, EngineTask } from '../kernel/engine';
+
+/**
+ * A machine as a model checker drives it: alternatives are seen before they are taken, choices are not recorded, and
+ * a step says whether it stayed on its CPU.
+ *
+ * It changes no rule: the steps are those of `Machine.step`.
+ */
+export class Probe {
+  /** What `enabledActions` found, or the driver is asked about. */
+  readonly alternatives: Int32Array;
+  /** The scenario's tasks; idle tasks have the numbers from here on. */
+  readonly users: number;
+  /** What the locals of a frame at an address hold. */
+  readonly localKinds: readonly LocalKinds[];
+
+  constructor(
+    readonly state: MachineState,
+    private readonly engine: Engine,
+    private readonly stream: EventStream,
+    private readonly tasks: readonly EngineTask[],
+  ) {
+    this.alternatives = engine.choices.alternatives;
+    this.users = tasks.filter(({ idle }) => !idle).length;
+    this.localKinds = engine.code.localKinds;
+    engine.choices.recording = false;
+  }
+
+  /** Fills `alternatives` with what can happen next (a CPU above ACTION_BITS, an ACTION below). Returns how many. */
+  enabledActions(): number {
+    return this.engine.enabledActions();
+  }
+
+  /** One atomic step, right after `enabledActions()` returned `count`. */
+  stepAmong(count: number): void {
+    this.engine.stepAmong(count);
+  }
+
+  /** True when the steps since it was cleared looked at or changed what another CPU or an oracle could tell. */
+  get touchedShared(): boolean {
+    return this.stream.touchedShared;
+  }
+
+  set touchedShared(value: boolean) {
+    this.stream.touchedShared = value;
+  }
+
+  /** Calls `watcher(oracle, cpu, reader, component, value, expected)` for every violation. */
+  onViolation(watcher: Watcher): void {
+    this.stream.watch(events.OracleViolated, watcher);
+  }
+
+  /** A number for the place where a CPU goes on: small, the same for the same code. */
+  site(cpu: number): number {
+    const { words, at } = this.state;
+    const task = words[at.current + cpu];
+    const top = task * at.stackDepth + words[at.depth + task] - 1;
+    const pc = words[at.framePc + top];
+    if (contextOf(words[at.frameStatus + top]) !== CONTEXT.user) return pc;
+    return this.engine.code.instructions.length + task * PROGRAM_MAX + pc;
+  }
+
+  /** Groups of tasks that run the same program and neither fork nor are forked: nobody can tell them apart. */
+  interchangeableTasks(): readonly (readonly number[])[] {
+    const groups = new Map<string, number[]>();
+    this.tasks.forEach((task, number) => {
+      const forks = task.code.some((operation) => operation.kind === 'syscall' && operation.child !== undefined);
+      if (task.idle || task.unborn || forks) return;
+      const key = JSON.stringify(task.code);
+      groups.set(key, [...(groups.get(key) ?? []), number]);
+    });
+    return [...groups.values()].filter((group) => group.length > 1);
+  }
+}
+
+/** More than any compiled program has operations. */
+const PROGRAM_MAX = 8192;

@@ -1,0 +1,10 @@
+import type { Sometimes } from './scenario';
+
+/** Every one of these tasks reads registers at some time. */
+export const USED_BY_ALL = (tasks: readonly string[]): readonly Sometimes[] =>
+  tasks.map((name) => ({
+    id: `${name}-used-the-fpu`,
+    text: `${name} used the FPU`,
+    tasks: [name],
+    test: (event, [task]) => event.type === 'fpregs.read' && event.data.task === task,
+  }));

@@ -1,0 +1,63 @@
+/** Variants of a scenario that bounds of a search ask for. Their ids say how to make them, so that replay strings can. */
+import { FpuError } from '../error';
+import { either, forever, program, type FpuOperation, type Operation, type SyscallOperation } from '../kernel/program';
+import type { Scenario } from './scenario';
+import { USED_BY_ALL } from './sometimes';
+
+/** Names of the tasks of a variant: A to Z. */
+const NAMES = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
+
+/**
+ * The scenario with `count` identical tasks, each of which does any of the operations that the scenario's programs
+ * have, in any order, for ever. What is verified for these tasks holds for every program that is made of the operations.
+ *
+ * fork() is left out, because its child would have to be one of them, and exit(): a task that is never picked again stands for
+ * one that ended.
+ *
+ * @throws FpuError FPU208 for a scenario without operations, or a count that is not from 1 to 26
+ */
+export function anyPrograms(scenario: Scenario, count: number): Scenario {
+  const operations = operationsOf(scenario);
+  if (operations.length === 0 || count < 1 || count > NAMES.length) {
+    const problem =
+      operations.length === 0 ? 'has no operations' : `can have 1 to ${NAMES.length} identical tasks, not ${count}`;
+    throw new FpuError('FPU208', `the scenario '${scenario.id}' ${problem}`, { scenario: scenario.id, count });
+  }
+  const names = [...NAMES.slice(0, count)];
+  const anything = program(forever(operations.length === 1 ? operations[0] : either(...operations)));
+  return {
+    ...scenario,
+    id: `${scenario.id}.any-${count}`,
+    title: `${count} identical ${count === 1 ? 'task does' : 'tasks do'} any of ${operations.map(({ text }) => text).join(', ')}, in any order, for ever`,
+    tasks: names.map((name) => ({ name, program: anything })),
+    schedule: {},
+    sometimes: [
+      ...USED_BY_ALL(
+        operations.some((operation) => operation.kind === 'fpu' && operation.reads.length > 0) ? names : [],
+      ),
+      ...scenario.sometimes.filter(({ tasks }) => tasks.length === 0),
+    ],
+  };
+}
+
+/** The scenario with at most `depth` interrupts nested on one stack. */
+export function withNesting(scenario: Scenario, depth: number): Scenario {
+  const interference = { ...scenario.interference, nesting: depth };
+  return { ...scenario, id: `${scenario.id}.nest-${depth}`, interference };
+}
+
+/** The operations in a scenario's programs, each once. */
+function operationsOf({ tasks }: Scenario): readonly (FpuOperation | SyscallOperation)[] {
+  const byText = new Map<string, FpuOperation | SyscallOperation>();
+  const visit = (operations: readonly Operation[]): void => {
+    for (const operation of operations) {
+      if (operation.kind === 'loop') visit(operation.body);
+      else if (operation.kind === 'either') operation.alternatives.forEach(visit);
+      else if (operation.kind === 'fpu' || (operation.name !== 'fork' && operation.name !== 'exit')) {
+        byText.set(operation.text, operation);
+      }
+    }
+  };
+  for (const task of tasks) visit(task.program);
+  return [...byText.values()];
+}
