@@ -63,6 +63,18 @@ describe('fpulab run', () => {
     expect(exitCode).toBe(0);
   });
 
+  it('runs a variant of a scenario, and the line that repeats the run names it', async () => {
+    const variant = 'interrupts.any-2.nest-1';
+    const { document } = await json('run', variant, '--seed', '7', '--max-steps', '60');
+    expect(document).toMatchObject({
+      scenario: variant,
+      outcome: 'step-limit',
+      replay: expect.stringMatching(/^r1\.interrupts_any-2_nest-1\./) as string,
+    });
+    const { document: again } = await json('replay', document.replay as string, '--max-steps', '60');
+    expect(again).toMatchObject({ scenario: variant, digest: document.digest });
+  });
+
   it('gives the same log for the same seed, another for another', async () => {
     const logs = ['a', 'b', 'c'].map((name) => join(directory, `${name}.events.jsonl`));
     await fpulab('run', 'migration', '--seed', '7', '--log', logs[0]);

@@ -1,6 +1,6 @@
 /** @packageDocumentation The public interface of the core. */
 
-export { FpuError, isFpuError, unreachable, ERROR_CODES, type FpuErrorCode, type ErrorDetail } from './error';
+export { assert, FpuError, isFpuError, unreachable, ERROR_CODES, type FpuErrorCode, type ErrorDetail } from './error';
 
 export {
   ALL_COMPONENTS,
@@ -190,6 +190,7 @@ export {
 } from './machine/layout';
 export {
   LIFECYCLE,
+  LOCALS,
   coreOffsets,
   createState,
   readField,
@@ -272,7 +273,11 @@ export {
 } from './kernel/kernel';
 export type { Interference } from './kernel/interference';
 export {
+  ACTION,
+  ACTION_BITS,
+  CHOICE,
   CHOICE_KINDS,
+  NO_FAULT,
   firstDriver,
   parseSeed,
   replayDriver,
@@ -348,7 +353,7 @@ export { CPUS_MAX, compose, type ComposeOptions } from './plugin/compose';
 export { Composition, type Settings } from './plugin/composition';
 export { Machine, type RunOptions, type RunOutcome, type RunResult } from './plugin/machine';
 
-export { ORACLES, ORACLE_TEXT, VALIDITY, VALIDITY_NAMES, type OracleId } from './oracle/oracles';
+export { ORACLE, ORACLES, ORACLE_TEXT, VALIDITY, VALIDITY_NAMES, type OracleId } from './oracle/oracles';
 
 export { type Scenario, type Sometimes, type TaskSpec, type Whereabouts } from './scenario/scenario';
 export { anyPrograms, withNesting } from './scenario/variants';

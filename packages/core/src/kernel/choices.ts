@@ -65,7 +65,8 @@ export type Schedule = Readonly<Partial<Record<ChoiceKind, readonly string[]>>>;
  */
 export function scriptDriver(schedule: Schedule): ChoiceDriver {
   const used = CHOICE_KINDS.map(() => 0);
-  const BASE = 4096;
+  /** A position is one number with a digit per queue: how much of it was used. */
+  const bases = CHOICE_KINDS.map((kind) => (schedule[kind]?.length ?? 0) + 1);
   return {
     choose(request) {
       const kind = CHOICE_KINDS[request.kind];
@@ -81,12 +82,12 @@ export function scriptDriver(schedule: Schedule): ChoiceDriver {
         { kind, wanted, enabled: names },
       );
     },
-    getPosition: () => used.reduceRight((sum, count) => sum * BASE + count, 0),
+    getPosition: () => used.reduceRight((sum, count, kind) => sum * bases[kind] + count, 0),
     setPosition(position) {
       let rest = position;
       for (let kind = 0; kind < used.length; kind++) {
-        used[kind] = rest % BASE;
-        rest = Math.floor(rest / BASE);
+        used[kind] = rest % bases[kind];
+        rest = Math.floor(rest / bases[kind]);
       }
     },
   };

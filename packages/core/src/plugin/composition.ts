@@ -90,6 +90,12 @@ export class Composition {
     return `${[this.base, ...this.modifiers].map((plugin) => plugin.id).join(' + ')} on ${this.platform.id}${patched}`;
   }
 
+  /** True when no code tells CPUs apart by their numbers, so that states which differ only in those are alike. */
+  get cpusAreInterchangeable(): boolean {
+    const forks = this.settings.scenario.tasks.some((task) => task.unborn);
+    return this.plugins.every(({ namesCpus }) => namesCpus === undefined || (namesCpus === 'in-fork' && !forks));
+  }
+
   /** Declarations of the plugins' slots, as fields `<plugin>.<slot>`. */
   slotFields(): readonly FieldDeclaration[] {
     return this.plugins.flatMap((plugin) =>

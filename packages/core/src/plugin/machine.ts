@@ -72,8 +72,9 @@ export class Machine {
     this.engine.choices.driver = driver;
   }
 
-  /** The machine as a model checker drives it. From then on it records no choices. */
+  /** The machine, booted, as a model checker drives it. From then on it records no choices. */
   probe(): Probe {
+    this.boot();
     return new Probe(this.state, this.engine, this.stream, this.tasks);
   }
 

@@ -14,6 +14,8 @@ export interface Plugin {
   readonly status?: 'experimental';
   /** CPU features without which it cannot run. */
   readonly requires?: readonly Feature[];
+  /** Where its code writes or compares a CPU's number itself (CPU 0, say); left out when it never does. */
+  readonly namesCpus?: 'in-fork' | 'anywhere';
   /** All its state. */
   readonly slots: readonly Slot[];
   /** All its code. */

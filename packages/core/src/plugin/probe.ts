@@ -65,17 +65,25 @@ export class Probe {
     return this.engine.code.instructions.length + task * PROGRAM_MAX + pc;
   }
 
+  /** True when some program forks: a child inherits values that others wrote. */
+  get canFork(): boolean {
+    return this.tasks.some(forks);
+  }
+
   /** Groups of tasks that run the same program and neither fork nor are forked: nobody can tell them apart. */
   interchangeableTasks(): readonly (readonly number[])[] {
     const groups = new Map<string, number[]>();
     this.tasks.forEach((task, number) => {
-      const forks = task.code.some((operation) => operation.kind === 'syscall' && operation.child !== undefined);
-      if (task.idle || task.unborn || forks) return;
+      if (task.idle || task.unborn || forks(task)) return;
       const key = JSON.stringify(task.code);
       groups.set(key, [...(groups.get(key) ?? []), number]);
     });
     return [...groups.values()].filter((group) => group.length > 1);
   }
+}
+
+function forks(task: EngineTask): boolean {
+  return task.code.some((operation) => operation.kind === 'syscall' && operation.child !== undefined);
 }
 
 /** More than any compiled program has operations. */

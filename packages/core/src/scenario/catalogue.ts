@@ -154,7 +154,7 @@ export const SCENARIOS: readonly Scenario[] = [
  * @throws FpuError FPU504 when there is none
  */
 export function scenarioOf(id: string): Scenario {
-  const [, base, , any, , nest] = /^(.*?)(\.any-(\d{1,2}))?(\.nest-(\d))?$/.exec(id) as RegExpExecArray;
+  const [, base, , any, , nest] = /^(.*?)(\.any-(\d{1,2}))?(\.nest-(\d))?$/s.exec(id) as RegExpExecArray;
   const found = SCENARIOS.find((scenario) => scenario.id === base);
   if (found) {
     const varied = any === undefined ? found : anyPrograms(found, Number(any));

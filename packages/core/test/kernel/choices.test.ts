@@ -15,8 +15,8 @@ const pick = request('pick', 'A', 'B', 'X');
 const alloc = request('alloc', 'ok', 'sleep', 'fail');
 
 describe('choices', () => {
-  it('have four kinds, in an order that logs and replay strings rely on', () => {
-    expect(CHOICE_KINDS).toEqual(['next', 'pick', 'alloc', 'program']);
+  it('have six kinds, in an order that logs and replay strings rely on', () => {
+    expect(CHOICE_KINDS).toEqual(['next', 'pick', 'alloc', 'program', 'fault', 'count']);
   });
 });
 
@@ -65,6 +65,34 @@ describe('the script driver', () => {
     expect(rest()).toEqual([1, 2, 0]);
     driver.setPosition(0);
     expect(driver.choose(pick)).toBe(2);
+  });
+
+  it('goes back to a position with queues for every kind, however many answers were taken from each', () => {
+    const schedule = Object.fromEntries(CHOICE_KINDS.map((kind) => [kind, Array<string>(100).fill('b')]));
+    const asked = CHOICE_KINDS.map((kind) => request(kind, 'a', 'b'));
+    const takenFrom = (driver: ChoiceDriver): readonly number[] =>
+      asked.map((each) => {
+        let taken = 0;
+        while (driver.choose(each) === 1) taken++;
+        return taken;
+      });
+    for (const used of [
+      [1, 2, 3, 4, 5, 6],
+      [99, 0, 1, 100, 64, 33],
+      [0, 0, 0, 0, 0, 100],
+      [100, 100, 100, 100, 100, 99],
+    ]) {
+      const driver = scriptDriver(schedule);
+      used.forEach((count, kind) => {
+        for (let answer = 0; answer < count; answer++) driver.choose(asked[kind]);
+      });
+      const position = driver.getPosition();
+      const left = used.map((count) => 100 - count);
+      expect(takenFrom(driver)).toEqual(left);
+      driver.setPosition(position);
+      expect(driver.getPosition()).toBe(position);
+      expect(takenFrom(driver)).toEqual(left);
+    }
   });
 });
 

@@ -136,6 +136,24 @@ describe('looking code up', () => {
     expect(() => code.addressOf('r', 'z')).toThrow("fpulab bug: no step 'z' in r");
   });
 
+  it('knows for every address whose it is, and what locals hold there', () => {
+    const typed = compiled(
+      routine('one', [when(yes, [s('a')])], { locals: ['task', 'value'] }),
+      routine('two', []),
+      routine('three', [s('a')], { locals: ['number', 'task'] }),
+    );
+    expect(typed.instructions.map((_, pc) => `${typed.routineAt(pc)}: ${typed.localKinds[pc].join(' ')}`)).toEqual([
+      '-: number number',
+      'one: task value',
+      'one: task value',
+      'one: task value',
+      'two: number number',
+      'three: number task',
+      'three: number task',
+    ]);
+    expect(typed.localKinds).toHaveLength(typed.instructions.length);
+  });
+
   it('FPU207 for a routine that nobody declares', () => {
     expect(code.has('r')).toBe(true);
     expect(code.has('q')).toBe(false);

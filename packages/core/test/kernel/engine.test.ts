@@ -2,6 +2,7 @@ import {
   CONTEXT,
   CR0_EM,
   MOVE_INSTRUCTIONS,
+  NOBODY,
   ORACLES,
   PRINCIPAL,
   contextOf,
@@ -24,6 +25,7 @@ import {
   type StepAction,
 } from '@fpulab/core';
 import { NEXT_LOCAL } from '../../src/kernel/cpu';
+import { LOCALS } from '../../src/machine/state';
 import { fpuErrorOf } from '../support/errors';
 import { enabledNames, wantingDriver } from '../support/requests';
 import { Stacks } from '../support/stacks';
@@ -231,6 +233,20 @@ describe('kernel code', () => {
     expect(seen).toEqual([0, 2, 1]);
   });
 
+  it('says what the locals of its own routines hold', () => {
+    const machine = machineOf({ tasks: { A: [] } });
+    const { localKinds } = machine.probe();
+    const kinds = new Map<string, string>();
+    machine.stepLabels.forEach((label, pc) => kinds.set(label.split(/[/@]/)[0], localKinds[pc].join(' ')));
+    expect([...kinds].filter(([, kind]) => kind !== 'number number')).toEqual([
+      ['schedule', 'number task'],
+      ['do_IRQ', 'number value'],
+      ['do_softirq', 'number value'],
+      ['sys_kernel_fpu', 'number value'],
+      ['sys_fork', 'task number'],
+    ]);
+  });
+
   it('a last step that reads a local is a bug that ends the run: its frame has returned', () => {
     const machine = machineOf({
       tasks: { A: [] },
@@ -242,10 +258,12 @@ describe('kernel code', () => {
   it('a last step that writes a local writes nothing: nobody can read it any more', () => {
     const policy = answering({ exec: [step('last', (k) => k.setLocal(0, 5))] });
     const seen = eventsOf(machineOf({ tasks: { A: [] }, policy }));
-    // What is written is schedule()'s: the idle task's next is A, and A's is the idle task.
+    // What is written is schedule()'s: the idle task's next is A, and A's is the idle task; nobody, once they switch.
     expect(dataOf(seen, 'local.written')).toEqual([
       { cpu: 0, task: 1, frame: 1, index: NEXT_LOCAL, value: 0 },
+      { cpu: 0, task: 1, frame: 1, index: NEXT_LOCAL, value: NOBODY },
       { cpu: 0, task: 0, frame: 2, index: NEXT_LOCAL, value: 1 },
+      { cpu: 0, task: 0, frame: 2, index: NEXT_LOCAL, value: NOBODY },
     ]);
   });
 
@@ -418,6 +436,7 @@ describe('a step that executes an FPU instruction must say so: FPU209', () => {
   it.each<[string, StepAction]>([
     ['saves', (k) => void k.save(0)],
     ['restores', (k) => k.restore(0)],
+    ['restores from user memory', (k) => void k.restoreFromUser(0)],
     ['initialises', (k) => k.initFpregs()],
   ])('when it %s', (_, run) => {
     const machine = machineOf({ tasks: { A: [] }, policy: answering({ exec: [step('undeclared', run)] }) });
@@ -732,6 +751,34 @@ describe('the scheduler', () => {
       'idle0 > A',
     ]);
     expect(() => switches(options)).toThrow("the schedule wants 'idle0' at pick number 2, but enabled are: B, C");
+  });
+
+  it('forgets whom it switched to, in the step of the switch and before anybody else runs', () => {
+    const machine = machineOf({ tasks: { A: [syscall('sched_yield')], B: [] }, schedule: { pick: ['A', 'B'] } });
+    const { words, at } = machine.state;
+    const [A, B] = [0, 1];
+    const kept: number[] = [];
+    machine.on(events.TaskSwitched).subscribe(({ data: { prev } }) => {
+      const frame = prev * at.stackDepth + words[at.depth + prev] - 1;
+      kept.push(words[at.frameLocal + frame * LOCALS + NEXT_LOCAL]);
+    });
+    const seen = recorded(machine);
+    machine.run();
+    const at0 = seen.findIndex(({ type, data }) => type === 'task.switched' && data.prev === A);
+    expect(machine.stepLabels[seen[at0 - 2].data.at]).toBe('schedule/__switch_to/change stacks and current');
+    expect(seen.slice(at0 - 2, at0 + 1).map(({ type, cause, data }) => [type, cause, data])).toEqual([
+      ['kernel.stepped', -1, seen[at0 - 2].data],
+      ['local.written', at0 - 2, { cpu: 0, task: A, frame: 2, index: NEXT_LOCAL, value: NOBODY }],
+      ['task.switched', at0 - 2, { cpu: 0, prev: A, next: B }],
+    ]);
+    expect(new Set(kept)).toEqual(new Set([NOBODY]));
+    expect(dataOf(seen, 'local.written').filter(({ value }) => value === NOBODY)).toHaveLength(kept.length);
+  });
+
+  it('keeps nothing to forget when it stays with the same task', () => {
+    const seen = eventsOf(machineOf({ tasks: { A: [syscall('sched_yield')] } }));
+    const values = dataOf(seen, 'local.written').filter(({ task }) => task === 0);
+    expect(values.map(({ value }) => value)).toEqual([0, 1, NOBODY]);
   });
 
   it('records choices between several, with kind, alternative, index and count; one alternative is no choice', () => {

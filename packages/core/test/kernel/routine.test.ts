@@ -70,6 +70,11 @@ describe('the routine DSL', () => {
     expect(unless(onCpu1, [s('a')]).otherwise).toEqual([]);
   });
 
+  it('a routine says what its locals hold only if it was told', () => {
+    expect(routine('r', [], { locals: ['task', 'value'] })).toEqual({ name: 'r', body: [], locals: ['task', 'value'] });
+    expect(routine('r', [])).toEqual({ name: 'r', body: [] });
+  });
+
   it('nodeNames lists steps and groups in order, both sides of a when', () => {
     expect(nodeNames(handler.body)).toEqual(['a', 'b', 'c', 'd', 'g', 'e', 'f']);
   });
@@ -151,6 +156,12 @@ describe('a patch', () => {
     const before = shape(handler.body);
     patched({ edit: 'remove', routine: 'handler', step: 'b' });
     expect(shape(handler.body)).toBe(before);
+  });
+
+  it('leaves what locals hold as it was', () => {
+    const typed = routine('typed', [s('a')], { locals: ['number', 'task'] });
+    const [{ locals }] = applyPatch([typed], { id: 'p', edits: [{ edit: 'remove', routine: 'typed', step: 'a' }] });
+    expect(locals).toEqual(['number', 'task']);
   });
 
   it('keeps conditions and actions: only places change', () => {

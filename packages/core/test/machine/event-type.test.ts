@@ -25,6 +25,25 @@ describe('event types', () => {
     for (const { name, hook } of eventTypes()) expect(hook).toBe(name.startsWith('hook.'));
   });
 
+  it('are local when no other CPU can tell when they happen: hooks, and these', () => {
+    const local = eventTypes().filter((type) => type.local);
+    expect(local.filter(({ hook }) => !hook).map(({ name }) => name)).toEqual([
+      'choice.made',
+      'kernel.stepped',
+      'context.entered',
+      'routine.entered',
+      'masks.changed',
+      'local.written',
+      'kernel.might-sleep',
+      'cr0.written',
+      'trap.raised',
+      'hypercall.made',
+      'fpregs.restore-skipped',
+      'slot.written',
+    ]);
+    for (const { hook, local } of eventTypes()) if (hook) expect(local).toBe(true);
+  });
+
   it('an unknown name has no type', () => {
     expect(eventType('fpregs.eaten')).toBeUndefined();
   });

@@ -7,6 +7,7 @@ import {
   bhOffDepth,
   enteredStatus,
   inHardirq,
+  interruptsBelow,
   preemptOffDepth,
 } from '../../src/machine/frames';
 
@@ -79,6 +80,24 @@ describe('the status word of a frame', () => {
     const deeper = enteredStatus(hypervisor, enteredStatus(exception, inHard, true), true);
     expect(inHardirq(deeper)).toBe(true);
     expect(inInterrupt(enteredStatus(exception, syscall, true))).toBe(false);
+  });
+
+  it.each([
+    ['user code', 0, user],
+    ['a system call with bottom halves off', 0, syscall | BH_OFF],
+    ['a softirq', 1, softirq],
+    ['a hardirq', 1, hardirq],
+    ['an NMI', 1, nmi],
+    ['a hardirq in a softirq', 2, enteredStatus(hardirq, softirq, true)],
+    ['an exception in a softirq', 1, enteredStatus(exception, softirq, true)],
+    [
+      'an exception in a hardirq in a softirq',
+      2,
+      enteredStatus(exception, enteredStatus(hardirq, softirq, true), true),
+    ],
+    ['an exception in a system call', 0, enteredStatus(exception, syscall, true)],
+  ])('in %s, %i interrupts nest', (_, expected, status) => {
+    expect(interruptsBelow(status)).toBe(expected);
   });
 
   it.each([

@@ -44,6 +44,27 @@ describe('emit', () => {
   });
 });
 
+describe('touchedShared', () => {
+  it('is set by an event that is not local, and not by one that is', () => {
+    const stream = newStream();
+    expect(stream.touchedShared).toBe(false);
+    stream.emit(events.Cr0Written, 0, 1);
+    expect(stream.touchedShared).toBe(false);
+    stream.emit(events.TaskSlept, 0, 1);
+    expect(stream.touchedShared).toBe(true);
+  });
+
+  it('stays set until it is cleared', () => {
+    const stream = newStream();
+    stream.emit(events.TaskSlept, 0, 1);
+    stream.emit(events.Cr0Written, 0, 1);
+    expect(stream.touchedShared).toBe(true);
+    stream.touchedShared = false;
+    stream.emit(events.Cr0Written, 0, 1);
+    expect(stream.touchedShared).toBe(false);
+  });
+});
+
 describe('when nobody listens', () => {
   const objectsBuilt = (prepare: (stream: EventStream) => void): number => {
     const stream = newStream();

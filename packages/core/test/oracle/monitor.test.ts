@@ -51,6 +51,7 @@ function watch(words: Words = {}, machine: Partial<MonitoredMachine> = {}): Watc
     vcpuFpstate: () => VCPU_FPSTATE,
     nmExpectedAt: (pc) => pc === NM_EXPECTED_AT,
     nmEntry: NM_ENTRY,
+    oracles: ORACLES,
     ...machine,
   });
   return {
@@ -86,6 +87,48 @@ describe('the oracles', () => {
     monitor.afterStep(0);
     expect(new Set(by)).toEqual(new Set(['oracle']));
     expect(stream.actor).toBe('user');
+  });
+});
+
+describe('a choice of oracles', () => {
+  /** Task 0 reads what B wrote and has lost A1; B1 is in its registers without a trap. */
+  const wrong: Words = {
+    'cpu.fpregs[0.1]': B1,
+    'task.architectural[0.1]': A1,
+    'task.serial[0]': 1,
+  };
+
+  const reportedBy = (...oracles: readonly OracleId[]): readonly unknown[] => {
+    const { stream, monitor, reported } = watch(wrong, { oracles });
+    monitor.afterStep(0);
+    stream.emit(events.FpregsRead, 0, 0, 1, B1);
+    stream.emit(events.MightSleepReached, 0, 0, syscall | IRQS_OFF);
+    return reported(...ORACLES).map(({ oracle }) => oracle);
+  };
+
+  it.each<[readonly OracleId[], readonly OracleId[]]>([
+    [ORACLES, ['speculative-exposure', 'leak', 'lost-update', 'atomic-sleep']],
+    [['leak'], ['leak']],
+    [['speculative-exposure'], ['speculative-exposure']],
+    [
+      ['atomic-sleep', 'lost-update'],
+      ['lost-update', 'atomic-sleep'],
+    ],
+    [['validity'], []],
+    [[], []],
+  ])('%j report, and no others', (oracles, expected) => {
+    expect(reportedBy(...oracles)).toEqual(expected);
+  });
+
+  it("without 'validity' nobody keeps account of it", () => {
+    const changes = (oracles: readonly OracleId[]): number => {
+      const { stream } = watch({}, { oracles });
+      let seen = 0;
+      stream.on(events.ValidityChanged).subscribe(() => seen++);
+      stream.emit(events.FpregsWritten, 0, 1, A1);
+      return seen;
+    };
+    expect([changes(['validity']), changes(['leak'])]).toEqual([1, 0]);
   });
 });
 

@@ -10,6 +10,7 @@ import {
   syscall,
   valueId,
   type MachineEvent,
+  type OracleId,
 } from '@fpulab/core';
 import { bareMetal } from '@fpulab/hypervisor';
 import { eager, lazyCr0Ts } from '@fpulab/policies';
@@ -108,6 +109,30 @@ describe('over seeds, presets, platforms and scenarios', () => {
       { numRuns: 40 },
     );
     expect(reports).toBeGreaterThan(0);
+  });
+
+  it('a choice of oracles changes nothing but what is told: the others tell the same', () => {
+    let told = 0;
+    fc.assert(
+      fc.property(combinations(), fc.subarray([...ORACLES]), (combination, oracles) => {
+        const lines = (chosen?: readonly OracleId[]): readonly string[] => {
+          const machine = built(combination, chosen && { oracles: chosen });
+          const seen = recorded(machine);
+          machine.run({ stepsMax: 500 });
+          return seen
+            .filter(({ type, data }) => {
+              if (type === 'oracle.violated') return oracles.includes(ORACLES[data.oracle]);
+              return type !== 'validity.changed' || oracles.includes('validity');
+            })
+            .map(({ type, by, data }) => JSON.stringify([type, by, data]));
+        };
+        const chosen = lines(oracles);
+        told += chosen.filter((line) => line.includes('oracle.violated')).length;
+        expect(chosen.join('\n') === lines().join('\n')).toBe(true);
+      }),
+      { numRuns: 40 },
+    );
+    expect(told).toBeGreaterThan(0);
   });
 
   it('the validity of a task goes from where it was to somewhere else', () => {

@@ -16,6 +16,7 @@ import {
   step,
   syscall,
   type ComposeOptions,
+  type MachineEvent,
   type ModifierPolicy,
   type Patch,
   type PatchEdit,

@@ -1,4 +1,4 @@
-import { events, forever, replayDriver, seededDriver, sse, step, syscall } from '@fpulab/core';
+import { events, forever, loop, replayDriver, seededDriver, sse, step, syscall } from '@fpulab/core';
 import { fpuErrorOf } from '../support/errors';
 import { CLEAR_TS, answering, eventsOf, machineOf, recorded } from '../support/machines';
 
@@ -98,11 +98,41 @@ describe('listening', () => {
   it('a machine without oracles runs the same, but emits no verdicts and no validity', () => {
     const policy = () => answering({ 'cpu-up': CLEAR_TS });
     const tasks = { A: [sse.write(), syscall('sched_yield')], B: [sse.read()] };
-    const types = (oracles: boolean): readonly string[] =>
+    const types = (oracles?: false): readonly string[] =>
       eventsOf(machineOf({ tasks, policy: policy(), compose: { oracles } })).map(({ type }) => type);
     const judged = (type: string): boolean => type === 'oracle.violated' || type === 'validity.changed';
-    expect(types(true).filter(judged).length).toBeGreaterThan(0);
-    expect(types(false)).toEqual(types(true).filter((type) => !judged(type)));
+    expect(types().filter(judged).length).toBeGreaterThan(0);
+    expect(types(false)).toEqual(types().filter((type) => !judged(type)));
+  });
+});
+
+describe('isInside', () => {
+  it('is true while a frame of the routine is on the stack, also below others', () => {
+    const machine = machineOf({ tasks: { A: [syscall('nanosleep')], B: [] } });
+    const [A, B] = [0, 1];
+    const routines = ['sys_nanosleep', 'schedule', 'do_exit', 'nothing'];
+    const inside = (task: number): readonly string[] => routines.filter((name) => machine.isInside(task, name));
+    const found: unknown[] = [];
+    machine.events$.subscribe(({ type, data }) => {
+      if (type === 'task.slept' || type === 'task.exited') found.push([type, data.task, inside(A), inside(B)]);
+    });
+    machine.run();
+    expect(found).toEqual([
+      ['task.slept', A, ['sys_nanosleep'], []],
+      ['task.exited', B, ['sys_nanosleep', 'schedule'], ['do_exit']],
+      ['task.exited', A, ['do_exit'], ['schedule', 'do_exit']],
+    ]);
+  });
+
+  it('is not about user code, whose positions are no addresses of the kernel', () => {
+    const machine = machineOf({ tasks: { A: [loop(60, sse.write())] } });
+    const names = new Set(machine.stepLabels.map((label) => label.split(/[/@]/)[0]));
+    const found = new Set<string>();
+    machine.on(events.FpregsWritten).subscribe(() => {
+      for (const name of names) if (machine.isInside(0, name)) found.add(name);
+    });
+    machine.run();
+    expect([...found]).toEqual([]);
   });
 });
 

@@ -207,6 +207,7 @@ export function linux36(): BasePolicy {
     source: 'Linux 3.6 fpu-internal.h switch_fpu_prepare(), switch_fpu_finish(); traps.c math_state_restore(); i387.c',
     requires: ['fpu'],
     fpstate: 'allocated',
+    namesCpus: 'in-fork', // the child's last_cpu is 0
     xfeatures: XFEATURES_3_6,
     slots: [hasFpu, usedMath, lastCpu, counter, owner, preload],
     roles: { owner, active: hasFpu, used: usedMath },

@@ -1,0 +1,140 @@
+/**
+ * Version-free values: the reduction that lets programs run for ever.
+ *
+ * Of a value only two things matter to the oracles: who wrote it, and whose latest architectural value it is. How
+ * often its writer had written before does not. So every value is renumbered in place: its writer's latest, the latest
+ * of a child that inherited it by fork, or stale. docs/explorer.md argues why no oracle can tell.
+ */
+import {
+  LOCALS,
+  PRINCIPAL,
+  contextOf,
+  CONTEXT,
+  serialOf,
+  taskOfPrincipal,
+  valueId,
+  writerOf,
+  type MachineState,
+  type Probe,
+} from '@fpulab/core';
+
+/** Serial of a value that is its writer's latest. */
+const LATEST = 1;
+/** `INHERITED + t`: not its writer's latest, but what task t has had as its own since a fork. */
+const INHERITED = 2;
+/** Serial of a value that is nobody's latest. Writers never get that far. */
+export const STALE = 0xfffff;
+/** What writers count on from: their next value differs from all of the above. */
+const FRESH = 0x80000;
+
+/** Renumbers the values of a machine's state in place. */
+export class NormalForm {
+  /** Word of the first component of every register file and image. */
+  private readonly holders: readonly number[];
+  /** By address: bit n is set where local n of a frame holds a value. */
+  private readonly valueLocals: Uint8Array;
+  private readonly kernelUsesFpu: boolean;
+  private readonly canFork: boolean;
+  private readonly renumberedLatest: Int32Array;
+
+  constructor(
+    private readonly state: MachineState,
+    { localKinds, canFork }: Pick<Probe, 'localKinds' | 'canFork'>,
+  ) {
+    const { at, layout } = state;
+    const fpstates = layout.field('fpstate.image').instances;
+    this.holders = [
+      ...Array.from({ length: at.cpus }, (_, cpu) => at.fpregs + cpu * at.components),
+      ...Array.from({ length: fpstates }, (_, fpstate) => at.image + fpstate * at.components),
+    ];
+    this.valueLocals = Uint8Array.from(localKinds, ([a, b]) => (a === 'value' ? 1 : 0) | (b === 'value' ? 2 : 0));
+    this.kernelUsesFpu = this.valueLocals.some((bits) => bits !== 0);
+    this.canFork = canFork;
+    this.renumberedLatest = new Int32Array(at.tasks);
+  }
+
+  /** Renumbers every value. */
+  normalise(): void {
+    const { words, at } = this.state;
+    for (let component = 0; component < at.components; component++) {
+      for (let holder = 0; holder < this.holders.length; holder++) {
+        const word = this.holders[holder] + component;
+        const value = words[word];
+        if (value !== 0) words[word] = this.renumbered(value, component);
+      }
+      this.normaliseLatest(component);
+    }
+    if (this.kernelUsesFpu) {
+      this.eachKernelValue((word, name) => {
+        words[word] = valueId(PRINCIPAL.kernel, name);
+      });
+    }
+    this.resetCounts();
+  }
+
+  /** Sets what writers count on from, so that their next values differ from those in the state. */
+  resetCounts(): void {
+    const { words, at } = this.state;
+    for (let task = 0; task < at.tasks; task++) words[at.serial + task] = FRESH;
+    words[at.kernelSerial] = FRESH;
+  }
+
+  /** The latest values themselves, each by what all of them were before. */
+  private normaliseLatest(component: number): void {
+    const { words, at } = this.state;
+    const first = at.architectural + component;
+    for (let task = 0; task < at.tasks; task++) {
+      const value = words[first + task * at.components];
+      this.renumberedLatest[task] = value === 0 ? 0 : this.renumbered(value, component);
+    }
+    for (let task = 0; task < at.tasks; task++) words[first + task * at.components] = this.renumberedLatest[task];
+  }
+
+  private renumbered(value: number, component: number): number {
+    const { words, at } = this.state;
+    const writer = writerOf(value);
+    const task = taskOfPrincipal(writer);
+    if (task < 0) return writer === PRINCIPAL.kernel ? this.kernelRenumbered(value) : value;
+    const first = at.architectural + component;
+    if (words[first + task * at.components] === value) return valueId(writer, LATEST);
+    if (this.canFork) {
+      for (let heir = 0; heir < at.tasks; heir++) {
+        if (words[first + heir * at.components] === value) return valueId(writer, INHERITED + heir);
+      }
+    }
+    return valueId(writer, STALE);
+  }
+
+  /** The value of a kernel FPU section matters while the section lives and remembers it: it is named after its frame. */
+  private kernelRenumbered(value: number): number {
+    let found = STALE;
+    this.eachKernelValue((word, name) => {
+      if (this.state.words[word] === value) found = name;
+    });
+    return valueId(PRINCIPAL.kernel, found);
+  }
+
+  /** Calls `visit` for every local of a live frame that holds a value: its word, and a name from 1 on. */
+  private eachKernelValue(visit: (word: number, name: number) => void): void {
+    const { words, at } = this.state;
+    for (let task = 0; task < at.tasks; task++) {
+      const depth = words[at.depth + task];
+      for (let frame = 0; frame < depth; frame++) {
+        const index = task * at.stackDepth + frame;
+        if (contextOf(words[at.frameStatus + index]) === CONTEXT.user) continue; // its address is one of a program
+        const bits = this.valueLocals[words[at.framePc + index]];
+        if (bits === 0) continue;
+        for (let local = 0; local < LOCALS; local++) {
+          const word = at.frameLocal + index * LOCALS + local;
+          if (bits & (1 << local) && words[word] !== 0) visit(word, index + 1);
+        }
+      }
+    }
+  }
+}
+
+/** The frame (task times stack depth, and the frame within) after which a normalised kernel value is named; -1 for others. */
+export function kernelValueFrame(value: number): number {
+  const serial = serialOf(value);
+  return serial === STALE ? -1 : serial - 1;
+}

@@ -1,0 +1,336 @@
+/**
+ * The parts that a state is made of: one per task, one per CPU (with its idle task and the hypervisor's image of it), and
+ * one for the rest. A key is a list of parts, so that what many states share is stored once (Holzmann's collapse
+ * compression, SPIN 1997).
+ */
+import {
+  CONTEXT,
+  LOCALS,
+  PRINCIPAL,
+  contextOf,
+  taskOfPrincipal,
+  valueId,
+  writerOf,
+  type FieldKind,
+  type MachineState,
+  type Probe,
+} from '@fpulab/core';
+import { kernelValueFrame } from './normal-form';
+
+/** What a word may say about tasks and CPUs, beside plain numbers. */
+const REFERENCE = { none: 0, task: 1, value: 2, cpu: 3 } as const;
+
+const REFERENCE_OF: Readonly<Record<FieldKind, number>> = {
+  flag: REFERENCE.none,
+  number: REFERENCE.none,
+  pc: REFERENCE.none,
+  bits: REFERENCE.none,
+  task: REFERENCE.task,
+  value: REFERENCE.value,
+  cpu: REFERENCE.cpu,
+};
+
+/** "The task that this part is of", whatever its number. */
+const SELF = -2;
+/** Writer of values that the part's own task wrote. */
+const SELF_WRITER = 0x7fe;
+/** Writer of values that a kernel FPU section on the part's own task wrote; the serial is the frame's number within it. */
+const SELF_KERNEL = 0x7fd;
+/** "A task whose new number is not settled yet." */
+const SOMEBODY = -3;
+const SOMEBODY_WRITER = 0x7fc;
+
+/** A new numbering of tasks and CPUs: `tasks[old]` is the new number, or UNSETTLED: such tasks all look the same. */
+export interface Renaming {
+  readonly tasks: Int32Array;
+  readonly cpus: Int32Array;
+}
+
+/** "This task's new number is not known yet." */
+export const UNSETTLED = -1;
+
+/** The words of one part: fixed places in the state, and the frames of one stack. */
+interface PartShape {
+  /** Words of the state, in order. */
+  readonly places: Int32Array;
+  /** Indices into `places` of words that refer to tasks or CPUs, and what they are. */
+  readonly referring: Int32Array;
+  readonly references: Uint8Array;
+  /** The task whose stack is part of it; -1 for none. */
+  readonly stackOf: number;
+  /** The task that `SELF` means; -1 for none. */
+  readonly self: number;
+}
+
+/** Hears of references to tasks whose number is not settled, other than the part's own. */
+export interface ReferenceLog {
+  refersTo(task: number, position: number, detail: number): void;
+}
+
+/** Fields that are no part of a key: what oracles noted for their own use, and counts that mean nothing once values are version-free. */
+const NEVER_KEPT: ReadonlySet<string> = new Set(['task.reported']);
+const VERSIONS: ReadonlySet<string> = new Set(['task.serial', 'kernel.serial']);
+
+/** Takes states apart and puts them together. */
+export class Parts {
+  /** Parts of a state: the rest, then one per CPU, then one per task of the scenario. */
+  readonly count: number;
+  readonly cpus: number;
+  readonly users: number;
+  /** The words of the part that was gathered last. */
+  readonly words: Int32Array;
+  private readonly shapes: readonly PartShape[];
+  private readonly localReferences: Uint8Array;
+
+  constructor(
+    private readonly state: MachineState,
+    probe: Pick<Probe, 'users' | 'localKinds'>,
+    private readonly options: { readonly versionFree: boolean },
+  ) {
+    const { at } = state;
+    this.cpus = at.cpus;
+    this.users = probe.users;
+    this.count = 1 + this.cpus + this.users;
+    this.words = new Int32Array(state.words.length);
+    this.localReferences = Uint8Array.from(probe.localKinds.flatMap(([a, b]) => [REFERENCE_OF[a], REFERENCE_OF[b]]));
+    this.shapes = this.makeShapes();
+  }
+
+  /** Index of the part of a CPU or of a task. */
+  partOfCpu(cpu: number): number {
+    return 1 + cpu;
+  }
+
+  partOfTask(task: number): number {
+    return 1 + this.cpus + task;
+  }
+
+  private makeShapes(): readonly PartShape[] {
+    const { users, cpus } = this;
+    const { at } = this.state;
+    const rest = this.shape([['machine', 0]], -1, -1);
+    const ofCpu = (cpu: number): PartShape =>
+      this.shape(
+        [
+          ['cpu', cpu],
+          ['task', users + cpu],
+          ['fpstate', users + cpu],
+          ['fpstate', at.tasks + cpu],
+        ],
+        users + cpu,
+        -1,
+      );
+    const ofTask = (task: number): PartShape =>
+      this.shape(
+        [
+          ['task', task],
+          ['fpstate', task],
+        ],
+        task,
+        task,
+      );
+    return [
+      rest,
+      ...Array.from({ length: cpus }, (_, cpu) => ofCpu(cpu)),
+      ...Array.from({ length: users }, (_, task) => ofTask(task)),
+    ];
+  }
+
+  private shape(instances: readonly (readonly [string, number])[], stackOf: number, self: number): PartShape {
+    const places: number[] = [];
+    const referring: number[] = [];
+    const references: number[] = [];
+    for (const [space, instance] of instances) {
+      for (const field of this.state.layout.fields) {
+        if (field.space !== space || field.name.startsWith('task.frame.') || NEVER_KEPT.has(field.name)) continue;
+        if (this.options.versionFree && VERSIONS.has(field.name)) continue;
+        for (let element = 0; element < field.width; element++) {
+          const reference = REFERENCE_OF[field.kind];
+          if (reference !== REFERENCE.none) {
+            referring.push(places.length);
+            references.push(reference);
+          }
+          places.push(field.base + instance * field.width + element);
+        }
+      }
+    }
+    return {
+      places: Int32Array.from(places),
+      referring: Int32Array.from(referring),
+      references: Uint8Array.from(references),
+      stackOf,
+      self,
+    };
+  }
+
+  /**
+   * Writes a part of the machine's state to `words`, tasks and CPUs by their new numbers.
+   *
+   * @returns how many words
+   */
+  gather(part: number, renaming: Renaming, log?: ReferenceLog): number {
+    const { places, referring, references, stackOf, self } = this.shapes[part];
+    const { words: state } = this.state;
+    const { words } = this;
+    for (let index = 0; index < places.length; index++) words[index] = state[places[index]];
+    for (let index = 0; index < referring.length; index++) {
+      const position = referring[index];
+      const word = words[position];
+      if (word !== 0 || references[index] !== REFERENCE.value) {
+        words[position] = this.renamed(references[index], word, self, renaming, log, position);
+      }
+    }
+    return stackOf < 0 ? places.length : this.gatherStack(stackOf, self, places.length, renaming, log);
+  }
+
+  private gatherStack(
+    task: number,
+    self: number,
+    from: number,
+    renaming: Renaming,
+    log: ReferenceLog | undefined,
+  ): number {
+    const { words: state, at } = this.state;
+    const { words, localReferences } = this;
+    const depth = state[at.depth + task];
+    let length = from;
+    for (let frame = 0; frame < depth; frame++) {
+      const index = task * at.stackDepth + frame;
+      const pc = state[at.framePc + index];
+      const status = state[at.frameStatus + index];
+      words[length++] = pc;
+      words[length++] = status;
+      if (contextOf(status) === CONTEXT.user) continue; // programs have no locals
+      for (let local = 0; local < LOCALS; local++) {
+        const word = state[at.frameLocal + index * LOCALS + local];
+        const reference = localReferences[pc * LOCALS + local];
+        words[length] =
+          reference === REFERENCE.none ? word : this.renamed(reference, word, self, renaming, log, length);
+        length++;
+      }
+    }
+    return length;
+  }
+
+  /** Puts a part's words back into the machine's state. */
+  scatter(part: number, words: Int32Array, from: number): void {
+    const { places, referring, references, stackOf, self } = this.shapes[part];
+    const { words: state } = this.state;
+    for (let index = 0; index < places.length; index++) state[places[index]] = words[from + index];
+    for (let index = 0; index < referring.length; index++) {
+      const place = places[referring[index]];
+      state[place] = this.named(references[index], state[place], self);
+    }
+    if (stackOf >= 0) this.scatterStack(stackOf, self, words, from + places.length);
+  }
+
+  private scatterStack(task: number, self: number, words: Int32Array, from: number): void {
+    const { words: state, at } = this.state;
+    const depth = state[at.depth + task];
+    let next = from;
+    for (let frame = 0; frame < depth; frame++) {
+      const index = task * at.stackDepth + frame;
+      const pc = (state[at.framePc + index] = words[next++]);
+      const status = (state[at.frameStatus + index] = words[next++]);
+      const isUser = contextOf(status) === CONTEXT.user;
+      for (let local = 0; local < LOCALS; local++) {
+        const word = isUser ? 0 : words[next++];
+        const reference = isUser ? REFERENCE.none : this.localReferences[pc * LOCALS + local];
+        state[at.frameLocal + index * LOCALS + local] = this.named(reference, word, self);
+      }
+    }
+  }
+
+  // --- one word ----------------------------------------------------------------------------------------------------
+
+  private renamed(
+    reference: number,
+    word: number,
+    self: number,
+    renaming: Renaming,
+    log: ReferenceLog | undefined,
+    position: number,
+  ): number {
+    switch (reference) {
+      case REFERENCE.task:
+        return this.renamedTask(word, self, renaming, log, position);
+      case REFERENCE.value:
+        return this.renamedValue(word, self, renaming, log, position);
+      case REFERENCE.cpu:
+        return word < 0 ? word : renaming.cpus[word];
+      default:
+        return word;
+    }
+  }
+
+  private renamedTask(
+    task: number,
+    self: number,
+    renaming: Renaming,
+    log: ReferenceLog | undefined,
+    position: number,
+  ): number {
+    if (task < 0) return task;
+    if (task === self) return SELF;
+    if (task >= this.users) return this.users + renaming.cpus[task - this.users];
+    if (renaming.tasks[task] !== UNSETTLED) return renaming.tasks[task];
+    log?.refersTo(task, position, 0);
+    return SOMEBODY;
+  }
+
+  private renamedValue(
+    value: number,
+    self: number,
+    renaming: Renaming,
+    log: ReferenceLog | undefined,
+    position: number,
+  ): number {
+    const writer = writerOf(value);
+    const task = taskOfPrincipal(writer);
+    if (task < 0) {
+      return writer === PRINCIPAL.kernel && this.options.versionFree
+        ? this.renamedKernelValue(value, self, renaming, log, position)
+        : value;
+    }
+    const serial = value & SERIAL_MASK;
+    if (task === self) return valueId(SELF_WRITER, serial);
+    if (renaming.tasks[task] !== UNSETTLED) return valueId(renaming.tasks[task] + 1, serial);
+    log?.refersTo(task, position, serial + 1);
+    return valueId(SOMEBODY_WRITER, serial);
+  }
+
+  /** A kernel FPU section's value is named after the frame of the section: see normal-form.ts. */
+  private renamedKernelValue(
+    value: number,
+    self: number,
+    renaming: Renaming,
+    log: ReferenceLog | undefined,
+    position: number,
+  ): number {
+    const place = kernelValueFrame(value);
+    if (place < 0) return value;
+    const { stackDepth } = this.state.at;
+    const task = Math.floor(place / stackDepth);
+    const frame = place % stackDepth;
+    if (task === self) return valueId(SELF_KERNEL, frame);
+    if (task >= this.users) {
+      const idle = this.users + renaming.cpus[task - this.users];
+      return valueId(PRINCIPAL.kernel, idle * stackDepth + frame + 1);
+    }
+    const number = renaming.tasks[task];
+    if (number !== UNSETTLED) return valueId(PRINCIPAL.kernel, number * stackDepth + frame + 1);
+    log?.refersTo(task, position, -1 - frame);
+    return valueId(SOMEBODY_WRITER, SERIAL_MASK - frame);
+  }
+
+  private named(reference: number, word: number, self: number): number {
+    if (reference === REFERENCE.task) return word === SELF ? self : word;
+    if (reference !== REFERENCE.value || word === 0) return word;
+    const writer = writerOf(word);
+    if (writer === SELF_WRITER) return valueId(self + 1, word & SERIAL_MASK);
+    if (writer !== SELF_KERNEL) return word;
+    return valueId(PRINCIPAL.kernel, self * this.state.at.stackDepth + (word & SERIAL_MASK) + 1);
+  }
+}
+
+const SERIAL_MASK = 0xfffff;

@@ -1,0 +1,236 @@
+/** The states of one machine, as far as they have been reached: what every strategy and every worker works on. */
+import { type Machine, type OracleId, ORACLE, ORACLES, type Probe } from '@fpulab/core';
+import { distanceOf, choicesIn, stepsIn } from './distance';
+import { Frontier } from './frontier';
+import type { Bounds, Reductions } from './options';
+import {
+  INSERTED,
+  NO_PARENT,
+  OUT_OF_MEMORY,
+  PartTable,
+  StateTable,
+  hashWords,
+  reserveTable,
+  type TableMemory,
+} from './shared-table';
+import { StateCodec } from './state-codec';
+import { Successors, type SuccessorVisitor } from './successors';
+import { SometimesWatch } from './sometimes-watch';
+
+/** What a space is made for. */
+export interface SpaceOptions {
+  readonly reductions: Reductions;
+  /** Oracles that decide. */
+  readonly oracles: readonly OracleId[];
+  /** Go on behind violations, to find one of every kind. */
+  readonly all: boolean;
+  /** Keep 64 bits of every state instead of its key. */
+  readonly fingerprints: boolean;
+  readonly bounds: Pick<Bounds, 'statesMax' | 'depthMax' | 'memoryMax'>;
+  /** Keep distances minimal: breadth-first search needs it. */
+  readonly shortest: boolean;
+}
+
+/** Memory that all workers of a search share. */
+export interface SpaceMemory {
+  readonly states: TableMemory;
+  readonly parts: TableMemory;
+  /** Bit per `sometimes` of the scenario: whether it has been reached. */
+  readonly sometimes: SharedArrayBuffer;
+}
+
+/** The nearest violation of an oracle, found on a way on from `parent`. */
+export interface Violation {
+  readonly oracle: number;
+  readonly distance: number;
+  readonly parent: number;
+}
+
+/** Why an expansion stopped early. */
+export type Stop = 'none' | 'grow' | 'memory' | 'states';
+
+const FINGERPRINT_WORDS = 2;
+const STATE_SLOTS = 1 << 15;
+const PART_SLOTS = 1 << 12;
+/** Of the memory, so much is for parts; they are few. */
+const PARTS_SHARE = 1 / 4;
+
+/** Reserves the memory of a search. */
+export function reserveSpace(memoryMax: number): SpaceMemory {
+  return {
+    states: reserveTable(Math.floor(memoryMax * (1 - PARTS_SHARE)), STATE_SLOTS),
+    parts: reserveTable(Math.floor(memoryMax * PARTS_SHARE), PART_SLOTS),
+    sometimes: new SharedArrayBuffer(8),
+  };
+}
+
+/** Expands states and keeps what they lead to. */
+export class Space implements SuccessorVisitor {
+  readonly states: StateTable;
+  readonly parts: PartTable;
+  readonly codec: StateCodec;
+  readonly successors: Successors;
+  /** New (or nearer) states by bucket, see `bucketOf`. */
+  readonly reachedBuckets = new Map<number, Frontier>();
+  /** The nearest violation of each oracle, by its number. */
+  readonly violations = new Map<number, Violation>();
+  /** Ways on that were tried. */
+  transitions = 0;
+  /** Whether a state was not expanded because it is too deep. */
+  depthHit = false;
+  /** Choices to the deepest state. */
+  depth = 0;
+  private readonly probe: Probe;
+  private readonly fingerprint = new Int32Array(FINGERPRINT_WORDS);
+  private readonly sometimes: SometimesWatch;
+  private parent = NO_PARENT;
+  private choices = 0;
+  private steps = 0;
+
+  constructor(
+    readonly machine: Machine,
+    readonly options: SpaceOptions,
+    readonly memory: SpaceMemory,
+  ) {
+    const { reductions, bounds } = options;
+    const { settings } = machine.composition;
+    this.probe = machine.probe();
+    this.parts = new PartTable(memory.parts);
+    this.codec = new StateCodec(machine.state, this.probe, this.parts, {
+      versionFree: reductions.versionFree,
+      taskSymmetry: reductions.symmetry,
+      cpuSymmetry: reductions.symmetry && settings.cpus > 1 && machine.composition.cpusAreInterchangeable,
+    });
+    const { codec } = this;
+    const { arena } = { arena: new Int32Array(memory.states.arena) };
+    const { fingerprints } = options;
+    this.states = new StateTable(
+      memory.states,
+      fingerprints ? FINGERPRINT_WORDS : codec.keyWords,
+      bounds.statesMax,
+      fingerprints ? (words, at) => words[at] : (words, at) => codec.hash(words, at),
+      fingerprints
+        ? (one, other) => one >= 0 && arena[one + 2] < arena[other + 2]
+        : (one, other) => one >= 0 && codec.precedes(arena, one + 2, arena, other + 2),
+    );
+    this.successors = new Successors(machine, this.probe, {
+      choicePoints: reductions.choicePoints,
+      partialOrder: reductions.partialOrder && settings.cpus > 1,
+      oracles: options.oracles.reduce((mask, id) => mask | (1 << ORACLE[id]), 0),
+      beyondViolations: options.all,
+    });
+    this.sometimes = new SometimesWatch(machine, this.probe, reductions.symmetry, memory.sometimes);
+  }
+
+  /** Words of a key that lie beside each state of a frontier. */
+  get frontierKeyWords(): number {
+    return this.options.fingerprints ? this.codec.keyWords : 0;
+  }
+
+  /** Reaches the first state. */
+  start(): void {
+    this.parent = NO_PARENT;
+    this.choices = 0;
+    this.steps = 0;
+    this.successors.visitWithoutChoice(this);
+  }
+
+  /**
+   * Which states are expanded together: those after as many choices. Where every step is stored, some cost no choice:
+   * those after as many choices and steps.
+   */
+  bucketOf(distance: number): number {
+    return this.options.reductions.choicePoints ? choicesIn(distance) : distance;
+  }
+
+  /**
+   * Expands states of a frontier.
+   *
+   * @param next index of the next entry to expand; -1 when none is left
+   * @param stop asked after each
+   */
+  expandAll(entries: Int32Array, bucket: number, next: () => number, stop: () => boolean): Stop {
+    const stride = 1 + this.frontierKeyWords;
+    try {
+      for (let entry = next(); entry >= 0; entry = next()) {
+        const at = entry * stride;
+        this.expand(entries, at, bucket);
+        if (this.states.isCrowded || this.parts.isCrowded) return 'grow';
+        if (stop()) break;
+      }
+    } catch (error) {
+      if (error !== OUT_OF_MEMORY) throw error;
+      return this.states.size >= this.options.bounds.statesMax ? 'states' : 'memory';
+    }
+    return 'none';
+  }
+
+  private expand(entries: Int32Array, at: number, bucket: number): void {
+    const state = entries[at];
+    const distance = this.states.distanceOf(state);
+    if (this.options.shortest && this.bucketOf(distance) < bucket) return; // expanded before, from nearer
+    if (choicesIn(distance) >= this.options.bounds.depthMax) {
+      this.depthHit = true;
+      return;
+    }
+    this.parent = state;
+    this.choices = choicesIn(distance);
+    this.steps = stepsIn(distance);
+    this.load(state, entries, at + 1);
+    this.successors.visit(this);
+  }
+
+  /** Puts a state into the machine. */
+  load(state: number, keys: Int32Array, keyAt: number): void {
+    if (this.options.fingerprints) this.codec.decode(keys, keyAt);
+    else this.codec.decode(this.states.arena, this.states.keyAt(state));
+  }
+
+  reached(choices: number, steps: number, alive: boolean): void {
+    this.transitions++;
+    const { codec, options } = this;
+    codec.encode();
+    const distance = distanceOf(this.choices + choices, this.steps + steps);
+    const how = this.states.insert(this.storedKey(), distance, this.parent);
+    if (how === INSERTED.known || (how === INSERTED.nearer && !options.shortest)) return;
+    if (how === INSERTED.fresh && choicesIn(distance) > this.depth) this.depth = choicesIn(distance);
+    if (!alive) return;
+    const bucket = this.bucketOf(distance);
+    let frontier = this.reachedBuckets.get(bucket);
+    if (frontier === undefined) this.reachedBuckets.set(bucket, (frontier = new Frontier(this.frontierKeyWords)));
+    frontier.push(this.states.found, codec.key);
+  }
+
+  /** What the state table keeps of the key that was made last. */
+  storedKey(): Int32Array {
+    const { codec, fingerprint } = this;
+    if (!this.options.fingerprints) return codec.key;
+    fingerprint[0] = codec.hash(codec.key, 0);
+    fingerprint[1] = hashWords(codec.key, 0, codec.keyWords);
+    return fingerprint;
+  }
+
+  violated(oracle: number, choices: number, steps: number): void {
+    const distance = distanceOf(this.choices + choices, this.steps + steps);
+    this.keepViolation({ oracle, distance, parent: this.parent });
+  }
+
+  /** Keeps the nearest violation of each oracle; of two as near, one that every process prefers. */
+  keepViolation(violation: Violation): void {
+    const known = this.violations.get(violation.oracle);
+    if (known && known.distance < violation.distance) return;
+    if (known && known.distance === violation.distance && !this.states.prefers(violation.parent, known.parent)) return;
+    this.violations.set(violation.oracle, violation);
+  }
+
+  /** Ids of what the scenario wants reached, and whether it was. */
+  get sometimesReached(): readonly boolean[] {
+    return this.sometimes.reached;
+  }
+
+  /** Name of an oracle by its number. */
+  static oracleId(oracle: number): OracleId {
+    return ORACLES[oracle];
+  }
+}
+
