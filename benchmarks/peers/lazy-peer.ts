@@ -168,7 +168,7 @@ export const GUEST_FIX_PEER: Patch = {
 };
 
 /** Names of the tasks, as many as the Promela model can have. */
-const NAMES = ['A', 'B', 'C', 'D'];
+const NAMES = ['A', 'B', 'C', 'D', 'E', 'F'];
 
 /**
  * Identical tasks, each of which reads, writes or yields, preempted wherever interrupts are on; first uses may sleep.

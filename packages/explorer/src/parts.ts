@@ -18,7 +18,7 @@ import {
 import { kernelValueFrame } from './normal-form';
 
 /** What a word may say about tasks and CPUs, beside plain numbers. */
-const REFERENCE = { none: 0, task: 1, value: 2, cpu: 3 } as const;
+const REFERENCE = { none: 0, task: 1, value: 2, cpu: 3, taskPlusOne: 4 } as const;
 
 const REFERENCE_OF: Readonly<Record<FieldKind, number>> = {
   flag: REFERENCE.none,
@@ -92,7 +92,7 @@ export class Parts {
     this.users = probe.users;
     this.count = 1 + this.cpus + this.users;
     this.words = new Int32Array(state.words.length);
-    this.localReferences = Uint8Array.from(probe.localKinds.flatMap(([a, b]) => [REFERENCE_OF[a], REFERENCE_OF[b]]));
+    this.localReferences = Uint8Array.from(probe.localKinds.flatMap((kinds) => kinds.map(localReference)));
     this.shapes = this.makeShapes();
   }
 
@@ -176,9 +176,7 @@ export class Parts {
     for (let index = 0; index < referring.length; index++) {
       const position = referring[index];
       const word = words[position];
-      if (word !== 0 || references[index] !== REFERENCE.value) {
-        words[position] = this.renamed(references[index], word, self, renaming, log, position);
-      }
+      words[position] = this.renamed(references[index], word, self, renaming, log, position);
     }
     return stackOf < 0 ? places.length : this.gatherStack(stackOf, self, places.length, renaming, log);
   }
@@ -254,8 +252,10 @@ export class Parts {
     switch (reference) {
       case REFERENCE.task:
         return this.renamedTask(word, self, renaming, log, position);
+      case REFERENCE.taskPlusOne:
+        return word === 0 ? 0 : this.renamedTask(word - 1, self, renaming, log, position) + 1;
       case REFERENCE.value:
-        return this.renamedValue(word, self, renaming, log, position);
+        return word === 0 ? 0 : this.renamedValue(word, self, renaming, log, position);
       case REFERENCE.cpu:
         return word < 0 ? word : renaming.cpus[word];
       default:
@@ -325,12 +325,18 @@ export class Parts {
 
   private named(reference: number, word: number, self: number): number {
     if (reference === REFERENCE.task) return word === SELF ? self : word;
+    if (reference === REFERENCE.taskPlusOne) return word === SELF + 1 ? self + 1 : word;
     if (reference !== REFERENCE.value || word === 0) return word;
     const writer = writerOf(word);
     if (writer === SELF_WRITER) return valueId(self + 1, word & SERIAL_MASK);
     if (writer !== SELF_KERNEL) return word;
     return valueId(PRINCIPAL.kernel, self * this.state.at.stackDepth + (word & SERIAL_MASK) + 1);
   }
+}
+
+/** Locals hold tasks as their numbers plus one. */
+function localReference(kind: FieldKind): number {
+  return kind === 'task' ? REFERENCE.taskPlusOne : REFERENCE_OF[kind];
 }
 
 const SERIAL_MASK = 0xfffff;

@@ -85,11 +85,11 @@ export class Cpu implements Hypervisor {
   }
 
   get next(): number {
-    return this.words[this.localWord(this.frame - 1, NEXT_LOCAL)];
+    return this.words[this.localWord(this.frame - 1, NEXT_LOCAL)] - 1;
   }
 
   get child(): number {
-    return this.words[this.localWord(this.contextFrame(), 0)];
+    return this.words[this.localWord(this.contextFrame(), 0)] - 1;
   }
 
   get status(): number {
@@ -331,6 +331,15 @@ export class Cpu implements Hypervisor {
   setLocal(index: 0 | 1, value: number): void {
     if (this.frame >= this.depth) return; // the routine's last step: nobody reads this local any more
     this.emit(events.LocalWritten, this.cpu, this.task, this.frame, index, value);
+  }
+
+  /** A local of the kind `task`: stored as its number plus one, for a fresh local is 0 and names nobody. */
+  taskLocal(index: 0 | 1): number {
+    return this.local(index) - 1;
+  }
+
+  setTaskLocal(index: 0 | 1, task: number): void {
+    this.setLocal(index, task + 1);
   }
 
   answer(value: boolean): void {

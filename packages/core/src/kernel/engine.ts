@@ -298,7 +298,7 @@ export class Engine implements CpuMachine {
       cpu.enter(CONTEXT.syscall, operation.name === 'exit' ? 'do_exit' : `sys_${operation.name}`, false);
       if (operation.child !== undefined) {
         cpu.frame = cpu.depth - 1;
-        cpu.setLocal(
+        cpu.setTaskLocal(
           0,
           this.parts.tasks.findIndex((candidate) => candidate.name === operation.child),
         );

@@ -53,7 +53,10 @@ export interface Group {
 /** A part of a routine. */
 export type RoutineNode = Step | When | While | Group;
 
-/** What the two locals of a routine's frame hold, so that the explorer can tell tasks and values from plain numbers. */
+/**
+ * What the two locals of a routine's frame hold, so that the explorer can tell tasks and values from plain numbers. Tasks are
+ * stored as their numbers plus one, for a fresh local is 0.
+ */
 export type LocalKinds = readonly [FieldKind, FieldKind];
 
 /** A named list of steps. */

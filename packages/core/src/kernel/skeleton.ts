@@ -73,18 +73,18 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     [
       at('pick_next_task', (k) => {
         k.setStatus((k.status | IRQS_OFF) + PREEMPT_OFF);
-        k.setLocal(NEXT_LOCAL, services.pickNext(k.cpu));
+        k.setTaskLocal(NEXT_LOCAL, services.pickNext(k.cpu));
       }),
       when(
-        (k) => k.local(NEXT_LOCAL) !== k.task,
+        (k) => (k as Cpu).taskLocal(NEXT_LOCAL) !== k.task,
         [
           ...optional('context-switch-start', hook('arch_start_context_switch', events.ContextSwitchStart)),
           group('__switch_to', [
-            at('switch_fpu_prepare', (k) => k.emit(events.SwitchOut, k.cpu, k.task, k.local(NEXT_LOCAL))),
+            at('switch_fpu_prepare', (k) => k.emit(events.SwitchOut, k.cpu, k.task, k.taskLocal(NEXT_LOCAL))),
             ...optional('context-switch-end', hook('arch_end_context_switch', events.ContextSwitchEnd)),
             at('change stacks and current', (k) => {
-              const next = k.local(NEXT_LOCAL);
-              k.setLocal(NEXT_LOCAL, NOBODY); // when prev runs again, it has no use for this any more
+              const next = k.taskLocal(NEXT_LOCAL);
+              k.setTaskLocal(NEXT_LOCAL, NOBODY); // when prev runs again, it has no use for this any more
               k.emit(events.TaskSwitched, k.cpu, k.task, next);
             }),
             switchIn,
