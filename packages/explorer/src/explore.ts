@@ -1,12 +1,5 @@
 /** The model checker: phases of searches that together give one verdict. */
-import {
-  ORACLES,
-  compose,
-  type ComposeOptions,
-  type Composition,
-  type Machine,
-  type OracleId,
-} from '@fpulab/core';
+import { ORACLES, compose, type ComposeOptions, type Composition, type Machine, type OracleId } from '@fpulab/core';
 import { counterexampleOf, type Counterexample } from './counterexample';
 import { ALL_REDUCTIONS, type Bounds, type Reductions, type Strategy } from './options';
 import { randomWalks } from './random-walks';
@@ -230,7 +223,10 @@ class Explorer {
     });
     walked.sometimes.forEach((reached, index) => reached && this.reached.add(index));
     this.phases.push(walked.phase);
-    return this.result({ end: walked.phase.end }, walked.counterexamples.map((one) => ({ ...one, shortest: false })));
+    return this.result(
+      { end: walked.phase.end },
+      walked.counterexamples.map((one) => ({ ...one, shortest: false })),
+    );
   }
 
   private get sometimes(): Exploration['sometimes'] {

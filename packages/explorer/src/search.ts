@@ -101,7 +101,12 @@ export class Search {
       if (ended) return ended;
       let stop: Stop;
       if (helpers && count - done >= helpers.worthwhile) {
-        stop = await helpers.expandAll(entries, bucket, () => this.timeIsUp() !== undefined, () => this.report());
+        stop = await helpers.expandAll(
+          entries,
+          bucket,
+          () => this.timeIsUp() !== undefined,
+          () => this.report(),
+        );
         if (stop === 'none') done = count;
       } else {
         stop = this.expandSlice(entries, bucket, done, count);
@@ -206,4 +211,3 @@ export class Search {
     });
   }
 }
-

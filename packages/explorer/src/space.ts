@@ -233,4 +233,3 @@ export class Space implements SuccessorVisitor {
     return ORACLES[oracle];
   }
 }
-

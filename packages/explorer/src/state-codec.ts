@@ -81,6 +81,8 @@ export class StateCodec {
 
   private partName(part: number): number {
     const { parts, table } = this;
+    const task = part - 1 - parts.cpus;
+    if (task >= 0 && this.taskOrder && this.taskOrder.names[task] >= 0) return this.taskOrder.names[task];
     const length = parts.gather(part, this.numbers);
     const before = this.loaded[part];
     return before >= 0 && table.equals(before, parts.words, length) ? before : table.intern(parts.words, length);

@@ -177,7 +177,7 @@ export class Successors {
       const cpu = alternatives[index] >> ACTION_BITS;
       const isContinue = (alternatives[index] & ((1 << ACTION_BITS) - 1)) === ACTION.continue;
       const isOnly = index + 1 === enabled || alternatives[index + 1] >> ACTION_BITS !== cpu;
-      if (isContinue && isOnly) candidates[count++] = index;
+      if (isContinue && isOnly && probe.isShielded(cpu)) candidates[count++] = index;
     }
     if (count === 0) return false;
     beforeStep.set(words);

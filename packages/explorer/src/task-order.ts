@@ -11,14 +11,18 @@ export class TaskOrder {
   private readonly held: Int32Array;
   /** Per task: a hash of who refers to it, where and how. */
   private readonly referred: Int32Array;
+  /** Per task: the name of its part, where it refers to nobody whose number is being settled; -1 otherwise. */
+  readonly names: Int32Array;
   /** Per task: it refers to another one, or is referred to by one. */
   private readonly crossed: Uint8Array;
   private readonly isGrouped: Uint8Array;
   private readonly orders: number[][];
   /** Who refers: a place in the key, or a task (which has none yet). */
   private referrer = 0;
+  private refers = false;
   private readonly log = {
     refersTo: (task: number, position: number, detail: number): void => {
+      this.refers = true;
       this.referred[task] = (this.referred[task] + mix(this.referrer, position, detail)) | 0;
       if (this.referrer < 0) this.crossed[task] = this.crossed[~this.referrer] = 1;
     },
@@ -36,6 +40,7 @@ export class TaskOrder {
     this.unsettled = { tasks, cpus: numbers.cpus };
     this.isGrouped = Uint8Array.from(tasks, (number) => (number === UNSETTLED ? 1 : 0));
     this.held = new Int32Array(users);
+    this.names = new Int32Array(users);
     this.referred = new Int32Array(users);
     this.crossed = new Uint8Array(users);
     this.orders = groups.map((group) => [...group]);
@@ -47,7 +52,8 @@ export class TaskOrder {
    */
   settle(cpuOrder: readonly number[], loaded: Int32Array, tryOut: () => void): void {
     this.look(cpuOrder, loaded);
-    const compare = (a: number, b: number): number => this.held[a] - this.held[b] || this.referred[a] - this.referred[b];
+    const compare = (a: number, b: number): number =>
+      this.held[a] - this.held[b] || this.referred[a] - this.referred[b];
     let tied = false;
     for (const order of this.orders) {
       sort(order, compare);
@@ -80,11 +86,17 @@ export class TaskOrder {
       const part = parts.partOfTask(task);
       // Tasks outside groups have numbers already; those inside are told apart by nothing but what they hold.
       this.referrer = this.isGrouped[task] ? ~task : 1 + cpuOrder.length + task;
+      this.refers = false;
       const length = parts.gather(part, this.unsettled, this.log);
-      if (!this.isGrouped[task]) continue;
-      const before = loaded[part];
-      const known = before >= 0 && table.equals(before, parts.words, length);
-      this.held[task] = known ? table.hashAt(before) : hashWords(parts.words, 0, length);
+      if (this.refers) {
+        this.names[task] = -1;
+        this.held[task] = hashWords(parts.words, 0, length);
+      } else {
+        const before = loaded[part];
+        const known = before >= 0 && table.equals(before, parts.words, length);
+        this.names[task] = known ? before : table.intern(parts.words, length);
+        this.held[task] = table.hashAt(this.names[task]);
+      }
     }
   }
 

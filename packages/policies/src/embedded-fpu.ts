@@ -20,7 +20,7 @@ import {
   type Kernel,
   type RoutineNode,
 } from '@fpulab/core';
-import { fpuCounter } from './fpu-counter';
+import { fpuCounter, unusedFpuCounter } from './fpu-counter';
 
 /** What differs between the kernels and boot options of this code base. */
 export interface EmbeddedFpuOptions {
@@ -51,7 +51,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
   const active = slot.task('fpregs_active', 'flag');
   const fpstateActive = slot.task('fpstate_active', 'flag');
   const lastCpu = slot.task('last_cpu', 'cpu', NOBODY);
-  const counter = fpuCounter('counter');
+  const counter = eager ? unusedFpuCounter('counter') : fpuCounter('counter');
   const owner = slot.cpu('fpu_fpregs_owner_ctx', 'task', NOBODY);
   const inKernelFpu = slot.cpu('in_kernel_fpu', 'flag');
   /** fpu_switch_t.preload: a local of __switch_to(), which runs on two stacks. */

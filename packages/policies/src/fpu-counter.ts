@@ -5,5 +5,12 @@ import { slot, type Slot } from '@fpulab/core';
  * task that stopped using the FPU is noticed. Linux 3.6 switch_fpu_prepare(), asm/processor.h.
  */
 export function fpuCounter(name: string): Slot {
-  return slot.taskCounter(name, { threshold: 5, modulus: 256 });
+  return slot.taskCounter(name, { threshold: 5, modulus: MODULUS });
 }
+
+/** The same where nobody asks for it: eager kernels count on, but preload every task. */
+export function unusedFpuCounter(name: string): Slot {
+  return slot.taskCounter(name, { threshold: MODULUS - 1, modulus: MODULUS });
+}
+
+const MODULUS = 256;

@@ -20,7 +20,7 @@ import { CR0_TS } from '../x86/control-registers';
 import type { CpuModel } from '../x86/cpu-model';
 import { VECTOR } from '../x86/faults';
 import { ALLOC, CHOICE, NO_FAULT } from './choices';
-import type { Cr0Access, Hypervisor, Slot } from './kernel';
+import type { CounterRange, Cr0Access, Hypervisor, Slot } from './kernel';
 import { saveArea, type SaveArea } from './save-format';
 
 /** What a CPU needs of the machine around it. */
@@ -116,11 +116,15 @@ export class Cpu implements Hypervisor {
   count(slot: Slot, instance: number): void {
     const { counter } = slot;
     assert(counter, `'${slot.name}' is no counter`);
-    const above = counter.threshold + 1;
     const value = this.machine.abstractCounters
-      ? this.machine.choose(CHOICE.count, [0, above])
+      ? this.abstractCount(counter)
       : (this.read(slot, instance) + 1) % counter.modulus;
     this.write(slot, instance, value);
+  }
+
+  /** 0 for any count up to the threshold, and the next one for any above: whatever the count was, it may be either now. */
+  private abstractCount({ threshold, modulus }: CounterRange): number {
+    return threshold + 1 < modulus ? this.machine.choose(CHOICE.count, [0, threshold + 1]) : 0;
   }
 
   isAbove(slot: Slot, instance: number): boolean {

@@ -1,5 +1,5 @@
 import type { Watcher, EventStream } from '../machine/stream';
-import { contextOf, CONTEXT } from '../machine/frames';
+import { contextOf, CONTEXT, irqsOff } from '../machine/frames';
 import type { LocalKinds } from '../kernel/routine';
 import * as events from '../machine/events';
 import type { MachineState } from '../machine/state';
@@ -39,6 +39,14 @@ export class Probe {
   /** One atomic step, right after `enabledActions()` returned `count`. */
   stepAmong(count: number): void {
     this.engine.stepAmong(count);
+  }
+
+  /** True where nothing may come between on this CPU, whatever other CPUs do: interrupts are off, or the hypervisor runs. */
+  isShielded(cpu: number): boolean {
+    const { words, at } = this.state;
+    const task = words[at.current + cpu];
+    const status = words[at.frameStatus + task * at.stackDepth + words[at.depth + task] - 1];
+    return irqsOff(status) || contextOf(status) === CONTEXT.hypervisor;
   }
 
   /** True when the steps since it was cleared looked at or changed what another CPU or an oracle could tell. */
