@@ -40,6 +40,7 @@ export function counterexampleOf(
   const { machine, states, successors } = space;
   const path: number[] = [];
   for (let state = violation.parent; state !== NO_PARENT; state = states.parentOf(state)) path.unshift(state);
+  space.codec.forget();
   let here: Way = { words: start, choices: [], steps: 0 };
   let isStart = true;
   for (const state of path) {

@@ -3,7 +3,8 @@ import { ORACLES, compose, type ComposeOptions, type Composition, type Machine, 
 import { counterexampleOf, type Counterexample } from './counterexample';
 import { ALL_REDUCTIONS, type Bounds, type Reductions, type Strategy } from './options';
 import { randomWalks } from './random-walks';
-import { Search, type Helpers, type SearchEnd, type SearchProgress } from './search';
+import { Search, type SearchEnd, type SearchProgress } from './search';
+import { Workers } from './workers';
 import { Space, reserveSpace, type SpaceMemory, type SpaceOptions } from './space';
 
 /** What is explored: fresh plugin objects at every call, for one machine each. */
@@ -156,16 +157,16 @@ class Explorer {
     machine.boot();
     const start = machine.snapshot();
     const space = new Space(machine, spaceOptions, memory);
-    const helpers = await this.helpers(space, spaceOptions, memory);
+    const workers = this.workers(space, spaceOptions, memory);
     const end = await new Search(space, {
       bounds: { timeoutMs: bounds.timeoutMs - (began - this.started) },
       order: shortest ? 'bfs' : 'dfs',
       enough: (found) => found.size > 0 && (!all || (kind === 'exact' && found.size === oracles.length)),
       onProgress: options.onProgress,
       signal: options.signal,
-      helpers: helpers?.helpers,
+      helpers: workers,
     }).run();
-    await helpers?.close();
+    await workers?.close();
     space.sometimesReached.forEach((reached, index) => reached && this.reached.add(index));
     const states = space.states.size;
     this.phases.push({
@@ -200,15 +201,12 @@ class Explorer {
     });
   }
 
-  private async helpers(
-    space: Space,
-    options: SpaceOptions,
-    memory: SpaceMemory,
-  ): Promise<{ helpers: Helpers; close(): Promise<void> } | undefined> {
-    void space;
-    void options;
-    void memory;
-    return undefined;
+  /** Undefined where one thread works alone. */
+  private workers(space: Space, options: SpaceOptions, memory: SpaceMemory): Workers | undefined {
+    const { jobs = 1, workers, strategy = 'bfs' } = this.options;
+    if (jobs <= 1 || workers === undefined || strategy !== 'bfs') return undefined;
+    const counters = options.reductions.abstractCounters ? 'abstract' : 'exact';
+    return new Workers(space, jobs, { compose: workers, counters, options, memory });
   }
 
   private async walk(): Promise<Exploration> {

@@ -119,6 +119,7 @@ export class NormalForm {
     const { words, at } = this.state;
     for (let task = 0; task < at.tasks; task++) {
       const depth = words[at.depth + task];
+      if (depth < 2) continue; // user code alone
       for (let frame = 0; frame < depth; frame++) {
         const index = task * at.stackDepth + frame;
         if (contextOf(words[at.frameStatus + index]) === CONTEXT.user) continue; // its address is one of a program

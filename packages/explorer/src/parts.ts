@@ -1,13 +1,11 @@
 /**
- * The parts that a state is made of: one per task, one per CPU (with its idle task and the hypervisor's image of it), and
- * one for the rest. A key is a list of parts, so that what many states share is stored once (Holzmann's collapse
+ * The parts that a state is made of: one per task, one per CPU (with the hypervisor's image of it), and one for the rest. A key is a list of parts, so that what many states share is stored once (Holzmann's collapse
  * compression, SPIN 1997).
  */
 import {
   CONTEXT,
   LOCALS,
   PRINCIPAL,
-  contextOf,
   taskOfPrincipal,
   valueId,
   writerOf,
@@ -16,6 +14,11 @@ import {
   type Probe,
 } from '@fpulab/core';
 import { kernelValueFrame } from './normal-form';
+
+// Copies of what others export: these are looked at for every frame of every state.
+const LOCAL_WORDS = LOCALS;
+const USER = CONTEXT.user;
+const CONTEXT_MASK = 0xf;
 
 /** What a word may say about tasks and CPUs, beside plain numbers. */
 const REFERENCE = { none: 0, task: 1, value: 2, cpu: 3, taskPlusOne: 4 } as const;
@@ -56,10 +59,8 @@ interface PartShape {
   /** Indices into `places` of words that refer to tasks or CPUs, and what they are. */
   readonly referring: Int32Array;
   readonly references: Uint8Array;
-  /** The task whose stack is part of it; -1 for none. */
-  readonly stackOf: number;
-  /** The task that `SELF` means; -1 for none. */
-  readonly self: number;
+  /** The task whose part it is, with its stack; -1 for none. `SELF` means this task. */
+  readonly task: number;
 }
 
 /** Hears of references to tasks whose number is not settled, other than the part's own. */
@@ -76,21 +77,24 @@ export class Parts {
   /** Parts of a state: the rest, then one per CPU, then one per task of the scenario. */
   readonly count: number;
   readonly cpus: number;
-  readonly users: number;
+  /** Idle tasks included. */
+  readonly tasks: number;
   /** The words of the part that was gathered last. */
   readonly words: Int32Array;
+  /** References to other tasks or CPUs in the part that was gathered last. */
+  foreign = 0;
   private readonly shapes: readonly PartShape[];
   private readonly localReferences: Uint8Array;
 
   constructor(
     private readonly state: MachineState,
-    probe: Pick<Probe, 'users' | 'localKinds'>,
+    probe: Pick<Probe, 'localKinds'>,
     private readonly options: { readonly versionFree: boolean },
   ) {
     const { at } = state;
     this.cpus = at.cpus;
-    this.users = probe.users;
-    this.count = 1 + this.cpus + this.users;
+    this.tasks = at.tasks;
+    this.count = 1 + this.cpus + this.tasks;
     this.words = new Int32Array(state.words.length);
     this.localReferences = Uint8Array.from(probe.localKinds.flatMap((kinds) => kinds.map(localReference)));
     this.shapes = this.makeShapes();
@@ -106,18 +110,14 @@ export class Parts {
   }
 
   private makeShapes(): readonly PartShape[] {
-    const { users, cpus } = this;
-    const { at } = this.state;
-    const rest = this.shape([['machine', 0]], -1, -1);
+    const { tasks, cpus } = this;
+    const rest = this.shape([['machine', 0]], -1);
     const ofCpu = (cpu: number): PartShape =>
       this.shape(
         [
           ['cpu', cpu],
-          ['task', users + cpu],
-          ['fpstate', users + cpu],
-          ['fpstate', at.tasks + cpu],
+          ['fpstate', tasks + cpu],
         ],
-        users + cpu,
         -1,
       );
     const ofTask = (task: number): PartShape =>
@@ -127,16 +127,15 @@ export class Parts {
           ['fpstate', task],
         ],
         task,
-        task,
       );
     return [
       rest,
       ...Array.from({ length: cpus }, (_, cpu) => ofCpu(cpu)),
-      ...Array.from({ length: users }, (_, task) => ofTask(task)),
+      ...Array.from({ length: tasks }, (_, task) => ofTask(task)),
     ];
   }
 
-  private shape(instances: readonly (readonly [string, number])[], stackOf: number, self: number): PartShape {
+  private shape(instances: readonly (readonly [string, number])[], task: number): PartShape {
     const places: number[] = [];
     const referring: number[] = [];
     const references: number[] = [];
@@ -146,7 +145,7 @@ export class Parts {
         if (this.options.versionFree && VERSIONS.has(field.name)) continue;
         for (let element = 0; element < field.width; element++) {
           const reference = REFERENCE_OF[field.kind];
-          if (reference !== REFERENCE.none) {
+          if (reference !== REFERENCE.none && (reference !== REFERENCE.cpu || this.cpus > 1)) {
             referring.push(places.length);
             references.push(reference);
           }
@@ -158,8 +157,7 @@ export class Parts {
       places: Int32Array.from(places),
       referring: Int32Array.from(referring),
       references: Uint8Array.from(references),
-      stackOf,
-      self,
+      task,
     };
   }
 
@@ -169,25 +167,28 @@ export class Parts {
    * @returns how many words
    */
   gather(part: number, renaming: Renaming, log?: ReferenceLog): number {
-    const { places, referring, references, stackOf, self } = this.shapes[part];
+    const { places, task } = this.shapes[part];
+    this.gatherPlaces(part, renaming, log);
+    return task < 0 ? places.length : this.gatherStack(task, places.length, renaming, log);
+  }
+
+  /** The same without the stack. */
+  gatherPlaces(part: number, renaming: Renaming, log?: ReferenceLog): number {
+    const { places, referring, references, task: self } = this.shapes[part];
     const { words: state } = this.state;
     const { words } = this;
+    this.foreign = 0;
     for (let index = 0; index < places.length; index++) words[index] = state[places[index]];
     for (let index = 0; index < referring.length; index++) {
       const position = referring[index];
       const word = words[position];
+      if (word === 0 && references[index] === REFERENCE.value) continue;
       words[position] = this.renamed(references[index], word, self, renaming, log, position);
     }
-    return stackOf < 0 ? places.length : this.gatherStack(stackOf, self, places.length, renaming, log);
+    return places.length;
   }
 
-  private gatherStack(
-    task: number,
-    self: number,
-    from: number,
-    renaming: Renaming,
-    log: ReferenceLog | undefined,
-  ): number {
+  private gatherStack(task: number, from: number, renaming: Renaming, log: ReferenceLog | undefined): number {
     const { words: state, at } = this.state;
     const { words, localReferences } = this;
     const depth = state[at.depth + task];
@@ -198,31 +199,32 @@ export class Parts {
       const status = state[at.frameStatus + index];
       words[length++] = pc;
       words[length++] = status;
-      if (contextOf(status) === CONTEXT.user) continue; // programs have no locals
-      for (let local = 0; local < LOCALS; local++) {
-        const word = state[at.frameLocal + index * LOCALS + local];
-        const reference = localReferences[pc * LOCALS + local];
+      if ((status & CONTEXT_MASK) === USER) continue; // programs have no locals
+      for (let local = 0; local < LOCAL_WORDS; local++) {
+        const word = state[at.frameLocal + index * LOCAL_WORDS + local];
+        const reference = localReferences[pc * LOCAL_WORDS + local];
         words[length] =
-          reference === REFERENCE.none ? word : this.renamed(reference, word, self, renaming, log, length);
+          reference === REFERENCE.none ? word : this.renamed(reference, word, task, renaming, log, length);
         length++;
       }
     }
     return length;
   }
 
-  /** Puts a part's words back into the machine's state. */
+  /** Puts a part's words back into the machine's state, in the place of those that are there. */
   scatter(part: number, words: Int32Array, from: number): void {
-    const { places, referring, references, stackOf, self } = this.shapes[part];
-    const { words: state } = this.state;
+    const { places, referring, references, task: self } = this.shapes[part];
+    const { words: state, at } = this.state;
+    const depth = self < 0 ? 0 : state[at.depth + self];
     for (let index = 0; index < places.length; index++) state[places[index]] = words[from + index];
     for (let index = 0; index < referring.length; index++) {
       const place = places[referring[index]];
       state[place] = this.named(references[index], state[place], self);
     }
-    if (stackOf >= 0) this.scatterStack(stackOf, self, words, from + places.length);
+    if (self >= 0) this.scatterStack(self, depth, words, from + places.length);
   }
 
-  private scatterStack(task: number, self: number, words: Int32Array, from: number): void {
+  private scatterStack(task: number, depthBefore: number, words: Int32Array, from: number): void {
     const { words: state, at } = this.state;
     const depth = state[at.depth + task];
     let next = from;
@@ -230,13 +232,21 @@ export class Parts {
       const index = task * at.stackDepth + frame;
       const pc = (state[at.framePc + index] = words[next++]);
       const status = (state[at.frameStatus + index] = words[next++]);
-      const isUser = contextOf(status) === CONTEXT.user;
-      for (let local = 0; local < LOCALS; local++) {
+      const isUser = (status & CONTEXT_MASK) === USER;
+      for (let local = 0; local < LOCAL_WORDS; local++) {
         const word = isUser ? 0 : words[next++];
-        const reference = isUser ? REFERENCE.none : this.localReferences[pc * LOCALS + local];
-        state[at.frameLocal + index * LOCALS + local] = this.named(reference, word, self);
+        const reference = isUser ? REFERENCE.none : this.localReferences[pc * LOCAL_WORDS + local];
+        state[at.frameLocal + index * LOCAL_WORDS + local] = this.named(reference, word, task);
       }
     }
+    for (let frame = depth; frame < depthBefore; frame++) this.clearFrame(task * at.stackDepth + frame);
+  }
+
+  private clearFrame(index: number): void {
+    const { words: state, at } = this.state;
+    state[at.framePc + index] = 0;
+    state[at.frameStatus + index] = 0;
+    for (let local = 0; local < LOCAL_WORDS; local++) state[at.frameLocal + index * LOCAL_WORDS + local] = 0;
   }
 
   // --- one word ----------------------------------------------------------------------------------------------------
@@ -257,10 +267,15 @@ export class Parts {
       case REFERENCE.value:
         return word === 0 ? 0 : this.renamedValue(word, self, renaming, log, position);
       case REFERENCE.cpu:
-        return word < 0 ? word : renaming.cpus[word];
+        return word < 0 ? word : this.renamedCpu(word, renaming);
       default:
         return word;
     }
+  }
+
+  private renamedCpu(cpu: number, renaming: Renaming): number {
+    if (this.cpus > 1) this.foreign++;
+    return renaming.cpus[cpu];
   }
 
   private renamedTask(
@@ -272,7 +287,7 @@ export class Parts {
   ): number {
     if (task < 0) return task;
     if (task === self) return SELF;
-    if (task >= this.users) return this.users + renaming.cpus[task - this.users];
+    this.foreign++;
     if (renaming.tasks[task] !== UNSETTLED) return renaming.tasks[task];
     log?.refersTo(task, position, 0);
     return SOMEBODY;
@@ -293,7 +308,8 @@ export class Parts {
         : value;
     }
     const serial = value & SERIAL_MASK;
-    if (task === self) return valueId(SELF_WRITER, serial);
+    if (task === self) return (SELF_WRITER << SERIAL_BITS) | serial;
+    this.foreign++;
     if (renaming.tasks[task] !== UNSETTLED) return valueId(renaming.tasks[task] + 1, serial);
     log?.refersTo(task, position, serial + 1);
     return valueId(SOMEBODY_WRITER, serial);
@@ -309,14 +325,11 @@ export class Parts {
   ): number {
     const place = kernelValueFrame(value);
     if (place < 0) return value;
+    this.foreign++;
     const { stackDepth } = this.state.at;
     const task = Math.floor(place / stackDepth);
     const frame = place % stackDepth;
     if (task === self) return valueId(SELF_KERNEL, frame);
-    if (task >= this.users) {
-      const idle = this.users + renaming.cpus[task - this.users];
-      return valueId(PRINCIPAL.kernel, idle * stackDepth + frame + 1);
-    }
     const number = renaming.tasks[task];
     if (number !== UNSETTLED) return valueId(PRINCIPAL.kernel, number * stackDepth + frame + 1);
     log?.refersTo(task, position, -1 - frame);
@@ -339,4 +352,5 @@ function localReference(kind: FieldKind): number {
   return kind === 'task' ? REFERENCE.taskPlusOne : REFERENCE_OF[kind];
 }
 
-const SERIAL_MASK = 0xfffff;
+const SERIAL_BITS = 20;
+const SERIAL_MASK = (1 << SERIAL_BITS) - 1;

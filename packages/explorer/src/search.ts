@@ -57,8 +57,9 @@ export class Search {
   async run(): Promise<SearchEnd> {
     const { space } = this;
     space.start();
+    if (this.options.order === 'dfs') return this.depthFirst();
     this.collect();
-    return this.options.order === 'bfs' ? this.breadthFirst() : this.depthFirst();
+    return this.breadthFirst();
   }
 
   private get end(): SearchEnd {
@@ -107,7 +108,7 @@ export class Search {
           () => this.timeIsUp() !== undefined,
           () => this.report(),
         );
-        if (stop === 'none') done = count;
+        if (stop === 'none') done = count; // or time is up, which is seen next
       } else {
         stop = this.expandSlice(entries, bucket, done, count);
         done = this.expanded;
@@ -117,7 +118,7 @@ export class Search {
       if (stop === 'grow') this.grow();
       else if (stop !== 'none') return stop;
     }
-    return undefined;
+    return this.timeIsUp();
   }
 
   private expanded = 0;
@@ -176,9 +177,9 @@ export class Search {
   }
 
   private grow(): void {
-    const { states, parts } = this.space;
-    if (states.isCrowded) states.grow();
-    if (parts.isCrowded) parts.grow();
+    const { states, parts, memory } = this.space;
+    if (states.isCrowded) memory.states.index = states.grow();
+    if (parts.isCrowded) memory.parts.index = parts.grow();
   }
 
   // --- time ------------------------------------------------------------------------------------------------------

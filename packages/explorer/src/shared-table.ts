@@ -118,25 +118,31 @@ abstract class SharedTable {
 
 /**
  * Parts of states: what one CPU or one task holds, stored once however many states have it. A part's name is its place in
- * the arena, where its hash, its length and its words are.
+ * the arena, where its hash, its length (complemented, if it names other tasks or CPUs) and its words are.
  */
 export class PartTable extends SharedTable {
   private words: Int32Array = new Int32Array(0);
   private length = 0;
   private hash = 0;
+  private isForeign = false;
   private readonly matches = (place: number): boolean => this.equals(place, this.words, this.length);
   private readonly write = (): number => {
     const place = this.take(this.length + HEADER);
     this.arena[place] = this.hash;
-    this.arena[place + 1] = this.length;
+    this.arena[place + 1] = this.isForeign ? ~this.length : this.length;
     this.arena.set(this.words.subarray(0, this.length), place + HEADER);
     return place;
   };
 
-  /** The part with these words. */
-  intern(words: Int32Array, length: number): number {
+  /**
+   * The part with these words.
+   *
+   * @param isForeign whether they name other tasks or CPUs, so that they change when those are renumbered
+   */
+  intern(words: Int32Array, length: number, isForeign: boolean): number {
     this.words = words;
     this.length = length;
+    this.isForeign = isForeign;
     this.hash = hashWords(words, 0, length);
     const place = this.findOrWrite(this.hash, this.matches, this.write);
     return place < 0 ? ~place : place;
@@ -144,11 +150,26 @@ export class PartTable extends SharedTable {
 
   /** Whether a part has just these words. */
   equals(place: number, words: Int32Array, length: number): boolean {
+    return this.lengthOf(place) === length && this.startsWith(place, words, length);
+  }
+
+  /** Whether a part begins with these words. */
+  startsWith(place: number, words: Int32Array, length: number): boolean {
     const { arena } = this;
-    if (arena[place + 1] !== length) return false;
     const first = place + HEADER;
     for (let index = 0; index < length; index++) if (arena[first + index] !== words[index]) return false;
     return true;
+  }
+
+  /** Words of a part. */
+  lengthOf(place: number): number {
+    const length = this.arena[place + 1];
+    return length < 0 ? ~length : length;
+  }
+
+  /** Whether a part names other tasks or CPUs. */
+  isForeignAt(place: number): boolean {
+    return this.arena[place + 1] < 0;
   }
 
   /** Where the words of a part begin in the arena. */
@@ -210,8 +231,9 @@ export class StateTable extends SharedTable {
     this.stride = keyWords + RECORD_HEADER;
   }
 
-  /** The state that the last `insert` inserted or found. */
+  /** The state that the last `insert` inserted or found, and how far it was before it was brought nearer. */
   found = 0;
+  wasAt = 0;
 
   /** Inserts a state, or brings a known one nearer. */
   insert(key: Int32Array, distance: number, parent: number): number {
@@ -236,6 +258,7 @@ export class StateTable extends SharedTable {
       if (Atomics.compareExchange(this.arena, place, known, LOCKED) !== known) continue;
       this.arena[place + 1] = parent;
       Atomics.store(this.arena, place, distance);
+      this.wasAt = known;
       return known === distance ? INSERTED.known : INSERTED.nearer;
     }
   }

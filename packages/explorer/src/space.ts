@@ -84,6 +84,7 @@ export class Space implements SuccessorVisitor {
   private readonly fingerprint = new Int32Array(FINGERPRINT_WORDS);
   private readonly sometimes: SometimesWatch;
   private parent = NO_PARENT;
+  private bucket = -1;
   private choices = 0;
   private steps = 0;
 
@@ -130,6 +131,7 @@ export class Space implements SuccessorVisitor {
   /** Reaches the first state. */
   start(): void {
     this.parent = NO_PARENT;
+    this.bucket = -1;
     this.choices = 0;
     this.steps = 0;
     this.successors.visitWithoutChoice(this);
@@ -174,6 +176,7 @@ export class Space implements SuccessorVisitor {
       return;
     }
     this.parent = state;
+    this.bucket = bucket;
     this.choices = choicesIn(distance);
     this.steps = stepsIn(distance);
     this.load(state, entries, at + 1);
@@ -194,11 +197,17 @@ export class Space implements SuccessorVisitor {
     const how = this.states.insert(this.storedKey(), distance, this.parent);
     if (how === INSERTED.known || (how === INSERTED.nearer && !options.shortest)) return;
     if (how === INSERTED.fresh && choicesIn(distance) > this.depth) this.depth = choicesIn(distance);
-    if (!alive) return;
     const bucket = this.bucketOf(distance);
+    // Brought nearer within a bucket that is still to come, it waits there already.
+    const waits = how === INSERTED.nearer && bucket > this.bucket && this.bucketOf(this.states.wasAt) === bucket;
+    if (alive && !waits) this.frontierOf(bucket).push(this.states.found, codec.key);
+  }
+
+  /** The states that were reached at a distance. */
+  frontierOf(bucket: number): Frontier {
     let frontier = this.reachedBuckets.get(bucket);
     if (frontier === undefined) this.reachedBuckets.set(bucket, (frontier = new Frontier(this.frontierKeyWords)));
-    frontier.push(this.states.found, codec.key);
+    return frontier;
   }
 
   /** What the state table keeps of the key that was made last. */

@@ -26,8 +26,11 @@ export class StateCodec {
   private readonly numbers: Renaming;
   private readonly cpuOrders: readonly (readonly number[])[];
   private readonly taskOrder: TaskOrder | undefined;
+  private readonly hasRun: Uint8Array;
   /** The key that the machine was last loaded from: most of its parts are still the same. */
   private readonly loaded: Int32Array;
+  /** The words that the machine was last loaded with. */
+  private readonly lastLoaded: Int32Array;
   private readonly candidate: Int32Array;
   private candidates = 0;
 
@@ -39,26 +42,38 @@ export class StateCodec {
   ) {
     this.parts = new Parts(state, probe, options);
     this.normalForm = options.versionFree ? new NormalForm(state, probe) : undefined;
-    const { cpus, users, count } = this.parts;
+    this.hasRun = probe.hasRun;
+    const { cpus, tasks, count } = this.parts;
     this.keyWords = count;
     this.key = new Int32Array(count);
     this.candidate = new Int32Array(count);
+    this.lastLoaded = new Int32Array(state.words.length);
     this.loaded = new Int32Array(count).fill(-1);
-    this.numbers = { tasks: Int32Array.from(identity(users)), cpus: Int32Array.from(identity(cpus)) };
+    this.numbers = { tasks: Int32Array.from(identity(tasks)), cpus: Int32Array.from(identity(cpus)) };
     this.cpuOrders = options.cpuSymmetry ? permutations(identity(cpus)) : [identity(cpus)];
     const groups = options.taskSymmetry ? probe.interchangeableTasks() : [];
-    this.taskOrder = groups.length > 0 ? new TaskOrder(this.parts, table, groups, this.numbers) : undefined;
+    this.taskOrder =
+      groups.length > 0 ? new TaskOrder(this.parts, table, groups, this.numbers, probe.hasRun) : undefined;
   }
 
   /** Puts the state of a key into the machine. */
   decode(words: Int32Array, at: number): void {
-    this.state.words.fill(0);
+    const { state, loaded, table } = this;
+    state.words.set(this.lastLoaded);
     for (let part = 0; part < this.keyWords; part++) {
       const place = words[at + part];
-      this.loaded[part] = place;
-      this.parts.scatter(part, this.table.arena, this.table.wordsAt(place));
+      if (place === loaded[part]) continue;
+      loaded[part] = place;
+      this.parts.scatter(part, table.arena, table.wordsAt(place));
     }
     this.normalForm?.resetCounts();
+    this.lastLoaded.set(state.words);
+  }
+
+  /** The machine is about to be put into a state that was not decoded. */
+  forget(): void {
+    this.loaded.fill(-1);
+    this.lastLoaded.fill(0);
   }
 
   /** Makes `key` of the machine's state, whose values are renumbered. */
@@ -66,9 +81,19 @@ export class StateCodec {
     this.normalForm?.normalise();
     this.candidates = 0;
     for (const order of this.cpuOrders) {
-      for (let place = 0; place < order.length; place++) this.numbers.cpus[order[place]] = place;
+      this.numberCpus(order);
       if (this.taskOrder) this.taskOrder.settle(order, this.loaded, this.tryOut);
       else this.tryOut();
+    }
+  }
+
+  /** Numbers CPUs, and idle tasks with them. */
+  private numberCpus(order: readonly number[]): void {
+    const { tasks, cpus } = this.numbers;
+    const users = tasks.length - cpus.length;
+    for (let place = 0; place < order.length; place++) {
+      cpus[order[place]] = place;
+      tasks[users + order[place]] = users + place;
     }
   }
 
@@ -83,9 +108,15 @@ export class StateCodec {
     const { parts, table } = this;
     const task = part - 1 - parts.cpus;
     if (task >= 0 && this.taskOrder && this.taskOrder.names[task] >= 0) return this.taskOrder.names[task];
-    const length = parts.gather(part, this.numbers);
     const before = this.loaded[part];
-    return before >= 0 && table.equals(before, parts.words, length) ? before : table.intern(parts.words, length);
+    if (before >= 0 && task >= 0 && this.hasRun[task] === 0 && !table.isForeignAt(before)) {
+      const length = parts.gatherPlaces(part, this.numbers);
+      if (parts.foreign === 0 && table.startsWith(before, parts.words, length)) return before;
+    }
+    const length = parts.gather(part, this.numbers);
+    return before >= 0 && table.equals(before, parts.words, length)
+      ? before
+      : table.intern(parts.words, length, parts.foreign > 0);
   }
 
   private placeOf(part: number): number {

@@ -113,6 +113,7 @@ export class Successors {
     this.asked = 0;
     this.violations = 0;
     this.forced.length = 0;
+    probe.forgetWhoRan();
     const enabled = probe.enabledActions();
     if (enabled === 0) return;
     probe.stepAmong(enabled);

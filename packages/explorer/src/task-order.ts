@@ -33,8 +33,10 @@ export class TaskOrder {
     private readonly table: PartTable,
     private readonly groups: readonly (readonly number[])[],
     private readonly numbers: Renaming,
+    /** Per task: it has run since the machine was loaded, so that its stack may be another one. */
+    private readonly hasRun: Uint8Array,
   ) {
-    const { users } = parts;
+    const users = parts.tasks;
     const tasks = numbers.tasks.slice();
     for (const task of groups.flat()) tasks[task] = UNSETTLED;
     this.unsettled = { tasks, cpus: numbers.cpus };
@@ -74,6 +76,9 @@ export class TaskOrder {
 
   private look(cpuOrder: readonly number[], loaded: Int32Array): void {
     const { parts, table } = this;
+    for (let task = 0; task < parts.tasks; task++) {
+      if (this.isGrouped[task] === 0) this.unsettled.tasks[task] = this.numbers.tasks[task];
+    }
     this.referred.fill(0);
     this.crossed.fill(0);
     this.referrer = 0;
@@ -82,22 +87,35 @@ export class TaskOrder {
       this.referrer = 1 + place;
       parts.gather(parts.partOfCpu(cpuOrder[place]), this.unsettled, this.log);
     }
-    for (let task = 0; task < parts.users; task++) {
+    for (let task = 0; task < parts.tasks; task++) {
       const part = parts.partOfTask(task);
       // Tasks outside groups have numbers already; those inside are told apart by nothing but what they hold.
-      this.referrer = this.isGrouped[task] ? ~task : 1 + cpuOrder.length + task;
+      this.referrer = this.isGrouped[task] ? ~task : 1 + cpuOrder.length + this.numbers.tasks[task];
+      const before = this.unchanged(part, task, loaded);
+      if (before >= 0) {
+        this.names[task] = before;
+        this.held[task] = table.hashAt(before);
+        continue;
+      }
       this.refers = false;
       const length = parts.gather(part, this.unsettled, this.log);
       if (this.refers) {
         this.names[task] = -1;
         this.held[task] = hashWords(parts.words, 0, length);
       } else {
-        const before = loaded[part];
-        const known = before >= 0 && table.equals(before, parts.words, length);
-        this.names[task] = known ? before : table.intern(parts.words, length);
+        this.names[task] = table.intern(parts.words, length, parts.foreign > 0);
         this.held[task] = table.hashAt(this.names[task]);
       }
     }
+  }
+
+  /** The part that a task was loaded from, where that is still what it holds and no number of others is in it; or -1. */
+  private unchanged(part: number, task: number, loaded: Int32Array): number {
+    const { parts, table } = this;
+    const before = loaded[part];
+    if (before < 0 || this.isGrouped[task] === 0 || this.hasRun[task] !== 0 || table.isForeignAt(before)) return -1;
+    const length = parts.gatherPlaces(part, this.unsettled);
+    return parts.foreign === 0 && table.startsWith(before, parts.words, length) ? before : -1;
   }
 
   private number(group: readonly number[], order: readonly number[]): void {
