@@ -9,15 +9,17 @@ export interface PeerRequest extends Pick<PeerConfig, 'variant'> {
   readonly cpus: number;
   readonly tasks: number;
   /** Operations per task; undefined for programs without end. */
-  readonly operations: number | undefined;
+  readonly operations?: number;
+  /** See `peerScenario`. */
+  readonly preempt?: 'user' | 'full';
 }
 
 /** A fresh composition of an instance. */
-export function composeRequest({ variant, cpus, tasks, operations }: PeerRequest): ReturnType<Compose> {
+export function composeRequest({ variant, cpus, tasks, operations, preempt }: PeerRequest): ReturnType<Compose> {
   return {
     platform: variant === 'NATIVE' ? bareMetal() : xenPv(),
     policies: [lazyPeer()],
     patches: variant === 'XENPV_FIXED' ? [GUEST_FIX_PEER] : [],
-    scenario: peerScenario(tasks, operations, cpus),
+    scenario: peerScenario(tasks, operations, cpus, preempt),
   };
 }

@@ -167,16 +167,23 @@ export const GUEST_FIX_PEER: Patch = {
   ],
 };
 
-/** Names of the tasks, as many as the Promela model can have. */
+/** Names of the tasks. */
 const NAMES = ['A', 'B', 'C', 'D', 'E', 'F'];
 
 /**
- * Identical tasks, each of which reads, writes or yields, preempted wherever interrupts are on; first uses may sleep.
+ * Identical tasks, each of which reads, writes or yields; first uses may sleep.
  *
- * @param tasks 1 to 4
+ * @param tasks 1 to 6
  * @param operations per task; for ever when undefined
+ * @param preempt `full`: wherever interrupts are on, every kernel step included (the Promela model's kernel has five such
+ *   places per task, ours twenty); `user`: user code, and the kernel where it sleeps, as CONFIG_PREEMPT_VOLUNTARY
  */
-export function peerScenario(tasks: number, operations: number | undefined, cpus: number): Scenario {
+export function peerScenario(
+  tasks: number,
+  operations: number | undefined,
+  cpus: number,
+  preempt: 'user' | 'full' = 'full',
+): Scenario {
   const any = either(mmx.read(), mmx.write(), syscall('sched_yield'));
   const body = program(operations === undefined ? forever(any) : loop(operations, any));
   const names = NAMES.slice(0, tasks);
@@ -184,9 +191,9 @@ export function peerScenario(tasks: number, operations: number | undefined, cpus
   const often = operations === undefined ? 'for ever' : `${operations} times`;
   return {
     id: `peer-${cpus}-${tasks}-${operations ?? 'any'}`,
-    title: `${tasks} tasks on ${cpus} CPUs read, write or yield, ${often}, preempted anywhere`,
+    title: `${tasks} tasks on ${cpus} CPUs read, write or yield, ${often}; preemption: ${preempt}`,
     tasks: names.map((name) => ({ name, program: body })),
-    interference: { preempt: 'full', allocation: { sleep: true }, migration: cpus > 1 },
+    interference: { preempt, allocation: { sleep: true }, migration: cpus > 1 },
     oracles: ['leak', 'lost-update'],
     schedule: {},
     sometimes: USED_BY_ALL(names),

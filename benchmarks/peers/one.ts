@@ -19,7 +19,7 @@ async function main(): Promise<void> {
     fingerprints: request.fingerprints,
     workers: { module: join(__dirname, 'compose-peer.js'), request },
   });
-  console.log(JSON.stringify(exploration));
+  console.log(JSON.stringify({ exploration, rssBytes: process.resourceUsage().maxRSS * 1024 }));
 }
 
 void main();

@@ -238,6 +238,7 @@ export {
   type SyscallName,
 } from './kernel/program';
 export {
+  applyPatch,
   group,
   nodeNames,
   routine,

@@ -1,4 +1,4 @@
-import { assert, FpuError } from '../error';
+import { assert, FpuError, type ErrorDetail } from '../error';
 import type { EventType } from '../machine/event-type';
 import * as events from '../machine/events';
 import {
@@ -307,7 +307,7 @@ export class Cpu implements Hypervisor {
   }
 
   preemptEnable(): void {
-    assert(preemptOffDepth(this.status) > 0, 'preempt_enable without preempt_disable');
+    if (preemptOffDepth(this.status) === 0) this.refuseStep('does preempt_enable without preempt_disable');
     this.setStatus(this.status - PREEMPT_OFF);
   }
 
@@ -316,7 +316,7 @@ export class Cpu implements Hypervisor {
   }
 
   localBhEnable(): void {
-    assert(bhOffDepth(this.status) > 0, 'local_bh_enable without local_bh_disable');
+    if (bhOffDepth(this.status) === 0) this.refuseStep('does local_bh_enable without local_bh_disable');
     this.setStatus(this.status - BH_OFF);
   }
 
@@ -328,7 +328,7 @@ export class Cpu implements Hypervisor {
   // --- locals, calls, sleeping -----------------------------------------------------------------------------------
 
   local(index: 0 | 1): number {
-    assert(this.frame < this.depth, 'a local of a frame that has returned');
+    if (this.frame >= this.depth) this.refuseStep('reads a local of a frame that has returned');
     return this.words[this.localWord(this.frame, index)];
   }
 
@@ -423,11 +423,13 @@ export class Cpu implements Hypervisor {
   /** An FPU instruction can fault, so the engine has to know of it before the step has any effect. */
   private needDeclaration(what: string): void {
     if (this.usesFpu) return;
-    throw new FpuError(
-      'FPU209',
-      `the step '${this.step}' ${what} but does not say that it executes an FPU instruction, which could raise #NM`,
-      { step: this.step, hint: "declare it: step(name, run, { instruction: 'xsave' })" },
-    );
+    const problem = `${what} but does not say that it executes an FPU instruction, which could raise #NM`;
+    this.refuseStep(problem, { hint: "declare it: step(name, run, { instruction: 'xsave' })" });
+  }
+
+  /** Code of a policy or platform did what no kernel code may. */
+  private refuseStep(problem: string, detail: ErrorDetail = {}): never {
+    throw new FpuError('FPU209', `the step '${this.step}' ${problem}`, { step: this.step, ...detail });
   }
 
   private statusWord(frame: number): number {

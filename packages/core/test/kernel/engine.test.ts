@@ -25,6 +25,7 @@ import {
   type StepAction,
 } from '@fpulab/core';
 import { NEXT_LOCAL } from '../../src/kernel/cpu';
+
 import { LOCALS } from '../../src/machine/state';
 import { fpuErrorOf } from '../support/errors';
 import { enabledNames, wantingDriver } from '../support/requests';
@@ -54,6 +55,9 @@ function storyOf(options: MachineOptions, from: string, to: string): readonly st
   const end = lines.length - 1 - [...lines].reverse().findIndex((line) => line.endsWith(to));
   return lines.slice(start, end + 1);
 }
+
+/** Locals hold tasks as their numbers plus one. */
+const NO_TASK = NOBODY + 1;
 
 describe('user code', () => {
   it('traps with TS=1, its kernel handles that, and the same operation is tried again', () => {
@@ -247,12 +251,12 @@ describe('kernel code', () => {
     ]);
   });
 
-  it('a last step that reads a local is a bug that ends the run: its frame has returned', () => {
+  it('a last step that reads a local is a mistake that ends the run: its frame has returned', () => {
     const machine = machineOf({
       tasks: { A: [] },
       policy: answering({ exec: [step('last', (k) => void k.local(0))] }),
     });
-    expect(() => machine.run()).toThrow('fpulab bug: a local of a frame that has returned');
+    expect(() => machine.run()).toThrow(/^the step 'test\.exec\/last' reads a local of a frame that has returned$/);
   });
 
   it('a last step that writes a local writes nothing: nobody can read it any more', () => {
@@ -260,10 +264,10 @@ describe('kernel code', () => {
     const seen = eventsOf(machineOf({ tasks: { A: [] }, policy }));
     // What is written is schedule()'s: the idle task's next is A, and A's is the idle task; nobody, once they switch.
     expect(dataOf(seen, 'local.written')).toEqual([
-      { cpu: 0, task: 1, frame: 1, index: NEXT_LOCAL, value: 0 },
-      { cpu: 0, task: 1, frame: 1, index: NEXT_LOCAL, value: NOBODY },
-      { cpu: 0, task: 0, frame: 2, index: NEXT_LOCAL, value: 1 },
-      { cpu: 0, task: 0, frame: 2, index: NEXT_LOCAL, value: NOBODY },
+      { cpu: 0, task: 1, frame: 1, index: NEXT_LOCAL, value: 0 + 1 },
+      { cpu: 0, task: 1, frame: 1, index: NEXT_LOCAL, value: NO_TASK },
+      { cpu: 0, task: 0, frame: 2, index: NEXT_LOCAL, value: 1 + 1 },
+      { cpu: 0, task: 0, frame: 2, index: NEXT_LOCAL, value: NO_TASK },
     ]);
   });
 
@@ -284,16 +288,16 @@ describe('kernel code', () => {
     expect(status.map((each) => each >>> 16)).toEqual([1]);
   });
 
-  it('counts preempt_disable and local_bh_disable; enabling once too often is a bug that ends the run', () => {
+  it('counts preempt_disable and local_bh_disable; enabling once too often is a mistake that ends the run', () => {
     const twice = answering({
       exec: [step('disable', (k) => k.localBhDisable()), step('enable', (k) => (k.localBhEnable(), k.localBhEnable()))],
     });
     expect(() => eventsOf(machineOf({ tasks: { A: [] }, policy: twice }))).toThrow(
-      'fpulab bug: local_bh_enable without local_bh_disable',
+      /^the step 'test\.exec\/enable' does local_bh_enable without local_bh_disable$/,
     );
     const preempt = answering({ exec: [step('enable', (k) => k.preemptEnable())] });
     expect(() => eventsOf(machineOf({ tasks: { A: [] }, policy: preempt }))).toThrow(
-      'fpulab bug: preempt_enable without preempt_disable',
+      /^the step 'test\.exec\/enable' does preempt_enable without preempt_disable$/,
     );
   });
 
@@ -768,17 +772,17 @@ describe('the scheduler', () => {
     expect(machine.stepLabels[seen[at0 - 2].data.at]).toBe('schedule/__switch_to/change stacks and current');
     expect(seen.slice(at0 - 2, at0 + 1).map(({ type, cause, data }) => [type, cause, data])).toEqual([
       ['kernel.stepped', -1, seen[at0 - 2].data],
-      ['local.written', at0 - 2, { cpu: 0, task: A, frame: 2, index: NEXT_LOCAL, value: NOBODY }],
+      ['local.written', at0 - 2, { cpu: 0, task: A, frame: 2, index: NEXT_LOCAL, value: NO_TASK }],
       ['task.switched', at0 - 2, { cpu: 0, prev: A, next: B }],
     ]);
-    expect(new Set(kept)).toEqual(new Set([NOBODY]));
-    expect(dataOf(seen, 'local.written').filter(({ value }) => value === NOBODY)).toHaveLength(kept.length);
+    expect(new Set(kept)).toEqual(new Set([NO_TASK]));
+    expect(dataOf(seen, 'local.written').filter(({ value }) => value === NO_TASK)).toHaveLength(kept.length);
   });
 
   it('keeps nothing to forget when it stays with the same task', () => {
     const seen = eventsOf(machineOf({ tasks: { A: [syscall('sched_yield')] } }));
     const values = dataOf(seen, 'local.written').filter(({ task }) => task === 0);
-    expect(values.map(({ value }) => value)).toEqual([0, 1, NOBODY]);
+    expect(values.map(({ value }) => value)).toEqual([0 + 1, 1 + 1, NO_TASK]);
   });
 
   it('records choices between several, with kind, alternative, index and count; one alternative is no choice', () => {

@@ -16,7 +16,8 @@ describe('typed locals, over seeded runs of all presets, platforms and scenarios
           const kind = localKinds[words[at.framePc + task * at.stackDepth + frame]][index];
           if (kind === 'task') {
             seen.task++;
-            if (value !== NOBODY && (value < 0 || value >= at.tasks)) wrong.push(`event ${seq}: no task ${value}`);
+            const named = value - 1; // a fresh local is 0 and names nobody
+            if (named !== NOBODY && (named < 0 || named >= at.tasks)) wrong.push(`event ${seq}: no task ${named}`);
           } else if (kind === 'value') {
             seen.value++;
             if (writerOf(value) !== PRINCIPAL.kernel) wrong.push(`event ${seq}: no value of the kernel, ${value}`);
