@@ -62,7 +62,7 @@ export function counterexampleOf(
       violated(): void {},
     };
     if (isStart) successors.visitWithoutChoice(visitor);
-    else successors.visit(visitor);
+    else successors.visit(visitor, from.words);
     isStart = false;
     assert(found, 'the way to a violation is not the way that was searched');
     here = found;
@@ -86,7 +86,7 @@ function lastWay(space: Space, violation: Violation, from: Way, isStart: boolean
   };
   machine.state.words.set(from.words);
   if (isStart) successors.visitWithoutChoice(visitor);
-  else successors.visit(visitor);
+  else successors.visit(visitor, from.words);
   assert(found, 'the violation that was found is not there');
   const { choices, steps } = found;
   assert(

@@ -39,7 +39,7 @@ export class NormalForm {
 
   constructor(
     private readonly state: MachineState,
-    { localKinds, canFork }: Pick<Probe, 'localKinds' | 'canFork'>,
+    { localKinds, canFork, kernelUsesFpu }: Pick<Probe, 'localKinds' | 'canFork' | 'kernelUsesFpu'>,
   ) {
     const { at, layout } = state;
     const fpstates = layout.field('fpstate.image').instances;
@@ -48,7 +48,7 @@ export class NormalForm {
       ...Array.from({ length: fpstates }, (_, fpstate) => at.image + fpstate * at.components),
     ];
     this.valueLocals = Uint8Array.from(localKinds, ([a, b]) => (a === 'value' ? 1 : 0) | (b === 'value' ? 2 : 0));
-    this.kernelUsesFpu = this.valueLocals.some((bits) => bits !== 0);
+    this.kernelUsesFpu = kernelUsesFpu;
     this.canFork = canFork;
     this.renumberedLatest = new Int32Array(at.tasks);
   }

@@ -172,8 +172,7 @@ export class Parts {
     return task < 0 ? places.length : this.gatherStack(task, places.length, renaming, log);
   }
 
-  /** The same without the stack. */
-  gatherPlaces(part: number, renaming: Renaming, log?: ReferenceLog): number {
+  private gatherPlaces(part: number, renaming: Renaming, log?: ReferenceLog): void {
     const { places, referring, references, task: self } = this.shapes[part];
     const { words: state } = this.state;
     const { words } = this;
@@ -185,7 +184,36 @@ export class Parts {
       if (word === 0 && references[index] === REFERENCE.value) continue;
       words[position] = this.renamed(references[index], word, self, renaming, log, position);
     }
-    return places.length;
+  }
+
+  /**
+   * Whether a part is as it was in an earlier state.
+   *
+   * @param hasRun whether its task has run since: nobody else's stack can have changed
+   */
+  isAsIn(earlier: Int32Array, part: number, hasRun: boolean): boolean {
+    const { places, task } = this.shapes[part];
+    const { words: state } = this.state;
+    for (let index = 0; index < places.length; index++) {
+      const place = places[index];
+      if (state[place] !== earlier[place]) return false;
+    }
+    return task < 0 || !hasRun || this.stackIsAsIn(earlier, task);
+  }
+
+  private stackIsAsIn(earlier: Int32Array, task: number): boolean {
+    const { words: state, at } = this.state;
+    const first = task * at.stackDepth;
+    const last = first + state[at.depth + task];
+    for (let frame = first; frame < last; frame++) {
+      if (state[at.framePc + frame] !== earlier[at.framePc + frame]) return false;
+      if (state[at.frameStatus + frame] !== earlier[at.frameStatus + frame]) return false;
+    }
+    const lastLocal = at.frameLocal + last * LOCAL_WORDS;
+    for (let local = at.frameLocal + first * LOCAL_WORDS; local < lastLocal; local++) {
+      if (state[local] !== earlier[local]) return false;
+    }
+    return true;
   }
 
   private gatherStack(task: number, from: number, renaming: Renaming, log: ReferenceLog | undefined): number {

@@ -180,7 +180,7 @@ export class Space implements SuccessorVisitor {
     this.choices = choicesIn(distance);
     this.steps = stepsIn(distance);
     this.load(state, entries, at + 1);
-    this.successors.visit(this);
+    this.successors.visit(this, this.codec.lastLoaded);
   }
 
   /** Puts a state into the machine. */

@@ -29,8 +29,10 @@ export class StateCodec {
   private readonly hasRun: Uint8Array;
   /** The key that the machine was last loaded from: most of its parts are still the same. */
   private readonly loaded: Int32Array;
+  /** Tasks or CPUs may get other numbers. */
+  private readonly renumbers: boolean;
   /** The words that the machine was last loaded with. */
-  private readonly lastLoaded: Int32Array;
+  readonly lastLoaded: Int32Array;
   private readonly candidate: Int32Array;
   private candidates = 0;
 
@@ -52,8 +54,9 @@ export class StateCodec {
     this.numbers = { tasks: Int32Array.from(identity(tasks)), cpus: Int32Array.from(identity(cpus)) };
     this.cpuOrders = options.cpuSymmetry ? permutations(identity(cpus)) : [identity(cpus)];
     const groups = options.taskSymmetry ? probe.interchangeableTasks() : [];
+    this.renumbers = groups.length > 0 || this.cpuOrders.length > 1;
     this.taskOrder =
-      groups.length > 0 ? new TaskOrder(this.parts, table, groups, this.numbers, probe.hasRun) : undefined;
+      groups.length > 0 ? new TaskOrder(this.parts, table, groups, this.numbers, this.unchanged) : undefined;
   }
 
   /** Puts the state of a key into the machine. */
@@ -82,7 +85,7 @@ export class StateCodec {
     this.candidates = 0;
     for (const order of this.cpuOrders) {
       this.numberCpus(order);
-      if (this.taskOrder) this.taskOrder.settle(order, this.loaded, this.tryOut);
+      if (this.taskOrder) this.taskOrder.settle(order, this.tryOut);
       else this.tryOut();
     }
   }
@@ -105,19 +108,22 @@ export class StateCodec {
   };
 
   private partName(part: number): number {
-    const { parts, table } = this;
+    const { parts, table, taskOrder } = this;
     const task = part - 1 - parts.cpus;
-    if (task >= 0 && this.taskOrder && this.taskOrder.names[task] >= 0) return this.taskOrder.names[task];
-    const before = this.loaded[part];
-    if (before >= 0 && task >= 0 && this.hasRun[task] === 0 && !table.isForeignAt(before)) {
-      const length = parts.gatherPlaces(part, this.numbers);
-      if (parts.foreign === 0 && table.startsWith(before, parts.words, length)) return before;
-    }
+    if (taskOrder && task >= 0 && taskOrder.names[task] >= 0) return taskOrder.names[task];
+    const before = this.unchanged(part);
+    if (before >= 0) return before;
     const length = parts.gather(part, this.numbers);
-    return before >= 0 && table.equals(before, parts.words, length)
-      ? before
-      : table.intern(parts.words, length, parts.foreign > 0);
+    return table.intern(parts.words, length, parts.foreign > 0);
   }
+
+  /** The part that was loaded, where it is still the same and would get the same words; -1 otherwise. */
+  private readonly unchanged = (part: number): number => {
+    const before = this.loaded[part];
+    if (before < 0 || (this.renumbers && this.table.isForeignAt(before))) return -1;
+    const task = part - 1 - this.parts.cpus;
+    return this.parts.isAsIn(this.lastLoaded, part, task >= 0 && this.hasRun[task] !== 0) ? before : -1;
+  };
 
   private placeOf(part: number): number {
     const { cpus } = this.parts;

@@ -38,7 +38,6 @@ export class Successors {
   private forcedNext = -1;
   private readonly probe: Probe;
   private readonly words: Int32Array;
-  private readonly from: Int32Array;
   private readonly beforeStep: Int32Array;
   private violations = 0;
   private readonly candidates: Int32Array;
@@ -50,7 +49,6 @@ export class Successors {
   ) {
     this.probe = probe;
     this.words = machine.state.words;
-    this.from = this.words.slice();
     this.beforeStep = this.words.slice();
     this.candidates = new Int32Array(machine.state.at.cpus);
     probe.onViolation((oracle) => {
@@ -80,14 +78,18 @@ export class Successors {
     return [...this.script, ...this.forced];
   }
 
-  /** Visits every way on from the state that the machine is in, which it leaves in any state. */
-  visit(visitor: SuccessorVisitor): void {
-    this.from.set(this.words);
+  /**
+   * Visits every way on from the state that the machine is in, which it leaves in any state.
+   *
+   * @param from a copy of that state
+   */
+  visit(visitor: SuccessorVisitor, from: Int32Array): void {
     this.script.length = 0;
-    do {
-      this.words.set(this.from);
+    this.tryScript(visitor);
+    while (this.nextScript()) {
+      this.words.set(from);
       this.tryScript(visitor);
-    } while (this.nextScript());
+    }
   }
 
   /** Goes on without a choice, as from the start of a run. */

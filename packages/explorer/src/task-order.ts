@@ -33,8 +33,8 @@ export class TaskOrder {
     private readonly table: PartTable,
     private readonly groups: readonly (readonly number[])[],
     private readonly numbers: Renaming,
-    /** Per task: it has run since the machine was loaded, so that its stack may be another one. */
-    private readonly hasRun: Uint8Array,
+    /** The part that was loaded, where it is still the same; -1 otherwise. */
+    private readonly unchanged: (part: number) => number,
   ) {
     const users = parts.tasks;
     const tasks = numbers.tasks.slice();
@@ -52,8 +52,8 @@ export class TaskOrder {
    * Settles the numbers of tasks, given those of CPUs. Where several orders are left and it matters, `tryOut` is called
    * with each of them; otherwise once.
    */
-  settle(cpuOrder: readonly number[], loaded: Int32Array, tryOut: () => void): void {
-    this.look(cpuOrder, loaded);
+  settle(cpuOrder: readonly number[], tryOut: () => void): void {
+    this.look(cpuOrder);
     const compare = (a: number, b: number): number =>
       this.held[a] - this.held[b] || this.referred[a] - this.referred[b];
     let tied = false;
@@ -74,7 +74,7 @@ export class TaskOrder {
     }
   }
 
-  private look(cpuOrder: readonly number[], loaded: Int32Array): void {
+  private look(cpuOrder: readonly number[]): void {
     const { parts, table } = this;
     for (let task = 0; task < parts.tasks; task++) {
       if (this.isGrouped[task] === 0) this.unsettled.tasks[task] = this.numbers.tasks[task];
@@ -91,7 +91,7 @@ export class TaskOrder {
       const part = parts.partOfTask(task);
       // Tasks outside groups have numbers already; those inside are told apart by nothing but what they hold.
       this.referrer = this.isGrouped[task] ? ~task : 1 + cpuOrder.length + this.numbers.tasks[task];
-      const before = this.unchanged(part, task, loaded);
+      const before = this.isGrouped[task] ? this.unchanged(part) : -1;
       if (before >= 0) {
         this.names[task] = before;
         this.held[task] = table.hashAt(before);
@@ -99,7 +99,7 @@ export class TaskOrder {
       }
       this.refers = false;
       const length = parts.gather(part, this.unsettled, this.log);
-      if (this.refers) {
+      if (this.refers || !this.isGrouped[task]) {
         this.names[task] = -1;
         this.held[task] = hashWords(parts.words, 0, length);
       } else {
@@ -107,15 +107,6 @@ export class TaskOrder {
         this.held[task] = table.hashAt(this.names[task]);
       }
     }
-  }
-
-  /** The part that a task was loaded from, where that is still what it holds and no number of others is in it; or -1. */
-  private unchanged(part: number, task: number, loaded: Int32Array): number {
-    const { parts, table } = this;
-    const before = loaded[part];
-    if (before < 0 || this.isGrouped[task] === 0 || this.hasRun[task] !== 0 || table.isForeignAt(before)) return -1;
-    const length = parts.gatherPlaces(part, this.unsettled);
-    return parts.foreign === 0 && table.startsWith(before, parts.words, length) ? before : -1;
   }
 
   private number(group: readonly number[], order: readonly number[]): void {

@@ -75,7 +75,7 @@ export class Machine {
   /** The machine, booted, as a model checker drives it. From then on it records no choices. */
   probe(): Probe {
     this.boot();
-    return new Probe(this.state, this.engine, this.stream, this.tasks);
+    return new Probe(this.state, this.engine, this.stream, this.tasks, this.composition.settings.scenario.interference);
   }
 
   /** True while a frame of the routine is on the task's stack. */

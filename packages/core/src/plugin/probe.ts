@@ -1,5 +1,6 @@
 import type { Watcher, EventStream } from '../machine/stream';
 import { contextOf, CONTEXT, irqsOff } from '../machine/frames';
+import type { Interference } from '../kernel/interference';
 import type { LocalKinds } from '../kernel/routine';
 import * as events from '../machine/events';
 import type { MachineState } from '../machine/state';
@@ -26,6 +27,7 @@ export class Probe {
     private readonly engine: Engine,
     private readonly stream: EventStream,
     private readonly tasks: readonly EngineTask[],
+    private readonly interference: Interference,
   ) {
     this.alternatives = engine.choices.alternatives;
     this.users = tasks.filter(({ idle }) => !idle).length;
@@ -95,6 +97,15 @@ export class Probe {
   /** True when some program forks: a child inherits values that others wrote. */
   get canFork(): boolean {
     return this.tasks.some(forks);
+  }
+
+  /** True when kernel FPU sections can run. */
+  get kernelUsesFpu(): boolean {
+    const { hardirq, softirq } = this.interference;
+    const calls = this.tasks.some(({ code }) =>
+      code.some((one) => one.kind === 'syscall' && one.name === 'kernel_fpu'),
+    );
+    return calls || hardirq === true || softirq === true;
   }
 
   /** Groups of tasks that run the same program and neither fork nor are forked: nobody can tell them apart. */
