@@ -124,7 +124,8 @@ class Explorer {
       suspects = this.oracles.filter((id) => search.found.has(id));
       const unreached = this.sometimes.some(({ reached }) => !reached) && proof.partialOrder;
       if (suspects.length === 0 && !(unreached && search.end === 'exhausted')) return this.result(search, []);
-      if (suspects.length === 0) suspects = this.oracles; // partial order may hide what has to be reached, not what must not
+      // Partial order may hide what has to be reached, not what must not; a search that has stopped has cleared nobody.
+      if (suspects.length === 0 || search.end !== 'exhausted') suspects = this.oracles;
     }
     const search = await this.search('exact', exact, suspects);
     return this.result(search, search.counterexamples);

@@ -28,8 +28,10 @@ const CHAIN_MAX = 2000;
 export class Successors {
   /** Answers of the way that is being tried, and how many alternatives each had. */
   private readonly script: number[] = [];
+  private scriptLength = 0;
   /** Answers after those, which the partial order gave. */
   private readonly forced: number[] = [];
+  private forcedLength = 0;
   private readonly counts: number[] = [];
   private asked = 0;
   /** While probing, a question ends the way instead of being answered. */
@@ -68,14 +70,14 @@ export class Successors {
       return 0;
     }
     const position = this.asked++;
-    if (position >= this.script.length) this.script.push(0);
+    if (position >= this.scriptLength) this.script[this.scriptLength++] = 0;
     this.counts[position] = count;
     return this.script[position];
   }
 
   /** During a visit: the answers that led there. */
   taken(): readonly number[] {
-    return [...this.script, ...this.forced];
+    return [...this.script.slice(0, this.scriptLength), ...this.forced.slice(0, this.forcedLength)];
   }
 
   /**
@@ -84,7 +86,7 @@ export class Successors {
    * @param from a copy of that state
    */
   visit(visitor: SuccessorVisitor, from: Int32Array): void {
-    this.script.length = 0;
+    this.scriptLength = 0;
     this.tryScript(visitor);
     while (this.nextScript()) {
       this.words.set(from);
@@ -94,8 +96,8 @@ export class Successors {
 
   /** Goes on without a choice, as from the start of a run. */
   visitWithoutChoice(visitor: SuccessorVisitor): void {
-    this.script.length = 0;
-    this.forced.length = 0;
+    this.scriptLength = 0;
+    this.forcedLength = 0;
     this.violations = 0;
     if (this.options.choicePoints) this.goOn(visitor, 0, 0);
     else visitor.reached(0, 0, true);
@@ -104,9 +106,11 @@ export class Successors {
   /** The next answers in lexicographic order. False when all have been tried. */
   private nextScript(): boolean {
     const { script, counts } = this;
-    while (script.length > 0 && script[script.length - 1] + 1 >= counts[script.length - 1]) script.pop();
-    if (script.length === 0) return false;
-    script[script.length - 1]++;
+    let last = this.scriptLength - 1;
+    while (last >= 0 && script[last] + 1 >= counts[last]) last--;
+    this.scriptLength = last + 1;
+    if (last < 0) return false;
+    script[last]++;
     return true;
   }
 
@@ -114,12 +118,12 @@ export class Successors {
     const { probe } = this;
     this.asked = 0;
     this.violations = 0;
-    this.forced.length = 0;
+    this.forcedLength = 0;
     probe.forgetWhoRan();
     const enabled = probe.enabledActions();
     if (enabled === 0) return;
     probe.stepAmong(enabled);
-    this.script.length = this.asked;
+    this.scriptLength = this.asked;
     const choices = this.asked;
     if (this.violations !== 0 && this.report(visitor, choices, 1)) return;
     if (this.options.choicePoints) this.goOn(visitor, choices, 1);
@@ -196,7 +200,7 @@ export class Successors {
       probe.stepAmong(enabled);
       this.probing = false;
       if (this.asked === 0 && !probe.touchedShared) {
-        this.forced.push(candidates[candidate]);
+        this.forced[this.forcedLength++] = candidates[candidate];
         return true;
       }
       this.violations = 0;
