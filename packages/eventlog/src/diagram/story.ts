@@ -271,6 +271,7 @@ class Teller {
     switch (event.type) {
       case 'user.stepped':
         this.operation = this.context.programs[data.task]?.[data.at] ?? 'user code';
+        if (this.operation === 'either') return; // which way the program goes shows in what it does next
         if (!/\.(read|write|update)$/.test(this.operation)) this.line(`syscall ${this.operation}`);
         return;
       case 'trap.raised':
