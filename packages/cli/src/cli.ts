@@ -1,14 +1,19 @@
 /** The command line: parses, calls one function per verb, maps what happens to exit codes. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
+import { count, hexMask, list, repeated } from './arguments';
 import type * as ExecuteVerb from './commands/execute';
+import type * as ExploreVerb from './commands/explore';
 import type * as LayoutVerb from './commands/layout';
 import type * as ListVerb from './commands/list';
+import type * as MatrixVerb from './commands/matrix';
 import type * as ReplayVerb from './commands/replay';
 import type * as ReproduceVerb from './commands/reproduce';
 import type * as RunVerb from './commands/run';
 import type * as VectorsVerb from './commands/vectors';
 import type * as Errors from './errors';
 import { EXIT } from './exit-codes';
+import { exploreFlags } from './explore/flags';
+import { matrixFlags } from './matrix/flags';
 import type { ColorChoice, GlobalOptions } from './terminal';
 
 /** The same as FPULAB_VERSION and CPUS_MAX, whose packages --help does not load. */
@@ -20,6 +25,8 @@ Examples:
   fpulab reproduce xen-pv-leak                       the 2013 Xen PV leak, its fixes, and the picture
   fpulab run xen-pv-leak --platform xen-pv --diagram one run, drawn
   fpulab run interrupts --seed 7 --log run.events.jsonl
+  fpulab explore xen-pv-leak --platform xen-pv       every interleaving: the shortest failure, or a proof
+  fpulab matrix --svg matrix.svg                     every kernel on every platform in every scenario
   fpulab replay run.events.jsonl --to 120            the machine after event 120
   fpulab replay run.events.jsonl --rerun             the policies again, compared event by event
   fpulab layout --cpu sapphire-rapids --svg map.svg  the map of an XSAVE area, to scale
@@ -97,33 +104,14 @@ function globalOptions(command: Command): GlobalOptions {
   };
 }
 
-const list = (value: string, previous: readonly string[] = []): readonly string[] => [
-  ...previous,
-  ...value.split(',').filter((part) => part !== ''),
-];
-
-const repeated = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
-
-function count(max: number): (value: string) => number {
-  return (value) => {
-    const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
-    if (number >= 0 && number <= max) return number;
-    throw new InvalidArgumentError(`expected a whole number from 0 to ${max}.`);
-  };
-}
-
-/** A bitmap of components: 64 bits, in hexadecimal. */
-function hexMask(value: string): bigint {
-  if (/^0x[0-9a-f]{1,16}$/i.test(value)) return BigInt(value);
-  throw new InvalidArgumentError(`expected hex mask like 0x2e7, found '${value}'.`);
-}
-
 /* eslint-disable @typescript-eslint/no-require-imports -- code is loaded when it is needed: --help answers at once */
 const loadErrors = () => require('./errors') as typeof Errors;
 const verbs = {
   execute: () => require('./commands/execute') as typeof ExecuteVerb,
+  explore: () => require('./commands/explore') as typeof ExploreVerb,
   layout: () => require('./commands/layout') as typeof LayoutVerb,
   list: () => require('./commands/list') as typeof ListVerb,
+  matrix: () => require('./commands/matrix') as typeof MatrixVerb,
   replay: () => require('./commands/replay') as typeof ReplayVerb,
   reproduce: () => require('./commands/reproduce') as typeof ReproduceVerb,
   run: () => require('./commands/run') as typeof RunVerb,
@@ -179,6 +167,15 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
     .action((scenario: string, given: object, command: Command) =>
       conduct(command, report, (options) => verbs.run().run(scenario, given, options)),
     );
+
+  exploreFlags(program.command('explore'), CPUS_LIMIT).action(
+    (scenario: string, given: ExploreVerb.ExploreFlags, command: Command) =>
+      conduct(command, report, (options) => verbs.explore().explore(scenario, given, options)),
+  );
+
+  matrixFlags(program.command('matrix'), CPUS_LIMIT).action((given: MatrixVerb.MatrixFlags, command: Command) =>
+    conduct(command, report, (options) => verbs.matrix().matrix(given, options)),
+  );
 
   program
     .command('replay')

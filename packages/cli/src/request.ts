@@ -14,6 +14,7 @@ import {
 } from '@fpulab/core';
 import { PLATFORM_PATCHES } from '@fpulab/hypervisor';
 import { POLICY_PATCHES, presetOf } from '@fpulab/policies';
+import { dropPatch, isDrop } from './explore/drop-patches';
 
 /** All patches that can be named. */
 export const PATCHES: readonly Patch[] = [...POLICY_PATCHES, ...PLATFORM_PATCHES];
@@ -32,15 +33,19 @@ export interface PolicyRequest {
 /**
  * Patches by id.
  *
+ * @param policies which `drop-<n>` leaves out a step of, as the patches before it made them; none: it is not known
  * @throws FpuError FPU504 when one is not known
  */
-export function patchesOf(ids: readonly string[]): readonly Patch[] {
-  return ids.map((id) => {
-    const found = PATCHES.find((patch) => patch.id === id);
-    if (found) return found;
-    const known = PATCHES.map((patch) => patch.id);
-    throw new FpuError('FPU504', `no patch '${id}'; known: ${known.join(', ')}`, { id, known });
-  });
+export function patchesOf(ids: readonly string[], policies?: PolicyRequest['policies']): readonly Patch[] {
+  return ids.reduce<readonly Patch[]>((before, id) => [...before, patchOf(id, policies, before)], []);
+}
+
+function patchOf(id: string, policies: PolicyRequest['policies'] | undefined, before: readonly Patch[]): Patch {
+  if (policies && isDrop(id)) return dropPatch(id, policies(), before);
+  const found = PATCHES.find((patch) => patch.id === id);
+  if (found) return found;
+  const known = PATCHES.map((patch) => patch.id);
+  throw new FpuError('FPU504', `no patch '${id}'; known: ${known.join(', ')}`, { id, known });
 }
 
 /**

@@ -250,7 +250,7 @@ class Explorer {
       transitions: last.transitions,
       depth: last.depth,
       bytesPerState: last.bytesPerState,
-      missProbability: this.options.fingerprints ? 1 - Math.exp(-(last.states ** 2) / 2 ** 65) : null,
+      missProbability: this.options.fingerprints ? -Math.expm1(-(last.states ** 2) / 2 ** 65) : null,
       sometimes,
       durationMs: performance.now() - this.started,
     };

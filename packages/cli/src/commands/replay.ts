@@ -123,12 +123,13 @@ function machineOf({ header, events }: EventLog, flags: ReplayFlags): Machine {
       hint: 'name the files: fpulab replay <log> --rerun --policy <file>',
     });
   }
+  const { policies } = policiesOf(flags.policy ?? [header.preset ?? '']);
   return compose({
     cpu: parseCpuModel(header.cpu, 'the CPU model of the log'),
     cpus: header.cpus,
     platform: platformOf(header.platform),
-    policies: policiesOf(flags.policy ?? [header.preset ?? '']).policies(),
-    patches: patchesOf(header.patches),
+    policies: policies(),
+    patches: patchesOf(header.patches, policies),
     scenario: withOracles(scenarioOf(header.scenario), header.oracles),
     choices: logDriver(events),
   });

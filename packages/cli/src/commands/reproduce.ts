@@ -6,7 +6,10 @@ import { presetOf } from '@fpulab/policies';
 import { conductRun } from '../conduct-run';
 import { makeDirectory } from '../directories';
 import { EXIT } from '../exit-codes';
+import { watched } from '../explore/conduct';
+import { grouped, seconds } from '../explore/numbers';
 import { RunCollector, describeViolation, diagramOf, type RunReport } from '../report';
+import { agree, prove, type Proof } from '../reproduce/proofs';
 import { patchesOf } from '../request';
 import { paintFor, print, printJson, type GlobalOptions } from '../terminal';
 import { REPRODUCTIONS, type Reproduction, type ReproductionRun } from './reproductions';
@@ -19,7 +22,10 @@ interface Reproduced {
   readonly digest: string;
   readonly diagram: string;
   readonly painted: string;
-  /** Whether it ended as history says. */
+  /** Choices up to the first violation, or to the end. */
+  readonly choices: number;
+  readonly proofs: readonly Proof[];
+  /** Whether it ended as history says, and the proofs agree. */
   readonly asExpected: boolean;
 }
 
@@ -70,6 +76,8 @@ async function reproduceRun(
     options,
   );
   if (outcome === 'interrupted') return undefined;
+  const proofs = await watched(options, (under) => prove(scenarioId, run, under));
+  if (proofs === undefined) return undefined;
   const report = collector.report(verdict);
   const caption = { title: `${run.id}: ${run.title}`, violations: report.violations };
   return {
@@ -79,8 +87,14 @@ async function reproduceRun(
     digest,
     diagram: diagramOf(collector, caption),
     painted: diagramOf(collector, caption, paintFor(options.color)),
-    asExpected: endsAs(run.expected, report),
+    choices: choicesTo(report.violations.at(0)?.step ?? Infinity, collector),
+    proofs,
+    asExpected: endsAs(run.expected, report) && agree(proofs, run.expected),
   };
+}
+
+function choicesTo(event: number, { events }: RunCollector): number {
+  return events.filter(({ seq, type }) => type === 'choice.made' && seq < event).length;
 }
 
 /** A clean run must be clean; another must violate what history says, and nothing else. */
@@ -96,7 +110,7 @@ function jsonDocument({ id, scenario }: Reproduction, runs: readonly Reproduced[
     id,
     scenario,
     asExpected: runs.every((run) => run.asExpected),
-    runs: runs.map(({ run, report, log, digest, diagram, asExpected }) => ({
+    runs: runs.map(({ run, report, log, digest, diagram, choices, proofs, asExpected }) => ({
       id: run.id,
       title: run.title,
       verdict: report.verdict,
@@ -107,6 +121,8 @@ function jsonDocument({ id, scenario }: Reproduction, runs: readonly Reproduced[
       preset: run.preset,
       platform: run.platform,
       patches: run.patches,
+      choices,
+      proofs,
       counters: report.counters,
       log,
       digest,
@@ -119,20 +135,42 @@ function printText({ title }: Reproduction, runs: readonly Reproduced[], options
   const paint = paintFor(options.color);
   for (const { painted } of runs.filter(({ run }) => run.drawn)) print(`${painted}\n`);
   print(paint.title(title));
-  for (const { run, report, log, asExpected } of runs) {
+  for (const reproduced of runs) {
+    const { run, report, log, asExpected } = reproduced;
     const verdict = report.verdict === 'clean' ? paint.tsClear('clean    ') : paint.violation('violation');
     const ids = [...new Set(report.violations.map((violation) => violation.id))].join(', ');
     print(`\n${verdict}  ${paint.head(run.id)}: ${run.title}${ids === '' ? '' : ` (${ids})`}`);
     for (const violation of report.violations) print(paint.violation(`  ! ${describeViolation(violation)}`));
+    for (const line of proofLines(reproduced)) print(`  ${line}`);
     print(paint.dim(`  log: ${log}`));
-    if (!asExpected) print(paint.violation(`  ! expected ${run.expected.join(' and ') || 'a clean run'}`));
+    if (!asExpected) print(paint.violation(`  ! expected ${run.expected.join(' and ') || 'a clean run and proofs'}`));
   }
   const wrong = runs.filter((run) => !run.asExpected).length;
   const end =
     wrong === 0
-      ? `All ${runs.length} runs end as history says.`
+      ? `All ${runs.length} runs end as history says, and every interleaving was explored.`
       : `${wrong} of ${runs.length} runs end otherwise than history says.`;
   print(
     `\n${end} Behind TS=1 the registers of every lazy kernel hold somebody else's data: see exposures[] with --json.`,
   );
+}
+
+/** The shortest runs to violations beside the recorded one, or what was verified. */
+function proofLines({ proofs, choices }: Reproduced): readonly string[] {
+  const lines = proofs.map(({ oracle, ...proof }) =>
+    oracle === null
+      ? `${proof.verdict} for ${proof.tasks} tasks with any programs${proof.reason === null ? '' : ` (${proof.reason})`}: ${sizeText(proof)}`
+      : `shortest run to ${oracle}: ${proof.choices} choices, ${proof.steps} steps`,
+  );
+  const nearest = proofs.find(({ oracle }) => oracle !== null);
+  if (!nearest) return lines;
+  return [
+    ...lines,
+    `the recorded run makes ${choices} choices before its first violation; explored: ${sizeText(nearest)}`,
+    ...(nearest.replay === null ? [] : [`shortest: ${nearest.replay}`]),
+  ];
+}
+
+function sizeText({ states, durationMs }: Pick<Proof, 'states' | 'durationMs'>): string {
+  return `${grouped(states)} states, ${seconds(durationMs)}`;
 }

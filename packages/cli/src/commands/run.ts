@@ -1,4 +1,3 @@
-import { dirname, join } from 'node:path';
 import {
   FpuError,
   compose,
@@ -10,21 +9,14 @@ import {
   type CpuModel,
   type Machine,
 } from '@fpulab/core';
-import {
-  REPLAY_LENGTH_MAX,
-  decodeReplay,
-  encodeReplay,
-  fileSink,
-  memorySink,
-  type LogMeta,
-  type Replay,
-} from '@fpulab/eventlog';
+import { decodeReplay, memorySink, type LogMeta, type Replay } from '@fpulab/eventlog';
 import { platformOf } from '@fpulab/hypervisor';
 import { conductRun, type RunSummary } from '../conduct-run';
-import { makeDirectory } from '../directories';
 import { EXIT } from '../exit-codes';
+import { keepFailure, openLog } from '../kept-logs';
+import { replayOf, type ReplayLine } from '../replay-line';
 import { RunCollector, describeViolation, diagramOf, runTitle, type RunReport } from '../report';
-import { isCpuFile, loadCpu } from '../cpu-argument';
+import { loadCpu } from '../cpu-argument';
 import { builtInCpu, patchesOf, policiesOf, withOracles } from '../request';
 import { paintFor, print, printJson, type GlobalOptions } from '../terminal';
 
@@ -47,7 +39,6 @@ export interface RunFlags {
 interface PreparedRun {
   readonly machine: Machine;
   readonly meta: LogMeta;
-  readonly preset: string | null;
   readonly stepsMax: number;
 }
 
@@ -61,8 +52,10 @@ export async function run(scenarioId: string, flags: RunFlags, options: GlobalOp
   const sink = log === undefined ? memory : openLog(log);
   const summary = await conductRun(machine, { meta, sink, stepsMax: prepared.stepsMax }, options);
   const report = collector.report(summary.verdict);
-  const kept = log ?? (summary.verdict === 'violation' ? keepFailure(memory.text(), scenarioId, summary.digest) : null);
-  const replay = replayOf(prepared, collector, replayFlags(flags, summary));
+  const kept =
+    log ?? (summary.verdict === 'violation' ? keepFailure(memory.text(), `${scenarioId}-${summary.digest}`) : null);
+  const cutShort = summary.outcome === 'step-limit' || summary.outcome === 'interrupted';
+  const replay = replayOf(machine, collector, { ...flags, maxSteps: cutShort ? summary.steps : undefined });
   const document = runDocument(prepared, { summary, report, log: kept, replay });
   if (options.json) printJson(flags.diagram ? { ...document, diagram: drawn(collector, report) } : document);
   else {
@@ -86,13 +79,13 @@ function prepare(scenarioId: string, flags: RunFlags): PreparedRun {
     cpus: flags.cpus ?? replay?.cpus ?? scenario.cpus,
     platform: platformOf(flags.platform ?? replay?.platform ?? 'bare-metal'),
     policies: policies.policies(),
-    patches: patchesOf(flags.patch ?? replay?.patches ?? []),
+    patches: patchesOf(flags.patch ?? replay?.patches ?? [], policies.policies),
     scenario,
     choices: driverOf(seed, replay) ?? scriptDriver(scenario.schedule),
   });
   refuseOtherScenario(scenarioId, replay);
   const meta = { preset: policies.preset, seed: seed ?? replay?.seed ?? null, replay: flags.choices ?? null };
-  return { machine, meta, preset: policies.preset, stepsMax: flags.maxSteps ?? scenario.stepsMax };
+  return { machine, meta, stepsMax: flags.maxSteps ?? scenario.stepsMax };
 }
 
 /** The CPU model that `--cpu` names; else the one of the replay string, which must be built in then. */
@@ -112,53 +105,7 @@ function refuseOtherScenario(scenario: string, replay: Replay | undefined): void
   });
 }
 
-function openLog(path: string) {
-  makeDirectory(dirname(path));
-  return fileSink(path);
-}
-
-/** A run that found something is worth keeping although nobody asked. */
-function keepFailure(text: string, scenario: string, digest: string): string {
-  const path = join('.fpulab', 'failures', `${scenario}-${digest}.events.jsonl.gz`);
-  const sink = openLog(path);
-  sink.write(text);
-  sink.close();
-  return path;
-}
-
-/** What has to be said beside the replay string, so that it ends as this run did. */
-function replayFlags({ oracle, cpu }: RunFlags, { outcome, steps }: RunSummary): string {
-  const oracles = oracle === undefined ? '' : ` --oracle ${oracle.join(',')}`;
-  const model = cpu !== undefined && isCpuFile(cpu) ? ` --cpu ${cpu}` : '';
-  return oracles + model + (outcome === 'step-limit' || outcome === 'interrupted' ? ` --max-steps ${steps}` : '');
-}
-
-/** The command that repeats a run; null where a string cannot name it. */
-function replayOf({ machine, meta, preset }: PreparedRun, collector: RunCollector, flags: string): ReplayLine | null {
-  if (preset === null) return null; // policies from a file cannot be named
-  const { platform, settings } = machine.composition;
-  const text = encodeReplay(
-    {
-      scenario: settings.scenario.id,
-      preset,
-      platform: platform.id,
-      patches: settings.patches.map((patch) => patch.id),
-      cpu: settings.cpu.id,
-      cpus: settings.cpus,
-      seed: meta.seed,
-    },
-    collector.events,
-  );
-  return text.length > REPLAY_LENGTH_MAX ? null : { text, command: `fpulab replay '${text}'${flags}` };
-}
-
 // --- reporting -----------------------------------------------------------------------------------------------------
-
-/** A replay string, and the command line that it is for. */
-interface ReplayLine {
-  readonly text: string;
-  readonly command: string;
-}
 
 interface FinishedRun {
   readonly summary: RunSummary;

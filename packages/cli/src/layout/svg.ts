@@ -4,6 +4,7 @@
  * The left bar is the whole area. Where one component takes more than half of it, a second bar shows the rest at its own
  * scale, so that 8 bytes of PKRU can be seen beside 8192 of TILEDATA. Labels are a list, tied to the slices by lines.
  */
+import { escapeXml as escape, svgText as text } from '../svg-text';
 import type { AreaRow } from './area-map';
 import { hex, type AreaRequest } from './area-request';
 import { titleOf } from './table';
@@ -217,14 +218,6 @@ function totalLine({ layout }: AreaRequest, x: number, y: number): string {
 
 function colourOf(bit: number): string {
   return COLOURS[bit % COLOURS.length];
-}
-
-function text(x: number, y: number, look: string, content: string): string {
-  return `<text class="${look}" x="${x}" y="${y}">${escape(content)}</text>`;
-}
-
-function escape(content: string): string {
-  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 
 function round(value: number): number {

@@ -1,0 +1,113 @@
+/** What a verdict holds for: the scenario's bounds, and those of the search. One sentence each. */
+import type { Interference, Operation, Scenario } from '@fpulab/core';
+import { DEFAULT_BOUNDS, REDUCTIONS, type Bounds, type Reductions } from '@fpulab/explorer';
+import type { ExplorePlan } from './plan';
+import { grouped, mebibytes } from './numbers';
+
+/** Every assumption under which this plan is explored. */
+export function assumptionsOf(plan: ExplorePlan): readonly string[] {
+  const { settings } = plan.machine.composition;
+  const { scenario, cpus, cpu } = settings;
+  const { interference } = scenario;
+  return [
+    `${cpus} CPU${cpus === 1 ? '' : 's'}, ${cpu.id}`,
+    ...tasks(scenario),
+    `interrupts: ${interrupts(interference)}`,
+    `preemption: ${PREEMPTION[interference.preempt ?? 'none']}`,
+    `allocations: ${allocations(interference)}`,
+    ...others(interference, cpus),
+    `violations are of: ${scenario.oracles.join(', ')}`,
+    ...search(plan),
+  ];
+}
+
+const PREEMPTION = {
+  none: 'none; tasks give up the CPU when they sleep, yield or end',
+  user: 'of user code, anywhere',
+  full: 'of user code and of kernel code, where the masks allow it',
+};
+
+function tasks({ id, tasks }: Scenario): readonly string[] {
+  const names = tasks.map(({ name }) => name).join(', ');
+  const [first] = tasks[0].program;
+  if (/\.any-\d+/.test(id) && first?.kind === 'loop') {
+    const operations = first.body.flatMap((one) => (one.kind === 'either' ? one.alternatives.flat() : [one]));
+    const made = operations.map((operation) => programText([operation])).join(', ');
+    const many = tasks.length === 1 ? '1 task' : `${tasks.length} tasks`;
+    return [
+      `${many} (${names}) with any programs made of ${made}, of any length`,
+      'no fork(); a task that ends is one that is never picked again',
+    ];
+  }
+  return [
+    ...tasks.map(
+      ({ name, program, unborn }) => `task ${name}${unborn ? ', when forked,' : ''} runs ${programText(program)}`,
+    ),
+  ];
+}
+
+/** `sse.write, 5 times (sse.update, sched_yield)` */
+function programText(program: readonly Operation[]): string {
+  if (program.length === 0) return 'nothing';
+  return program
+    .map((operation) => {
+      switch (operation.kind) {
+        case 'fpu':
+        case 'syscall':
+          return operation.text;
+        case 'loop':
+          return `${operation.times === Infinity ? 'for ever' : `${operation.times} times`} (${programText(operation.body)})`;
+        case 'either':
+          return `any of (${operation.alternatives.map(programText).join(' | ')})`;
+      }
+    })
+    .join(', ');
+}
+
+function interrupts({ hardirq, softirq, nesting }: Interference): string {
+  const kinds = [...(hardirq ? ['hardirqs'] : []), ...(softirq ? ['softirqs'] : [])];
+  if (kinds.length === 0 || nesting === 0) return 'none';
+  const nested = nesting === undefined ? 'nested as deep as the masks allow' : `at most ${nesting} nested on one stack`;
+  return `${kinds.join(' and ')} that use the FPU, anywhere, ${nested}`;
+}
+
+function allocations({ allocation }: Interference): string {
+  return ['succeed', ...(allocation?.sleep ? ['sleep first'] : []), ...(allocation?.fail ? ['fail'] : [])].join(' or ');
+}
+
+function others({ vcpu, idle, migration, userFaults }: Interference, cpus: number): readonly string[] {
+  return [
+    ...(cpus > 1 ? [migration ? 'tasks move between CPUs' : 'tasks stay on their CPUs'] : []),
+    ...(vcpu ? ['the hypervisor takes the physical CPU away at any time, where the platform has one'] : []),
+    ...(idle ? ['the idle task may run although others could'] : []),
+    ...(userFaults ? ['restores from user memory may fault part-way'] : []),
+  ];
+}
+
+function search({ flags, bounds, reductions, seed }: ExplorePlan): readonly string[] {
+  const off = reductionsOff(reductions);
+  const limits = limitsOf(bounds);
+  return [
+    ...(flags.strategy === 'random'
+      ? [`random walks from seed 0x${seed.toString(16)}: they find, they never prove`]
+      : []),
+    ...(limits.length > 0 ? [`bounds: ${limits.join(', ')}`] : []),
+    ...(off.length > 0 ? [`reductions off: ${off.join(', ')}`] : []),
+    ...(flags.fingerprints ? ['states are told apart by 64-bit fingerprints: some may be missed'] : []),
+  ];
+}
+
+function reductionsOff(reductions: Reductions): readonly string[] {
+  const names = Object.keys(REDUCTIONS) as (keyof Reductions)[];
+  return names.filter((name) => !reductions[name]).map((name) => REDUCTIONS[name]);
+}
+
+/** Those that differ from the default. */
+function limitsOf({ statesMax, depthMax, timeoutMs, memoryMax }: Bounds): readonly string[] {
+  return [
+    ...(statesMax === DEFAULT_BOUNDS.statesMax ? [] : [`${grouped(statesMax)} states`]),
+    ...(depthMax === DEFAULT_BOUNDS.depthMax ? [] : [`${grouped(depthMax)} choices`]),
+    ...(timeoutMs === DEFAULT_BOUNDS.timeoutMs ? [] : [`${timeoutMs / 1000} s`]),
+    ...(memoryMax === DEFAULT_BOUNDS.memoryMax ? [] : [`${mebibytes(memoryMax)} MiB`]),
+  ];
+}

@@ -1,0 +1,84 @@
+/** What became of a policy without each of its steps, as text and as one JSON document. */
+import { runTitle } from '../report';
+import { boundsDocument, compositionDocument } from './document';
+import type { DropOutcome, DropResult, DroppedStep } from './drop-each';
+import { counted, seconds } from './numbers';
+
+/** `fpulab/explore-drop@1` */
+export function dropDocument({ plan, whole, steps, interrupted, durationMs }: DropResult) {
+  return {
+    schema: 'fpulab/explore-drop@1',
+    ...compositionDocument(plan),
+    strategy: plan.flags.strategy,
+    bounds: boundsDocument(plan),
+    whole: outcomeDocument(whole),
+    steps: steps.map(({ patch, routine, step, outcome, states }) => ({
+      patch,
+      routine,
+      step,
+      ...outcomeDocument(outcome),
+      states,
+    })),
+    interrupted,
+    durationMs: Math.round(durationMs),
+  };
+}
+
+/** The same keys whatever the outcome. */
+function outcomeDocument(outcome: DropOutcome) {
+  const none = { oracle: null, choices: null, steps: null, replay: null, message: null };
+  const { kind, ...own } = outcome;
+  const replay = outcome.kind === 'violation' ? { replay: outcome.replay?.text ?? null } : {};
+  return { outcome: kind, ...none, ...own, ...replay };
+}
+
+const SECTIONS: Readonly<Record<DropOutcome['kind'], string>> = {
+  violation: 'needed: without it an oracle fails',
+  breaks: 'needed: without it the kernel breaks',
+  'not-needed': 'not needed by anything in this scenario',
+  inconclusive: 'no verdict',
+};
+
+/** One section for each outcome. */
+export function dropText({ plan, whole, steps, interrupted, count, durationMs }: DropResult): string {
+  const width = Math.max(0, ...steps.map((step) => nameOf(step).length));
+  const kinds = Object.keys(SECTIONS) as DropOutcome['kind'][];
+  const sections = kinds.flatMap((kind) => {
+    const those = steps.filter(({ outcome }) => outcome.kind === kind);
+    if (those.length === 0) return [];
+    return [[`${SECTIONS[kind]} (${those.length})`, ...those.flatMap((step) => stepLines(step, width))].join('\n')];
+  });
+  const each = `${counted(steps.length, 'step')} of ${count} left out in turn, in ${seconds(durationMs)}`;
+  return [
+    `${runTitle(plan.header)}\n  as it is: ${outcomeText(whole)}\n  ${each}${interrupted ? '; interrupted' : ''}`,
+    ...sections,
+  ].join('\n\n');
+}
+
+function nameOf({ routine, step }: DroppedStep): string {
+  return `${routine}/${step}`;
+}
+
+function stepLines(step: DroppedStep, width: number): readonly string[] {
+  const { patch, outcome } = step;
+  const head = `  ${patch.padEnd('drop-000'.length)}  ${nameOf(step).padEnd(width)}`;
+  if (outcome.kind === 'not-needed') return [head.trimEnd()];
+  const line = `${head}  ${outcomeText(outcome)}`;
+  if (outcome.kind !== 'violation') return [line];
+  return [
+    line,
+    `            ${outcome.replay?.command ?? `no replay string can name it: explore with --patch ${patch}`}`,
+  ];
+}
+
+function outcomeText(outcome: DropOutcome): string {
+  switch (outcome.kind) {
+    case 'violation':
+      return `${outcome.oracle} after ${counted(outcome.choices, 'choice')}, ${counted(outcome.steps, 'step')}`;
+    case 'not-needed':
+      return 'verified';
+    case 'breaks':
+    case 'inconclusive':
+      return outcome.message;
+  }
+}
