@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readLog, replayLog } from '@fpulab/eventlog';
 import { XEN_PV_LEAK } from '../src/commands/reproductions';
+import { agree, type Proof } from '../src/reproduce/proofs';
 import { fpulab, temporaryDirectory } from './command';
 
 interface RunDocument {
@@ -17,7 +18,24 @@ interface RunDocument {
   readonly log: string;
   readonly digest: string;
   readonly diagram: string;
+  readonly choices: number;
+  readonly asExpected: boolean;
+  readonly proofs: readonly {
+    readonly scenario: string;
+    readonly tasks: number;
+    readonly verdict: string;
+    readonly states: number;
+    readonly transitions: number;
+    readonly durationMs: number;
+    readonly choices: number | null;
+    readonly steps: number | null;
+    readonly oracle: string | null;
+    readonly replay: string | null;
+  }[];
 }
+
+/** Proofs take a few seconds. */
+jest.setTimeout(30_000);
 
 describe('fpulab reproduce xen-pv-leak', () => {
   const out = temporaryDirectory();
@@ -58,6 +76,50 @@ describe('fpulab reproduce xen-pv-leak', () => {
   it('reports the exposure behind TS=1 beside a clean verdict', () => {
     expect(run('xen-hvm').violations).toEqual([]);
     expect(new Set(run('xen-hvm').exposures.map(({ id }) => id))).toEqual(new Set(['speculative-exposure']));
+  });
+
+  it('finds the shortest run to every kind of violation, and no other kind', () => {
+    const shortest = (id: string) =>
+      run(id).proofs.map(({ oracle, choices, steps, tasks }) => `${oracle} ${choices}/${steps} of ${tasks}`);
+    expect(shortest('xen-pv')).toEqual(['leak 4/69 of 3', 'validity 4/70 of 3', 'lost-update 5/86 of 3']);
+    expect(shortest('xen-pv+real-ts-only')).toEqual(['leak 4/73 of 3', 'validity 4/74 of 3', 'lost-update 5/90 of 3']);
+    expect(shortest('classic-guest+keep-both')).toEqual(['unexpected-fault 2/40 of 3']);
+    for (const { choices, proofs } of runs) {
+      for (const proof of proofs) if (proof.choices !== null) expect(proof.choices).toBeLessThanOrEqual(choices);
+    }
+    expect(run('xen-pv').choices).toBe(5);
+  });
+
+  it.each([
+    ['xen-hvm', [311, 3611, 16621]],
+    ['xen-pv+guest-fix', [311, 3611, 16621]],
+    ['xen-pv+keep-both', [311, 3611, 16621]],
+    ['linux-4.2-on-xen-pv', [229, 2185, 8375]],
+  ])('verifies %s for 2, 3 and 4 tasks with any programs', (id, states) => {
+    const { proofs } = run(id);
+    expect(proofs.map(({ verdict, tasks }) => [verdict, tasks])).toEqual([2, 3, 4].map((tasks) => ['verified', tasks]));
+    expect(proofs.map((proof) => proof.states)).toEqual(states);
+    expect(proofs[2]).toEqual({
+      scenario: 'xen-pv-leak.any-4',
+      tasks: 4,
+      verdict: 'verified',
+      reason: null,
+      states: states[2],
+      transitions: expect.any(Number),
+      durationMs: expect.any(Number),
+      choices: null,
+      steps: null,
+      oracle: null,
+      replay: null,
+    });
+  });
+
+  it('prints a line that repeats the shortest run', async () => {
+    const { replay } = run('xen-pv').proofs[0];
+    const [, text, steps] = /^fpulab replay '(.*)' --max-steps (\d+)$/.exec(String(replay)) as RegExpExecArray;
+    const { exitCode, stdout } = await fpulab('replay', text, '--max-steps', steps, '--json');
+    expect(exitCode).toBe(1);
+    expect((JSON.parse(stdout) as RunDocument).violations.map(({ id }) => id)).toEqual(['leak']);
   });
 
   it('leaves a log per run that folds, without policies, to the digest it reports', () => {
@@ -102,9 +164,24 @@ describe('fpulab reproduce xen-pv-leak', () => {
     const { exitCode, stdout } = await fpulab('--color', 'always', 'reproduce', 'xen-pv-leak', '--out', out);
     expect(exitCode).toBe(0);
     expect(stdout).toContain('LEAK: B');
-    expect(stdout).toContain('All 7 runs end as history says.');
+    expect(stdout).toContain('All 7 runs end as history says, and every interleaving was explored.');
+    expect(stdout).toContain('  verified for 4 tasks with any programs: 16,621 states, ');
+    expect(stdout).toContain('  shortest run to leak: 4 choices, 69 steps\n');
+    expect(stdout).toContain('  the recorded run makes 5 choices before its first violation; explored: 734 states, ');
     expect(stdout).toContain('\x1b[31m');
     expect(existsSync(join(out, 'xen-pv-leak', 'xen-pv.events.jsonl'))).toBe(true);
+  });
+
+  it('wants the proofs to agree', () => {
+    const violation = run('xen-pv').proofs as readonly Proof[];
+    const clean = run('xen-hvm').proofs as readonly Proof[];
+    expect(agree(violation, ['leak', 'lost-update', 'validity'])).toBe(true);
+    expect(agree(violation, ['leak', 'lost-update'])).toBe(false);
+    expect(agree(violation, ['leak', 'lost-update', 'validity', 'atomic-sleep'])).toBe(false);
+    expect(agree(violation, [])).toBe(false);
+    expect(agree(clean, [])).toBe(true);
+    expect(agree(clean, ['leak'])).toBe(false);
+    expect(agree([...clean.slice(1), { ...clean[0], verdict: 'inconclusive' }], [])).toBe(false);
   });
 
   it('knows no other case yet', async () => {
@@ -112,4 +189,29 @@ describe('fpulab reproduce xen-pv-leak', () => {
     expect(exitCode).toBe(2);
     expect(stderr).toBe("fpulab: error[FPU504]: nothing called 'lazyfp' to reproduce; known: xen-pv-leak\n");
   });
+});
+
+describe('speculative exposure in the scenario xen-pv-leak', () => {
+  const home = process.cwd();
+  beforeAll(() => process.chdir(temporaryDirectory()));
+  afterAll(() => process.chdir(home));
+
+  const exposed = async (preset: string, platform: string) => {
+    const args = ['xen-pv-leak', '--policy', preset, '--platform', platform, '--oracle', 'speculative-exposure'];
+    const { exitCode } = await fpulab('explore', ...args, '--all', '--json');
+    return exitCode === 1;
+  };
+
+  it('is in the nature of lazy kernels, and not of eager ones', async () => {
+    expect(await exposed('linux-3.6', 'bare-metal')).toBe(true);
+    expect(await exposed('linux-4.2', 'bare-metal')).toBe(true);
+    expect(await exposed('linux-4.8', 'bare-metal')).toBe(false);
+  });
+
+  it.each(['xen-hvm', 'xen-pv'])(
+    'is in the nature of %s, too, which restores a vCPU that was idle lazily',
+    async (xen) => {
+      expect(await exposed('linux-4.8', xen)).toBe(true);
+    },
+  );
 });

@@ -21,6 +21,7 @@ export async function matrix(flags: MatrixFlags, options: GlobalOptions): Promis
     throw new FpuError('FPU501', '--json prints one JSON document and --markdown prints Markdown; drop one');
   }
   const plan = matrixPlan(flags);
+  if (flags.svg !== undefined) writeSvg(flags.svg, ''); // what cannot be written is said now, not after minutes
   const began = performance.now();
   const run = new CellRun(plan.cells, { ...flags, quiet: options.quiet });
   const cells = await run.run();
@@ -37,7 +38,7 @@ export async function matrix(flags: MatrixFlags, options: GlobalOptions): Promis
 function writeSvg(file: string, svg: string): void {
   makeDirectory(dirname(file));
   try {
-    writeFileSync(file, svg);
+    writeFileSync(file, svg, { flag: svg === '' ? 'a' : 'w' });
   } catch (cause) {
     throw new FpuError('FPU503', `cannot write '${file}': ${(cause as Error).message}`, { file }, { cause });
   }

@@ -1,6 +1,6 @@
 /** Explores one cell of a matrix. */
 import { isFpuError, type OracleId } from '@fpulab/core';
-import { explore, type Exploration, type SearchEnd } from '@fpulab/explorer';
+import { DEFAULT_BOUNDS, explore, type Exploration, type SearchEnd } from '@fpulab/explorer';
 import { planAll, repeatLine } from '../explore-all';
 import { exploreOptions, type ExplorePlan } from '../explore/plan';
 import type { CellPlan } from './plan';
@@ -45,6 +45,9 @@ export type CellControl = Int32Array;
 /** Of a timeout, so much is for a search without reductions that lengthen runs: it finds what a proof only suspects. */
 const HUNT_SHARE = 0.25;
 const MS_PER_SECOND = 1000;
+const MEBIBYTES_BASE = 64;
+/** Large spaces have been seen to take 40 to 100 bytes per state; this leaves 256. */
+const STATES_PER_MEBIBYTE = 4096;
 
 /** Explores a cell. Undefined when it was told to stop. */
 export async function exploreCell(cell: CellPlan, control: CellControl): Promise<CellResult | undefined> {
@@ -72,14 +75,23 @@ interface Found {
  * that what it suspects can happen; so where time is short, something that can happen is looked for first.
  */
 async function search({ request, maxStates, timeout }: CellPlan, control: CellControl): Promise<Found | undefined> {
-  if (timeout === null) return under(control, planAll(request, { maxStates }));
+  const bounds = { maxStates, maxMemory: memoryFor(maxStates) };
+  if (timeout === null) return under(control, planAll(request, bounds));
   const exact = { partialOrder: false, abstractCounters: false };
-  const hunt = await under(control, planAll(request, { ...exact, maxStates, timeout: timeout * HUNT_SHARE }));
+  const hunt = await under(control, planAll(request, { ...exact, ...bounds, timeout: timeout * HUNT_SHARE }));
   if (hunt === undefined || hunt.exploration.complete) return hunt;
   const rest = timeout - hunt.exploration.durationMs / MS_PER_SECOND;
-  const whole = await under(control, planAll(request, { maxStates, timeout: rest }));
+  const whole = await under(control, planAll(request, { ...bounds, timeout: rest }));
   const huntKnowsMore = whole?.exploration.verdict === 'inconclusive' && hunt.exploration.verdict === 'violation';
   return huntKnowsMore ? { ...hunt, settled: false } : whole;
+}
+
+/**
+ * MiB. An exploration reserves all the memory that it may use, and cells follow each other more quickly than that is
+ * given back; so none gets more than its states can need.
+ */
+function memoryFor(maxStates: number): number {
+  return Math.min(MEBIBYTES_BASE + Math.ceil(maxStates / STATES_PER_MEBIBYTE), DEFAULT_BOUNDS.memoryMax / 2 ** 20);
 }
 
 async function under(control: CellControl, plan: ExplorePlan): Promise<Found | undefined> {

@@ -27,6 +27,9 @@ export interface Proof {
 /** Numbers of tasks for which a clean run is proved to be clean, whatever their programs. */
 export const PROOF_TASKS: readonly number[] = [2, 3, 4];
 
+/** For the states of each exploration: 16,621 at most. */
+const MEBIBYTES = 128;
+
 /**
  * A run that fails: every kind of failure that its scenario can have. A clean one: that tasks with any programs stay
  * clean.
@@ -56,7 +59,8 @@ export function agree(proofs: readonly Proof[], expected: readonly OracleId[]): 
 
 async function explored(scenario: string, run: ReproductionRun, under: Watched): Promise<readonly Proof[]> {
   const { preset, platform, patches } = run;
-  const plan = planAll({ scenario, policies: [preset], platform, patches, cpu: null, cpus: null, oracles: null });
+  const request = { scenario, policies: [preset], platform, patches, cpu: null, cpus: null, oracles: null };
+  const plan = planAll(request, { maxMemory: MEBIBYTES });
   const exploration = await under.explore(exploreOptions(plan), `${run.id}, ${scenario}: `);
   const { verdict, reason, phases, durationMs, counterexamples } = exploration;
   const [{ states, transitions }] = [...phases].sort((one, other) => other.states - one.states);
