@@ -1,6 +1,7 @@
 /** The model checker: phases of searches that together give one verdict. */
 import { ORACLES, compose, type ComposeOptions, type Composition, type Machine, type OracleId } from '@fpulab/core';
 import { counterexampleOf, type Counterexample } from './counterexample';
+import { isCounted } from './distance';
 import { ALL_REDUCTIONS, type Bounds, type Reductions, type Strategy } from './options';
 import { randomWalks } from './random-walks';
 import { Search, type SearchEnd, type SearchProgress } from './search';
@@ -187,8 +188,8 @@ class Explorer {
       counterexamples:
         kind === 'exact'
           ? violations.map((violation) => ({
-              ...counterexampleOf(space, violation, start, shortest),
-              shortest: shortest && (end === 'violation' || end === 'exhausted'),
+              ...counterexampleOf(space, violation, start, shortest && isCounted(violation.distance)),
+              shortest: shortest && isCounted(violation.distance) && (end === 'violation' || end === 'exhausted'),
             }))
           : [],
     };

@@ -5,6 +5,7 @@
  * An index of slots says where entries lie in an arena that only grows. Arenas are reserved at their full size; the
  * operating system gives memory as they are touched. An index grows while no worker is inside (see `grow`).
  */
+import { isCounted } from './distance';
 
 const EMPTY = 0;
 /** An entry is being written. */
@@ -254,7 +255,9 @@ export class StateTable extends SharedTable {
       const known = Atomics.load(this.arena, place);
       if (known === LOCKED) continue;
       if (known < distance) return INSERTED.known;
-      if (known === distance && !this.precedes(parent, this.arena[place + 1])) return INSERTED.known;
+      // Where steps are not counted any more, taking the other parent could lead round in circles.
+      const prefers = (): boolean => isCounted(known) && this.precedes(parent, this.arena[place + 1]);
+      if (known === distance && !prefers()) return INSERTED.known;
       if (Atomics.compareExchange(this.arena, place, known, LOCKED) !== known) continue;
       this.arena[place + 1] = parent;
       Atomics.store(this.arena, place, distance);
