@@ -35,8 +35,8 @@ function tasks({ id, tasks }: Scenario): readonly string[] {
     const made = operations.map((operation) => programText([operation])).join(', ');
     const many = tasks.length === 1 ? '1 task' : `${tasks.length} tasks`;
     return [
-      `${many} (${names}) with any programs made of ${made}, of any length`,
-      'no fork(); a task that ends is one that is never picked again',
+      `${many} (${names}) with any programs that are made of ${made} and go on for ever`,
+      'no fork(), and no task ends: a CPU idles only where the scenario lets it',
     ];
   }
   return [

@@ -9,10 +9,11 @@ const NAMES = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
 /**
  * The scenario with `count` identical tasks, each of which does any of the operations that the scenario's programs
- * have, in any order, for ever. What is verified for these tasks holds for every program that is made of the operations.
+ * have, in any order, for ever. What is verified for these tasks holds for all programs that are made of the operations and go
+ * on for ever.
  *
- * fork() is left out, because its child would have to be one of them, and exit(): a task that is never picked again stands for
- * one that ended.
+ * fork() is left out, because its child would have to be one of them, and so is exit(): no task ends, so that a CPU idles only
+ * where the scenario lets it (`interference.idle`) or has more CPUs than tasks to run.
  *
  * @throws FpuError FPU208 for a scenario without operations, or a count that is not from 1 to 26
  */
