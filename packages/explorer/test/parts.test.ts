@@ -1,10 +1,14 @@
 import fc from 'fast-check';
-import { FpuError, type Machine } from '@fpulab/core';
+import { FpuError, sse, syscall, type Machine } from '@fpulab/core';
+import { xenPv } from '@fpulab/hypervisor';
+import { lazyCr0Ts } from '@fpulab/policies';
+import type { Compose } from '../src';
 import { PartTable, reserveTable } from '../src/shared-table';
 import { StateCodec, type CodecOptions } from '../src/state-codec';
 import { machineAfter } from './support/machines';
 import { renamingsOf, text, type Graph } from './support/naive';
 import { sampleOf } from './support/samples';
+import { YIELD, anyOf } from './support/scenarios';
 
 jest.setTimeout(30_000);
 
@@ -98,41 +102,59 @@ it('a key that follows another one in the same codec is decoded as well', () => 
   );
 });
 
-describe('with symmetry', () => {
-  it('every member of an orbit has one key, which is decoded to a member', () => {
-    let renamed = 0;
+/** Checks that all members of a state's orbit have one key, and that it is decoded to one of them. Returns how many there are. */
+function checkOrbit(machine: Machine, versionFree: boolean): number {
+  const probe = machine.probe();
+  const renamings = renamingsOf({ machine, probe } as Graph);
+  if (renamings.length === 0) return 0;
+  const { cpusAreInterchangeable, settings } = machine.composition;
+  const options = { versionFree, taskSymmetry: true, cpuSymmetry: cpusAreInterchangeable && settings.cpus > 1 };
+  const codec = new StateCodec(machine.state, probe, new PartTable(reserveTable(1 << 20, 1024)), options);
+  codec.encode(); // renumbers values, so that renamings are all that makes a difference
+  const words = kept(machine, options);
+  const key = codec.key.slice();
+  const member = new Int32Array(words.length);
+  const orbit = new Set([text(words)]);
+  for (const renaming of renamings) {
+    renaming(words, member);
+    machine.state.words.set(member);
+    codec.encode(); // names values of kernel sections anew: their frames are other tasks' now
+    expect(codec.key).toEqual(key);
+    orbit.add(text(kept(machine, options)));
+  }
+  codec.forget();
+  codec.decode(key, 0);
+  expect(orbit.has(text(kept(machine, options)))).toBe(true);
+  return orbit.size;
+}
+
+describe('with symmetry every member of an orbit has one key, which is decoded to a member', () => {
+  it('in random compositions', () => {
+    let members = 0;
     fc.assert(
       fc.property(moment, fc.boolean(), ({ seed, run, steps }, versionFree) => {
-        const plain = momentOf(seed, run, steps, { ...NOTHING, versionFree });
-        if (!plain) return;
-        const { machine } = plain;
-        const probe = machine.probe();
-        const renamings = renamingsOf({ machine, probe } as Graph);
-        if (renamings.length === 0) return;
-        plain.codec.encode(); // its values are renumbered now, so that renamings are all that makes a difference
-        const words = kept(machine, { ...NOTHING, versionFree });
-        const { cpusAreInterchangeable, settings } = machine.composition;
-        const options = { versionFree, taskSymmetry: true, cpuSymmetry: cpusAreInterchangeable && settings.cpus > 1 };
-        const codec = new StateCodec(machine.state, probe, new PartTable(reserveTable(1 << 20, 1024)), options);
-        machine.state.words.set(words);
-        codec.encode();
-        const key = codec.key.slice();
-        const member = new Int32Array(words.length);
-        const orbit = new Set([text(words)]);
-        for (const renaming of renamings) {
-          renaming(words, member);
-          orbit.add(text(member.slice()));
-          machine.state.words.set(member);
-          codec.encode();
-          expect(codec.key).toEqual(key);
-          renamed++;
-        }
-        codec.forget();
-        codec.decode(key, 0);
-        expect(orbit.has(text(kept(machine, options)))).toBe(true);
+        const here = momentOf(seed, run, steps, NOTHING);
+        if (here) members += checkOrbit(here.machine, versionFree);
       }),
       { numRuns: 300 },
     );
-    expect(renamed).toBeGreaterThan(50);
+    expect(members).toBeGreaterThan(100);
+  });
+
+  it('with four tasks on two CPUs, of which two pairs may refer to each other', () => {
+    const scenario = anyOf([sse.update(), syscall('kernel_fpu'), YIELD], {
+      tasks: 4,
+      cpus: 2,
+      oracles: [],
+      interference: { preempt: 'full', migration: true, hardirq: true },
+    });
+    const composed: Compose = () => ({ platform: xenPv(), policies: [lazyCr0Ts({ era: 'linux-3.6' })], scenario });
+    let largest = 0;
+    for (let seed = 0; seed < 40; seed++) {
+      for (const steps of [20, 40, 60, 80, 100, 300]) {
+        largest = Math.max(largest, checkOrbit(machineAfter(composed, seed, steps), true));
+      }
+    }
+    expect(largest).toBe(48); // 4! orders of tasks, 2 of CPUs
   });
 });

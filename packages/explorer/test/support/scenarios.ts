@@ -27,7 +27,7 @@ export function anyOf(
   return {
     id: 'any',
     title: 'any of some operations, for ever',
-    tasks: ['A', 'B', 'C']
+    tasks: ['A', 'B', 'C', 'D']
       .slice(0, options.tasks)
       .map((name) => ({ name, program: program(forever(either(...operations))) })),
     interference: options.interference ?? {},
