@@ -9,6 +9,8 @@ const typescript = {
 };
 
 const config: Config = {
+  // All cores: jest would leave one idle, which on two cores is half of the machine.
+  maxWorkers: '100%',
   testMatch: ['<rootDir>/packages/*/test/**/*.test.ts', '<rootDir>/examples/test/**/*.test.ts'],
   transform: { '\\.ts$': ['@swc/jest', typescript], '\\.js$': '@swc/jest' },
   // inversify is published as ES modules only.

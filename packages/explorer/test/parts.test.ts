@@ -73,7 +73,7 @@ describe.each([
         codec.encode();
         expect(codec.key).toEqual(key);
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 });
@@ -136,7 +136,7 @@ describe('with symmetry every member of an orbit has one key, which is decoded t
         const here = momentOf(seed, run, steps, NOTHING);
         if (here) members += checkOrbit(here.machine, versionFree);
       }),
-      { numRuns: 300 },
+      { numRuns: 120 },
     );
     expect(members).toBeGreaterThan(100);
   });
