@@ -32,7 +32,7 @@ it('has commands that run as pasted', async () => {
   for (const args of commands) {
     const inPlace = args.map((word) => word.replace(/^(examples|testdata)\//, `${ROOT}/$1/`));
     // In jest's module system worker threads cannot be loaded; what they do is tested on the built packages.
-    const { exitCode, stderr } = await fpulab(...inPlace, ...(args[0] === 'matrix' ? ['--jobs', '1'] : []));
+    const { exitCode, stderr } = await fpulab(...inPlace, ...(args[0] === 'matrix' ? ['--jobs', '1', '--quiet'] : []));
     expect({ args, stderr }).toEqual({ args, stderr: '' });
     // A run that shows a bug ends with 1, and a mask that is refused.
     expect(['run', 'replay', 'layout', 'explore', 'matrix'].includes(args[0]) ? [0, 1] : [0]).toContain(exitCode);
