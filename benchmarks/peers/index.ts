@@ -1,6 +1,6 @@
 /**
- * fpulab's explorer beside SPIN, in one sitting: the same kernel, the same property. Every figure is the median of five
- * processes, from their start to their end. Where SPIN is not installed, its columns stay empty.
+ * fpulab's explorer beside SPIN, in one sitting: the same kernel, the same property. Figures are medians of five
+ * processes, from their start to their end; what takes long runs once. Where SPIN is not installed, its columns stay empty.
  *
  *     npm run bench:peers
  *

@@ -1,6 +1,6 @@
 /**
- * The parts that a state is made of: one per task, one per CPU (with the hypervisor's image of it), and one for the rest. A key is a list of parts, so that what many states share is stored once (Holzmann's collapse
- * compression, SPIN 1997).
+ * The parts that a state is made of: one per task, one per CPU (with the hypervisor's image of it), and one for the rest.
+ * A key is a list of parts, so that what many states share is stored once (Holzmann's collapse compression, SPIN 1997).
  */
 import {
   CONTEXT,
@@ -74,7 +74,7 @@ const VERSIONS: ReadonlySet<string> = new Set(['task.serial', 'kernel.serial']);
 
 /** Takes states apart and puts them together. */
 export class Parts {
-  /** Parts of a state: the rest, then one per CPU, then one per task of the scenario. */
+  /** Parts of a state: the rest, then one per CPU, then one per task, idle ones last. */
   readonly count: number;
   readonly cpus: number;
   /** Idle tasks included. */

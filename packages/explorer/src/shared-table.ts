@@ -151,21 +151,12 @@ export class PartTable extends SharedTable {
 
   /** Whether a part has just these words. */
   equals(place: number, words: Int32Array, length: number): boolean {
-    return this.lengthOf(place) === length && this.startsWith(place, words, length);
-  }
-
-  /** Whether a part begins with these words. */
-  startsWith(place: number, words: Int32Array, length: number): boolean {
     const { arena } = this;
+    const stored = arena[place + 1];
+    if ((stored < 0 ? ~stored : stored) !== length) return false;
     const first = place + HEADER;
     for (let index = 0; index < length; index++) if (arena[first + index] !== words[index]) return false;
     return true;
-  }
-
-  /** Words of a part. */
-  lengthOf(place: number): number {
-    const length = this.arena[place + 1];
-    return length < 0 ? ~length : length;
   }
 
   /** Whether a part names other tasks or CPUs. */

@@ -1,5 +1,5 @@
 /** The states of one machine, as far as they have been reached: what every strategy and every worker works on. */
-import { type Machine, type OracleId, ORACLE, ORACLES, type Probe } from '@fpulab/core';
+import { ORACLE, type Machine, type OracleId, type Probe } from '@fpulab/core';
 import { distanceOf, choicesIn, stepsIn } from './distance';
 import { Frontier } from './frontier';
 import type { Bounds, Reductions } from './options';
@@ -103,7 +103,7 @@ export class Space implements SuccessorVisitor {
       cpuSymmetry: reductions.symmetry && settings.cpus > 1 && machine.composition.cpusAreInterchangeable,
     });
     const { codec } = this;
-    const { arena } = { arena: new Int32Array(memory.states.arena) };
+    const arena = new Int32Array(memory.states.arena);
     const { fingerprints } = options;
     this.states = new StateTable(
       memory.states,
@@ -232,13 +232,8 @@ export class Space implements SuccessorVisitor {
     this.violations.set(violation.oracle, violation);
   }
 
-  /** Ids of what the scenario wants reached, and whether it was. */
+  /** Whether each thing was reached that the scenario wants reached. */
   get sometimesReached(): readonly boolean[] {
     return this.sometimes.reached;
-  }
-
-  /** Name of an oracle by its number. */
-  static oracleId(oracle: number): OracleId {
-    return ORACLES[oracle];
   }
 }

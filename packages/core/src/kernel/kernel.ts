@@ -93,7 +93,7 @@ export interface Kernel {
   restore(fpstate: number): void;
   /**
    * Loads all components from an image in user memory, which may fault part-way: false then, and what had been loaded by
-   * then stays in the registers (SDM Vol. 1 "Operation of XRSTOR" (13.8): nothing is undone).
+   * then stays in the registers (Linux d8778e393afa was needed because of that).
    */
   restoreFromUser(fpstate: number): boolean;
   /** Notes that a restore was not needed. */
