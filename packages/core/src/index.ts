@@ -29,6 +29,7 @@ export {
   ZMM_HI256,
   bitsOf,
   componentName,
+  hasComponent,
   xfeaturesName,
   type Component,
   type EnablingRegister,
@@ -169,6 +170,7 @@ export {
 } from './kernel/fpstate-size';
 
 export {
+  DEFAULT_PKRU,
   INIT,
   PRINCIPAL,
   principalOfTask,
@@ -189,6 +191,9 @@ export {
   type SpaceSizes,
 } from './machine/layout';
 export {
+  FPSTATE_KINDS,
+  FRAME_PAGES,
+  HEADER,
   LIFECYCLE,
   LOCALS,
   coreOffsets,
@@ -196,6 +201,7 @@ export {
   readField,
   type CoreOffsets,
   type Dimensions,
+  type FpstateKind,
   type MachineState,
 } from './machine/state';
 export { digestOf } from './machine/digest';
@@ -213,7 +219,9 @@ export * as events from './machine/events';
 export {
   CONTEXT,
   CONTEXT_NAMES,
+  bhOffDepth,
   contextOf,
+  inHardirq,
   inInterrupt,
   irqsOff,
   isAtomic,
@@ -227,9 +235,11 @@ export {
   either,
   fork,
   forever,
+  frame,
   fwait,
   loop,
   mmx,
+  pkru,
   program,
   sse,
   syscall,
@@ -271,6 +281,7 @@ export {
   type Hypervisor,
   type Kernel,
   type Slot,
+  type UserRestore,
 } from './kernel/kernel';
 export type { Interference } from './kernel/interference';
 export {
@@ -278,7 +289,6 @@ export {
   ACTION_BITS,
   CHOICE,
   CHOICE_KINDS,
-  NO_FAULT,
   firstDriver,
   parseSeed,
   replayDriver,

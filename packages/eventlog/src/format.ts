@@ -6,6 +6,7 @@
  */
 import {
   CPUS_MAX,
+  FPSTATE_KINDS,
   ORACLES,
   PRINCIPAL,
   cpuModelSchema,
@@ -27,7 +28,7 @@ export const LOG_FORMAT = 'fpulab-events';
  * a core field of the state moves (digests change); ORACLES, CHOICE_KINDS or VALIDITY are reordered. A new event type,
  * policy, platform or scenario changes nothing for logs that lack it.
  */
-export const LOG_VERSION = 2;
+export const LOG_VERSION = 3;
 
 /** The version of fpulab that headers name as their writer. For people; readers do not look at it. */
 export const FPULAB_VERSION = '0.1.0';
@@ -114,7 +115,7 @@ const headerShape = z.strictObject({
       machine: z.literal(1),
       cpu: z.int().min(1).max(CPUS_MAX),
       task: z.int().min(1).max(TASKS_MAX),
-      /** An image per task, and behind those one per CPU for a hypervisor. */
+      /** An image of each kind per task, and behind those one per CPU for a hypervisor. */
       fpstate: z.int(),
     })
     .readonly(),
@@ -123,6 +124,12 @@ const headerShape = z.strictObject({
   stackDepth: z.int().min(1).max(FRAMES_MAX),
   /** True when the memory of every task's image is there from the start. */
   fpstateEmbedded: z.boolean(),
+  /** The images that a task can have, in the order in which they lie. */
+  fpstateKinds: z.array(z.enum(FPSTATE_KINDS)).min(1).readonly(),
+  /** True when tasks have signal handlers: there are fields for them then. */
+  signals: z.boolean(),
+  /** True when there are fields for IA32_XFD and IA32_XFD_ERR. */
+  xfd: z.boolean(),
   /** Fields of the packed state behind the core's own. */
   slots: z.array(slotSchema.readonly()).max(SLOTS_MAX).readonly(),
   /** A unique label per kernel address. */
@@ -146,8 +153,8 @@ const HEADER_RULES: readonly {
   { key: 'tasks', message: 'expected as many tasks as in sizes', holds: (h) => h.tasks.length === h.sizes.task },
   {
     key: 'sizes',
-    message: 'expected an image per task and per CPU',
-    holds: ({ sizes }) => sizes.fpstate === sizes.task + sizes.cpu,
+    message: 'expected an image of each kind per task, and one per CPU',
+    holds: ({ sizes, fpstateKinds }) => sizes.fpstate === fpstateKinds.length * sizes.task + sizes.cpu,
   },
   { key: 'programs', message: 'expected one for every task', holds: (h) => h.programs.length === h.sizes.task },
   {

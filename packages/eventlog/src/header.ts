@@ -1,4 +1,4 @@
-import { cpuModelFile, type Machine } from '@fpulab/core';
+import { FPSTATE_KINDS, cpuModelFile, type Machine } from '@fpulab/core';
 import { FPULAB_VERSION, LOG_FORMAT, LOG_VERSION, type LogHeader } from './format';
 
 /** What a header says about a run that its machine does not know. */
@@ -37,6 +37,9 @@ export function headerOf(machine: Machine, meta: LogMeta): LogHeader {
     componentBits: at.componentBits,
     stackDepth: at.stackDepth,
     fpstateEmbedded: base.fpstate === 'embedded',
+    fpstateKinds: FPSTATE_KINDS.filter((kind) => at.firstFpstate[kind] >= 0),
+    signals: at.resume >= 0,
+    xfd: at.xfd >= 0,
     slots: machine.composition.slotFields().map(({ name, space, kind, initial }) => ({
       name,
       space,

@@ -38,8 +38,7 @@ export interface ReplayResult {
  * @throws FpuError FPU205 when two fields of the header have one name
  */
 export function openReplay(header: LogHeader): MachineState {
-  const { sizes, componentBits, stackDepth, fpstateEmbedded, slots } = header;
-  return createState({ sizes, componentBits, stackDepth, fpstateEmbedded }, slots);
+  return createState(header, header.slots);
 }
 
 /**

@@ -96,7 +96,7 @@ function describeCpu(state: MachineState, names: StateNames, cpu: number): CpuVi
     cr0: hex(cr0),
     ts: (cr0 & CR0_TS) !== 0,
     fpregs: describeRegisters(state, names, at.fpregs, cpu),
-    ...(names.roles.dirtied && { vcpuImage: describeRegisters(state, names, at.image, at.tasks + cpu) }),
+    ...(names.roles.dirtied && { vcpuImage: describeRegisters(state, names, at.image, at.vcpuFpstates + cpu) }),
     slots: describeSlots(state, names, 'cpu', cpu),
   };
 }

@@ -111,12 +111,13 @@ export class Parts {
 
   private makeShapes(): readonly PartShape[] {
     const { tasks, cpus } = this;
+    const kinds = this.state.at.vcpuFpstates / tasks;
     const rest = this.shape([['machine', 0]], -1);
     const ofCpu = (cpu: number): PartShape =>
       this.shape(
         [
           ['cpu', cpu],
-          ['fpstate', tasks + cpu],
+          ['fpstate', this.state.at.vcpuFpstates + cpu],
         ],
         -1,
       );
@@ -124,7 +125,7 @@ export class Parts {
       this.shape(
         [
           ['task', task],
-          ['fpstate', task],
+          ...Array.from({ length: kinds }, (_, kind) => ['fpstate', kind * tasks + task] as const),
         ],
         task,
       );

@@ -4,6 +4,7 @@ import { CLASSIC_GUEST, GUEST_FIX } from './lazy-cr0-ts';
 
 export { lazyCr0Ts, GUEST_FIX, CLASSIC_GUEST, type LazyEra } from './lazy-cr0-ts';
 export { eager } from './eager';
+export { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
 export { PRESETS, presetOf, type Preset } from './presets';
 
 /** Patches on policies. */

@@ -1,6 +1,7 @@
 import { FpuError, type BasePolicy } from '@fpulab/core';
 import { eager } from './eager';
 import { lazyCr0Ts } from './lazy-cr0-ts';
+import { loadFpuDeferral } from './load-fpu-deferral';
 
 /** A real kernel, as a composition of policies. */
 export interface Preset {
@@ -23,6 +24,21 @@ export const PRESETS: readonly Preset[] = [
     policies: () => [lazyCr0Ts({ era: 'linux-4.2' })],
   },
   { id: 'linux-4.8', title: 'Linux 4.6 to 4.9: eager (execve() as in 4.8.15 and 4.9)', policies: () => [eager()] },
+  {
+    id: 'linux-5.10',
+    title: 'Linux 5.2 to 5.13: registers are loaded on the return to user code',
+    policies: () => [loadFpuDeferral({ era: 'linux-5.2' })],
+  },
+  {
+    id: 'linux-5.15',
+    title: 'Linux 5.14 and 5.15: the same, PKRU apart',
+    policies: () => [loadFpuDeferral({ era: 'linux-5.14' })],
+  },
+  {
+    id: 'linux-6.1',
+    title: 'Linux 5.16 and later: the same, fork() loads first',
+    policies: () => [loadFpuDeferral({ era: 'linux-6.1' })],
+  },
 ];
 
 /**

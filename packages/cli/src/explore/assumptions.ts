@@ -53,6 +53,7 @@ function programText(program: readonly Operation[]): string {
     .map((operation) => {
       switch (operation.kind) {
         case 'fpu':
+        case 'frame':
         case 'syscall':
           return operation.text;
         case 'loop':

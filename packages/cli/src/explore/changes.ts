@@ -53,7 +53,7 @@ export class ChangeTeller {
       ...changed(difference, at.cr0 + cpu, (word) => (word & CR0_TS ? '1' : '0'), `${prefix}cr0.TS`),
       ...changed(difference, at.cr0 + cpu, (word) => hex(word & ~CR0_TS), `${prefix}cr0`),
       ...this.values(difference, at.fpregs + cpu * at.components, `${prefix}fpregs`),
-      ...this.values(difference, at.image + (at.tasks + cpu) * at.components, `${prefix}vcpu-image`),
+      ...this.values(difference, at.image + (at.vcpuFpstates + cpu) * at.components, `${prefix}vcpu-image`),
     ];
   }
 

@@ -2,9 +2,9 @@
 import { FpuError } from '../error';
 
 /** What can be chosen. The order is part of the log and replay formats. */
-export const CHOICE_KINDS = ['next', 'pick', 'alloc', 'program', 'fault', 'count'] as const;
+export const CHOICE_KINDS = ['next', 'pick', 'alloc', 'program', 'fault', 'count', 'work', 'page'] as const;
 
-/** `next`: which CPU acts and whether something intervenes; `pick`: which task runs next; `alloc`: how an allocation ends; `program`: which way a program goes; `fault`: which components an XRSTOR had loaded when it faulted; `count`: whether an abstract counter passes its threshold. */
+/** `next`: which CPU acts and whether something intervenes; `pick`: which task runs next; `alloc`: how an allocation ends; `program`: which way a program goes; `fault`: which components an XRSTOR had loaded when it faulted; `count`: whether an abstract counter passes its threshold; `work`: what there is to do before the return to user code; `page`: whether user memory is there. */
 export type ChoiceKind = (typeof CHOICE_KINDS)[number];
 
 /** Index of each kind in CHOICE_KINDS. */
@@ -15,13 +15,18 @@ export const CHOICE: Readonly<Record<ChoiceKind, number>> = {
   program: 3,
   fault: 4,
   count: 5,
+  work: 6,
+  page: 7,
 };
 
 /** How an allocation that may sleep ends: values of the choice `alloc`. */
 export const ALLOC = { ok: 0, sleep: 1, fail: 2 } as const;
 
-/** The answer to the choice `fault` that says: it did not. The others are bitmaps of what had been loaded by then. */
-export const NO_FAULT = -1;
+/** What there is to do before the return to user code: bits of the answers to the choice `work`. */
+export const WORK = { none: 0, resched: 1, signal: 2 } as const;
+
+/** What an access to user memory finds: answers to the choice `page`. `sleep`: it has to wait for the page; `gone`: SIGSEGV. */
+export const PAGE = { there: 0, missing: 1, sleep: 2, gone: 3 } as const;
 
 /** What a CPU can do next: low bits of the alternatives of the choice `next`; the CPU is above them. */
 export const ACTION = { continue: 0, preempt: 1, hardirq: 2, softirq: 3, vcpu: 4 } as const;

@@ -12,15 +12,16 @@ import {
   preemptOffDepth,
   type Context,
 } from '../machine/frames';
-import { LOCALS, type CoreOffsets } from '../machine/state';
+import { FRAME_PAGES, HEADER, LOCALS, type CoreOffsets, type FpstateKind } from '../machine/state';
 import type { EventStream } from '../machine/stream';
-import { nextSerial, PRINCIPAL, valueId } from '../machine/values';
-import { SSE, X87 } from '../x86/components';
+import { DEFAULT_PKRU, nextSerial, PRINCIPAL, valueId } from '../machine/values';
+import { PKRU, SSE, USER_COMPONENTS, X87, componentName } from '../x86/components';
 import { CR0_TS } from '../x86/control-registers';
 import type { CpuModel } from '../x86/cpu-model';
 import { VECTOR } from '../x86/faults';
-import { ALLOC, CHOICE, NO_FAULT } from './choices';
-import type { CounterRange, Cr0Access, Hypervisor, Slot } from './kernel';
+import { ALLOC, CHOICE, PAGE } from './choices';
+import type { CounterRange, Cr0Access, Hypervisor, Slot, UserRestore } from './kernel';
+import { returningThrough } from './exit-to-user';
 import { saveArea, type SaveArea } from './save-format';
 
 /** What a CPU needs of the machine around it. */
@@ -35,8 +36,14 @@ export interface CpuMachine {
   readonly platform: { readonly id: string; readonly cr0: Cr0Access };
   /** Alternatives of the choice `alloc` in this scenario. */
   readonly allocAlternatives: readonly number[];
-  /** Alternatives of the choice `fault`: only NO_FAULT where nothing faults. */
+  /** Alternatives of the choice `fault`: what an XRSTOR that faults may have loaded; none where nothing faults. */
   readonly faultAlternatives: readonly number[];
+  /** Alternatives of the choice `page`, for an access and for bringing the page in. */
+  readonly accessAlternatives: readonly number[];
+  readonly pageInAlternatives: readonly number[];
+  isKernelThread(task: number): boolean;
+  /** A new program starts with the kernel's default PKRU rather than with INIT. */
+  readonly restrictivePkru: boolean;
   /** Counters pass their thresholds by choice, not by number. */
   readonly abstractCounters: boolean;
   /** Asks the driver; returns the alternative. */
@@ -62,6 +69,7 @@ export class Cpu implements Hypervisor {
   private readonly at: CoreOffsets;
   private readonly allMask: number;
   private readonly area: SaveArea;
+  readonly xfeatures: number;
   private readonly vcpuArea: SaveArea;
   private readonly kernelComponent: number;
 
@@ -72,6 +80,7 @@ export class Cpu implements Hypervisor {
     this.words = machine.stream.state.words;
     this.at = machine.stream.state.at;
     this.allMask = this.at.componentBits.reduce((mask, bit) => mask | (1 << bit), 0);
+    this.xfeatures = this.allMask;
     this.area = saveArea(machine.model, { xfeatures: this.allMask, xsaves: machine.xsaves });
     // Xen uses XSAVES only for supervisor components, of which guests have none (xen/arch/x86/xstate.c xsave()).
     this.vcpuArea = saveArea(machine.host, { xfeatures: this.allMask, xsaves: false });
@@ -202,44 +211,161 @@ export class Cpu implements Hypervisor {
 
   // --- registers and images --------------------------------------------------------------------------------------
 
-  fpstateOf(task: number): number {
-    return task;
+  isKernelThread(task: number): boolean {
+    return this.machine.isKernelThread(task);
+  }
+
+  fpstateOf(task: number, kind: FpstateKind = 'task'): number {
+    const first = this.at.firstFpstate[kind];
+    if (first < 0) this.refuseStep(`uses the image '${kind}' of a task, which this machine does not have`);
+    return first + task;
   }
 
   get vcpuFpstate(): number {
-    return this.at.tasks + this.cpu;
+    return this.at.vcpuFpstates + this.cpu;
   }
 
-  save(fpstate: number): boolean {
+  save(fpstate: number, xfeatures = this.allMask): boolean {
     this.needDeclaration('saves registers');
-    this.emit(events.FpregsSaved, this.cpu, fpstate, this.allMask, this.area.bytes, this.area.save);
+    this.emit(events.FpregsSaved, this.cpu, fpstate, xfeatures, this.area.bytes, this.area.save);
     if (this.area.format !== 'fnsave') return true;
     this.emit(events.FpregsInitialised, this.cpu, this.allMask);
     return false;
   }
 
-  restore(fpstate: number): void {
+  restore(fpstate: number, xfeatures = this.allMask): boolean {
     this.needDeclaration('loads registers');
-    this.emit(events.FpregsRestored, this.cpu, fpstate, this.allMask, this.area.bytes, this.area.restore);
+    if (this.headerOf(fpstate) === HEADER.reserved) return false;
+    this.emit(events.FpregsRestored, this.cpu, fpstate, xfeatures, this.area.bytes, this.area.restore);
+    return true;
   }
 
-  restoreFromUser(fpstate: number): boolean {
-    this.needDeclaration('loads registers');
-    const loaded = this.machine.choose(CHOICE.fault, this.machine.faultAlternatives);
-    const mask = loaded === NO_FAULT ? this.allMask : loaded;
-    if (mask !== 0) {
-      this.emit(events.FpregsRestored, this.cpu, fpstate, mask, this.area.bytes, this.area.restore);
-    }
-    return loaded === NO_FAULT;
+  readRegister(component: number): number {
+    return this.words[this.at.fpregs + this.cpu * this.at.components + this.indexOf(component)];
   }
+
+  writeRegister(component: number, value: number): void {
+    this.indexOf(component);
+    this.emit(events.FpregsLoaded, this.cpu, component, value);
+  }
+
+  readFpstate(fpstate: number, component: number): number {
+    return this.words[this.at.image + fpstate * this.at.components + this.indexOf(component)];
+  }
+
+  writeFpstate(fpstate: number, component: number, value: number): void {
+    this.indexOf(component);
+    this.emit(events.FpstateWritten, fpstate, component, value);
+  }
+
+  xstateBv(fpstate: number): number {
+    return this.words[this.at.xstateBv + fpstate];
+  }
+
+  writeXstateBv(fpstate: number, xfeatures: number): void {
+    this.emit(events.XstateBvWritten, fpstate, xfeatures);
+  }
+
+  headerOf(fpstate: number): number {
+    return this.words[this.at.header + fpstate];
+  }
+
+  private indexOf(component: number): number {
+    const index = this.at.indexOfBit[component];
+    if (index < 0) this.refuseStep(`uses ${componentName(component)}, which this machine does not have`);
+    return index;
+  }
+
+  // --- user memory -----------------------------------------------------------------------------------------------
+
+  saveToUser(xfeatures = this.allMask): boolean {
+    const frame = this.fpstateOf(this.task, 'sigframe');
+    return this.frameIsThere() && (this.save(frame, xfeatures), true);
+  }
+
+  restoreFromUser(xfeatures = this.allMask): UserRestore {
+    this.needDeclaration('loads registers');
+    const frame = this.fpstateOf(this.task, 'sigframe');
+    if (this.frameIsThere()) return this.restore(frame, xfeatures) ? 'ok' : 'general-protection';
+    const loaded = this.machine.choose(CHOICE.fault, this.machine.faultAlternatives) & xfeatures;
+    if (loaded !== 0) this.emit(events.FpregsRestored, this.cpu, frame, loaded, this.area.bytes, this.area.restore);
+    return 'page-fault';
+  }
+
+  copyToUser(fpstate: number): boolean {
+    const to = this.fpstateOf(this.task, 'sigframe');
+    return this.frameIsThere() && (this.copyFpstate({ from: fpstate, to }), true);
+  }
+
+  copyFromUser(fpstate: number): boolean {
+    const from = this.fpstateOf(this.task, 'sigframe');
+    return this.frameIsThere() && (this.copyFpstate({ from, to: fpstate }), true);
+  }
+
+  faultIn(): boolean {
+    this.emit(events.MightSleepReached, this.cpu, this.task, this.status);
+    if (this.framePages === FRAME_PAGES.gone) return false;
+    const how = this.machine.choose(CHOICE.page, this.machine.pageInAlternatives);
+    const pages = how === PAGE.gone ? FRAME_PAGES.gone : FRAME_PAGES.there;
+    if (this.framePages !== pages) this.emit(events.FramePagesChanged, this.task, pages);
+    if (how === PAGE.sleep) this.goToSleep();
+    return how !== PAGE.gone;
+  }
+
+  /** Whether the pages of the current task's signal frame are in memory: once an access has found out, they stay. */
+  private frameIsThere(): boolean {
+    if (this.framePages !== FRAME_PAGES.unknown) return this.framePages === FRAME_PAGES.there;
+    if (this.machine.choose(CHOICE.page, this.machine.accessAlternatives) === PAGE.missing) return false;
+    this.emit(events.FramePagesChanged, this.task, FRAME_PAGES.there);
+    return true;
+  }
+
+  /** A place for the signal frame on the user's stack, of which nobody knows whether its pages are there. */
+  placeFrame(): void {
+    if (this.framePages !== FRAME_PAGES.unknown) this.emit(events.FramePagesChanged, this.task, FRAME_PAGES.unknown);
+  }
+
+  /** The rest of the signal frame is written, or faults for good: local 1 says so. */
+  completeFrame(): void {
+    const { accessAlternatives } = this.machine;
+    if (this.machine.choose(CHOICE.page, accessAlternatives) === PAGE.missing) this.setLocal(1, 1);
+  }
+
+  /** The task goes on in its handler. By then the pages of its frame may be gone again. */
+  enterHandler(handler: number): void {
+    this.placeFrame();
+    this.emit(events.HandlerEntered, this.cpu, this.task, handler, this.xfeatures & USER_COMPONENTS);
+    this.setNewPkru();
+  }
+
+  /** The task goes on where its handler interrupted it, with what its frame brings back. */
+  leaveHandler(): void {
+    const { restored, initialised } = returningThrough(
+      this.headerOf(this.fpstateOf(this.task, 'sigframe')),
+      this.xfeatures,
+    );
+    this.emit(events.HandlerLeft, this.cpu, this.task, restored, initialised);
+  }
+
+  /** By the ABI a new program, and a handler, has the kernel's PKRU. */
+  setNewPkru(): void {
+    if (!this.machine.restrictivePkru || this.at.indexOfBit[PKRU] < 0) return;
+    this.emit(events.ArchitecturalSet, this.task, PKRU, DEFAULT_PKRU);
+  }
+
+  private get framePages(): number {
+    return this.words[this.at.framePages + this.task];
+  }
+
+  // --- registers without memory, memory without registers --------------------------------------------------------
 
   skipRestore(task: number): void {
     this.emit(events.RestoreSkipped, this.cpu, task);
   }
 
-  initFpregs(): void {
+  initFpregs(xfeatures = this.allMask): void {
     this.needDeclaration('loads registers');
-    this.emit(events.FpregsInitialised, this.cpu, this.allMask);
+    this.emit(events.FpregsInitialised, this.cpu, xfeatures);
   }
 
   isAllocated(fpstate: number): boolean {

@@ -2,20 +2,20 @@
 import { assert } from '../error';
 import * as events from '../machine/events';
 import { CONTEXT, IRQS_OFF, PREEMPT_OFF, contextOf } from '../machine/frames';
-import { LIFECYCLE } from '../machine/state';
+import { FRAME_PAGES, LIFECYCLE } from '../machine/state';
 import type { EventStream } from '../machine/stream';
-import { nextSerial, principalOfTask, valueId } from '../machine/values';
+import { INIT, nextSerial, principalOfTask, valueId } from '../machine/values';
 import type { CpuModel } from '../x86/cpu-model';
 import { xfeaturesName } from '../x86/components';
 import { fpuFault, VECTOR } from '../x86/faults';
 import { ChoicePoint } from './choice-point';
-import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, NO_FAULT, type ChoiceDriver } from './choices';
+import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, PAGE, type ChoiceDriver } from './choices';
 import { compileCode, type Code, type OwnedRoutine, type StepInstruction } from './code';
 import { Cpu, CPU_STOPPED, type CpuMachine } from './cpu';
 import type { PlatformHook, PolicyHook } from './hooks';
 import type { Interference } from './interference';
 import type { Cr0Access } from './kernel';
-import type { CompiledOperation, FpuOperation } from './program';
+import type { CompiledOperation, FpuOperation, FrameOperation } from './program';
 import { Scheduler } from './scheduler';
 import { IDLE_ROUTINE, skeletonRoutines } from './skeleton';
 
@@ -23,6 +23,8 @@ import { IDLE_ROUTINE, skeletonRoutines } from './skeleton';
 export interface EngineTask {
   readonly name: string;
   readonly code: readonly CompiledOperation[];
+  /** First operation of the signal handler in `code`; -1 where there is none. */
+  readonly handler: number;
   readonly unborn: boolean;
   readonly idle: boolean;
 }
@@ -36,6 +38,8 @@ export interface EngineParts {
   readonly host: CpuModel;
   /** The kernel uses XSAVES where it sees it. */
   readonly xsaves: boolean;
+  /** A new program starts with the kernel's default PKRU rather than with INIT. */
+  readonly restrictivePkru: boolean;
   readonly tasks: readonly EngineTask[];
   /** Routines of policies and platform. */
   readonly routines: readonly OwnedRoutine[];
@@ -51,6 +55,8 @@ const USER_CODE = 0;
 /** In `task.created`: the task has no user code. */
 const NO_PROGRAM = -1;
 const ALLOC_NAMES = ['ok', 'sleep', 'fail'];
+const WORK_NAMES = ['none', 'resched', 'signal', 'resched+signal'];
+const PAGE_NAMES = ['there', 'missing', 'sleep', 'gone'];
 const ACTION_NAMES = ['continue', 'preempt', 'hardirq', 'softirq', 'vcpu'];
 
 /** The stepping machine. Holds no state of its own beside the packed one: its fields are scratch or constant. */
@@ -59,11 +65,14 @@ export class Engine implements CpuMachine {
   readonly model: CpuModel;
   readonly host: CpuModel;
   readonly xsaves: boolean;
+  readonly restrictivePkru: boolean;
   readonly platform: EngineParts['platform'];
   readonly code: Code;
   readonly cpus: readonly Cpu[];
   readonly allocAlternatives: readonly number[];
   readonly faultAlternatives: readonly number[];
+  readonly accessAlternatives: readonly number[];
+  readonly pageInAlternatives: readonly number[];
   readonly abstractCounters: boolean;
   readonly choices: ChoicePoint;
   /** Called after every step, with the CPU that took it. For oracles. */
@@ -81,10 +90,14 @@ export class Engine implements CpuMachine {
     this.model = parts.model;
     this.host = parts.host;
     this.xsaves = parts.xsaves;
+    this.restrictivePkru = parts.restrictivePkru;
     this.platform = parts.platform;
     this.words = this.stream.state.words;
     this.allocAlternatives = allocAlternatives(parts.interference);
     this.faultAlternatives = faultAlternatives(parts.interference, parts.stream.state.at.componentBits);
+    const { userFaults = false, allocation } = parts.interference;
+    this.accessAlternatives = userFaults ? [PAGE.there, PAGE.missing] : [PAGE.there];
+    this.pageInAlternatives = [PAGE.there, ...(allocation?.sleep ? [PAGE.sleep] : []), ...(userFaults ? [PAGE.gone] : [])];
     this.abstractCounters = parts.abstractCounters;
     const own = skeletonRoutines({
       pickNext: (cpu) => this.scheduler.pickNext(cpu),
@@ -95,6 +108,8 @@ export class Engine implements CpuMachine {
       isIdle: (task) => parts.tasks[task].idle,
       startChild: (cpu) => this.startChild(cpu),
       answers: parts.answers,
+      exitWork: (cpu) => this.scheduler.exitWork(cpu, parts.tasks[this.cpus[cpu].task].handler >= 0),
+      handlers: parts.tasks.map(({ handler }) => handler),
     }).map((routine) => ({ owner: 'kernel', routine }));
     this.code = compileCode([...own, ...parts.routines]);
     const { at } = this.stream.state;
@@ -166,6 +181,10 @@ export class Engine implements CpuMachine {
     return this.code.entry(routine);
   }
 
+  isKernelThread(task: number): boolean {
+    return this.parts.tasks[task].idle;
+  }
+
   /** Name of a task, for people. */
   taskName(task: number): string {
     return this.parts.tasks[task]?.name ?? 'nobody';
@@ -187,9 +206,13 @@ export class Engine implements CpuMachine {
       case 'program':
         return this.parts.tasks[this.deciding].code[alternative].text;
       case 'fault':
-        return alternative === NO_FAULT ? 'complete' : xfeaturesName(alternative);
+        return xfeaturesName(alternative);
       case 'count':
         return alternative === 0 ? 'below' : 'above';
+      case 'work':
+        return WORK_NAMES[alternative];
+      case 'page':
+        return PAGE_NAMES[alternative];
     }
   }
 
@@ -294,6 +317,7 @@ export class Engine implements CpuMachine {
     stream.emit(events.UserStepped, cpu.cpu, task, pc, operation.next);
     stream.cause = seq;
     if (operation.kind === 'fpu') this.useFpu(cpu, task, operation);
+    else if (operation.kind === 'frame') this.spoilFrame(task, operation);
     else {
       cpu.enter(CONTEXT.syscall, operation.name === 'exit' ? 'do_exit' : `sys_${operation.name}`, false);
       if (operation.child !== undefined) {
@@ -312,9 +336,20 @@ export class Engine implements CpuMachine {
       const value = this.words[at.fpregs + cpu.cpu * at.components + at.indexOfBit[bit]];
       this.stream.emit(events.FpregsRead, cpu.cpu, task, bit, value);
     }
+    for (const bit of operation.initialises ?? []) {
+      this.stream.emit(events.FpregsInitialised, cpu.cpu, 1 << bit);
+      this.stream.emit(events.ArchitecturalSet, task, bit, INIT);
+    }
     if (operation.writes.length === 0) return;
     const value = valueId(principalOfTask(task), nextSerial(this.words[at.serial + task]));
     for (const bit of operation.writes) this.stream.emit(events.FpregsWritten, cpu.cpu, bit, value);
+  }
+
+  private spoilFrame(task: number, { header }: FrameOperation): void {
+    const { at } = this.stream.state;
+    if (this.words[at.resume + task] < 0) return;
+    if (header === 'unmapped') this.stream.emit(events.FramePagesChanged, task, FRAME_PAGES.gone);
+    else this.stream.emit(events.HeaderWritten, at.firstFpstate.sigframe + task, header);
   }
 
   // --- helpers ---------------------------------------------------------------------------------------------------
@@ -344,11 +379,10 @@ function widestEither(tasks: readonly EngineTask[]): number {
 
 /** An XRSTOR that faults may have loaded any of the components, but not all. */
 function faultAlternatives({ userFaults }: Interference, componentBits: readonly number[]): readonly number[] {
-  if (!userFaults) return [NO_FAULT];
-  const subsets = Array.from({ length: (1 << componentBits.length) - 1 }, (_, subset) =>
+  if (!userFaults) return [0];
+  return Array.from({ length: (1 << componentBits.length) - 1 }, (_, subset) =>
     componentBits.reduce((mask, bit, index) => (subset & (1 << index) ? mask | (1 << bit) : mask), 0),
   );
-  return [NO_FAULT, ...subsets];
 }
 
 function allocAlternatives(interference: Interference): readonly number[] {

@@ -11,7 +11,11 @@ export const POLICY_HOOKS = [
   'fork',
   'exec',
   'exit',
+  'exit-to-user-prepare',
   'exit-to-user',
+  'signal-save',
+  'signal-clear',
+  'signal-restore',
   'cpu-up',
 ] as const;
 
@@ -19,7 +23,14 @@ export const POLICY_HOOKS = [
 export type PolicyHook = (typeof POLICY_HOOKS)[number];
 
 /** Hooks that nobody has to own. */
-export const OPTIONAL_HOOKS: readonly PolicyHook[] = ['exit-to-user', 'cpu-up'];
+export const OPTIONAL_HOOKS: readonly PolicyHook[] = [
+  'exit-to-user-prepare',
+  'exit-to-user',
+  'signal-save',
+  'signal-clear',
+  'signal-restore',
+  'cpu-up',
+];
 
 /** Hooks that the machine asks of a platform. None has to be owned: hardware does something by itself. */
 export const PLATFORM_HOOKS = [

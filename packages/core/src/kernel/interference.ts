@@ -14,8 +14,10 @@ export interface Interference {
   readonly migration?: boolean;
   /** How many interrupts may nest on one stack; as many as the masks allow (a hardirq in a softirq: 2) when left out. */
   readonly nesting?: number;
-  /** Restores from user memory may fault part-way. */
+  /** Accesses of the kernel to user memory may fault, restores from there part-way; pages then come, after a while or never. */
   readonly userFaults?: boolean;
+  /** Signals may arrive at any time for tasks that have a handler. */
+  readonly signals?: boolean;
   /** First-use allocations may sleep, or fail. */
   readonly allocation?: { readonly sleep?: boolean; readonly fail?: boolean };
 }

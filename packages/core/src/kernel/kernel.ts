@@ -4,6 +4,7 @@
  * Everything here either reads the state or emits events.
  */
 import type { FieldKind, Space } from '../machine/layout';
+import type { FpstateKind } from '../machine/state';
 
 /** A word per CPU, task, ... that a policy or platform declares as part of the machine state. */
 export interface Slot {
@@ -11,6 +12,8 @@ export interface Slot {
   readonly space: Exclude<Space, 'fpstate'>;
   readonly kind: FieldKind;
   readonly initial: number;
+  /** For a value: the component that it is of. */
+  readonly component?: number;
   /** For a counter: what the code compares it with, and where it wraps. */
   readonly counter?: CounterRange;
   /** Where the slot lies in the packed state; set when a machine is composed. */
@@ -29,6 +32,15 @@ export const slot = {
   cpu: (name: string, kind: FieldKind, initial = 0): Slot => ({ name, space: 'cpu', kind, initial, base: -1 }),
   task: (name: string, kind: FieldKind, initial = 0): Slot => ({ name, space: 'task', kind, initial, base: -1 }),
   machine: (name: string, kind: FieldKind, initial = 0): Slot => ({ name, space: 'machine', kind, initial, base: -1 }),
+  /** What a task has in a component, in a place of its own: `slot.taskValue('thread.pkru', PKRU)`. */
+  taskValue: (name: string, component: number): Slot => ({
+    name,
+    space: 'task',
+    kind: 'value',
+    initial: 0,
+    component,
+    base: -1,
+  }),
   /** A counter per task. The code may set it to 0, count it up, and ask whether it is above its threshold. */
   taskCounter: (name: string, counter: CounterRange): Slot => ({
     name,
@@ -80,26 +92,54 @@ export interface Kernel {
   /** Executes SMSW: what it returns. */
   executeSmsw(): number;
 
-  /** The memory image of a task. */
-  fpstateOf(task: number): number;
+  /** True for kernel threads and idle tasks: PF_KTHREAD. They have no user registers. */
+  isKernelThread(task: number): boolean;
+
+  /** A memory image of a task; its own when no kind is named. */
+  fpstateOf(task: number, kind?: FpstateKind): number;
+  /** All components that this kernel enables, as a bitmap. */
+  readonly xfeatures: number;
   /**
-   * Writes all components to an image with the CPU's best instruction. Returns false when the registers are gone
+   * Writes components (all when none are named) to an image with the CPU's best instruction. Returns false when the registers are gone
    * (FNSAVE). Like `restore` and `initFpregs` an FPU instruction: the step must declare it, for it can raise #NM.
    *
    * @throws FpuError FPU209 when the step declares no `instruction`
    */
-  save(fpstate: number): boolean;
-  /** Loads all components from an image. */
-  restore(fpstate: number): void;
-  /**
-   * Loads all components from an image in user memory, which may fault part-way: false then, and what had been loaded by
-   * then stays in the registers (Linux d8778e393afa was needed because of that).
-   */
-  restoreFromUser(fpstate: number): boolean;
+  save(fpstate: number, xfeatures?: number): boolean;
+  /** Loads components (all when none are named) from an image. False when its header makes XRSTOR raise #GP: nothing is loaded then. */
+  restore(fpstate: number, xfeatures?: number): boolean;
   /** Notes that a restore was not needed. */
   skipRestore(task: number): void;
-  /** Puts the registers into INIT state. */
-  initFpregs(): void;
+  /** Puts components (all when none are named) into INIT state. */
+  initFpregs(xfeatures?: number): void;
+  /** What a register holds: RDPKRU, RDMSR. To be moved, not to be looked at: see docs/explorer.md. */
+  readRegister(component: number): number;
+  /** Puts a value into a register: WRPKRU, WRMSR. */
+  writeRegister(component: number, value: number): void;
+
+  /** The slot of a component in an image, whatever XSTATE_BV says. To be moved, not to be looked at. */
+  readFpstate(fpstate: number, component: number): number;
+  /** Writes the slot of a component, and leaves XSTATE_BV alone. */
+  writeFpstate(fpstate: number, component: number, value: number): void;
+  /** XSTATE_BV of an image: components whose bit is clear are INIT. */
+  xstateBv(fpstate: number): number;
+  writeXstateBv(fpstate: number, xfeatures: number): void;
+  /** The header of an image: one of HEADER. */
+  headerOf(fpstate: number): number;
+
+  /** Writes components from the registers to the current task's signal frame, page faults disabled. False when a page is missing. */
+  saveToUser(xfeatures?: number): boolean;
+  /**
+   * Loads components from the current task's signal frame, page faults disabled. Where a page is missing, what had been loaded by then
+   * stays in the registers (Linux d8778e393afa was needed because of that).
+   */
+  restoreFromUser(xfeatures?: number): UserRestore;
+  /** Copies an image to the signal frame (__copy_to_user). False when a page is missing. */
+  copyToUser(fpstate: number): boolean;
+  /** Copies the signal frame to an image (__copy_from_user). False when a page is missing. */
+  copyFromUser(fpstate: number): boolean;
+  /** Brings the pages of the signal frame in (fault_in_writeable(), or a fault that the kernel takes); may sleep. False: there are none. */
+  faultIn(): boolean;
   /** True when the image's memory is there. */
   isAllocated(fpstate: number): boolean;
   /** The image's memory is there from now on; its contents are undefined. */
@@ -140,6 +180,9 @@ export interface Kernel {
   /** Ends the current task: policy's exit hook first, then the scheduler. */
   killCurrent(): void;
 }
+
+/** How a restore from user memory ended: by the exception that it raised. */
+export type UserRestore = 'ok' | 'page-fault' | 'general-protection';
 
 /** The physical CPU under a guest, for platforms. */
 export interface Hypervisor extends Kernel {

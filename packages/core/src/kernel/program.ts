@@ -4,11 +4,13 @@
  *     program(mmx.write(), mmx.read(), syscall('nanosleep'), forever(sse.write(), sse.read()))
  */
 import { FpuError } from '../error';
-import { AVX, SSE, X87 } from '../x86/components';
+import { HEADER } from '../machine/state';
+import { AVX, PKRU, SSE, X87 } from '../x86/components';
 import type { InstructionClass } from '../x86/faults';
 
 /** System calls that the kernel skeleton knows. */
-export type SyscallName = 'getpid' | 'nanosleep' | 'sched_yield' | 'kernel_fpu' | 'fork' | 'execve' | 'exit';
+export type SyscallName =
+  'getpid' | 'nanosleep' | 'sched_yield' | 'kernel_fpu' | 'fork' | 'execve' | 'exit' | 'raise' | 'rt_sigreturn';
 
 /** One FPU instruction: its class for CR0's rules, and the components that it reads and writes. */
 export interface FpuOperation {
@@ -17,6 +19,16 @@ export interface FpuOperation {
   readonly instruction: InstructionClass;
   readonly reads: readonly number[];
   readonly writes: readonly number[];
+  /** Components that it puts into INIT state: XRSTOR without them, TILERELEASE. */
+  readonly initialises?: readonly number[];
+}
+
+/** A signal handler spoils the frame that it will return through. Outside of a handler nothing happens. */
+export interface FrameOperation {
+  readonly kind: 'frame';
+  readonly text: string;
+  /** One of HEADER; `unmapped`: the memory is gone. */
+  readonly header: number | 'unmapped';
 }
 
 /** A system call. `fork` names the task slot that becomes the child. */
@@ -42,7 +54,7 @@ export interface EitherOperation {
 }
 
 /** What a task does, operation by operation. */
-export type Operation = FpuOperation | SyscallOperation | LoopOperation | EitherOperation;
+export type Operation = FpuOperation | FrameOperation | SyscallOperation | LoopOperation | EitherOperation;
 
 function registerOps(name: string, instruction: InstructionClass, components: readonly number[]) {
   return {
@@ -70,13 +82,33 @@ export const sse = registerOps('sse', 'sse', [SSE]);
 /** 256-bit AVX instructions: the XMM half lies in the SSE component. */
 export const avx = registerOps('avx', 'avx', [SSE, AVX]);
 
+/** PKRU: WRPKRU and RDPKRU; `initialise` is XRSTOR with PKRU's bit of XSTATE_BV clear. */
+export const pkru = {
+  ...registerOps('pkru', 'pkru', [PKRU]),
+  initialise: (): FpuOperation => ({
+    kind: 'fpu',
+    text: 'pkru.initialise',
+    instruction: 'xsave',
+    reads: [],
+    writes: [],
+    initialises: [PKRU],
+  }),
+};
+
+/** In a signal handler: the frame loses its magic (`fx-only`), gets a header that XRSTOR refuses (`forged`), or its memory goes. */
+export const frame = (how: 'fx-only' | 'forged' | 'unmapped'): FrameOperation => ({
+  kind: 'frame',
+  text: `frame.${how}`,
+  header: how === 'unmapped' ? how : how === 'forged' ? HEADER.reserved : HEADER.fxOnly,
+});
+
 /** WAIT/FWAIT: touches no register, traps with TS only if MP is set. */
 export function fwait(): FpuOperation {
   return { kind: 'fpu', text: 'fwait', instruction: 'wait', reads: [], writes: [] };
 }
 
 /** A system call. */
-export function syscall(name: Exclude<SyscallName, 'fork'>): SyscallOperation {
+export function syscall(name: Exclude<SyscallName, 'fork' | 'rt_sigreturn'>): SyscallOperation {
   return { kind: 'syscall', text: name, name };
 }
 
@@ -108,6 +140,7 @@ export function program(...operations: readonly Operation[]): readonly Operation
 /** A compiled operation; `next` is where the program goes on. `either` goes to one of `targets`. */
 export type CompiledOperation =
   | (FpuOperation & { readonly next: number })
+  | (FrameOperation & { readonly next: number })
   | (SyscallOperation & { readonly next: number })
   | { readonly kind: 'either'; readonly text: string; readonly targets: readonly number[]; readonly next: number };
 
@@ -120,6 +153,22 @@ const UNROLL_LIMIT = 4096;
  *   4,096 operations
  */
 export function compileProgram(operations: readonly Operation[]): readonly CompiledOperation[] {
+  return compileTask(operations).code;
+}
+
+/** A compiled program with the handler behind it. */
+export interface CompiledTask {
+  readonly code: readonly CompiledOperation[];
+  /** First operation of the signal handler; -1 where there is none. */
+  readonly handler: number;
+}
+
+/**
+ * Flattens the program of a task and its signal handler, which ends with rt_sigreturn().
+ *
+ * @throws FpuError FPU208 as compileProgram does
+ */
+export function compileTask(operations: readonly Operation[], handler?: readonly Operation[]): CompiledTask {
   const code: CompiledOperation[] = [];
   const emit = (operation: CompiledOperation): number => {
     if (code.length >= UNROLL_LIMIT) {
@@ -135,6 +184,7 @@ export function compileProgram(operations: readonly Operation[]): readonly Compi
     for (const operation of body) {
       switch (operation.kind) {
         case 'fpu':
+        case 'frame':
         case 'syscall':
           emit({ ...operation, next: code.length + 1 });
           break;
@@ -182,7 +232,11 @@ export function compileProgram(operations: readonly Operation[]): readonly Compi
   };
   block(operations);
   code.push({ ...syscall('exit'), next: code.length });
-  return code;
+  if (handler === undefined) return { code, handler: -1 };
+  const start = code.length;
+  block(handler);
+  code.push({ kind: 'syscall', text: 'rt_sigreturn', name: 'rt_sigreturn', next: code.length });
+  return { code, handler: start };
 }
 
 /** True when a way leads through these operations on which nothing happens. */
@@ -190,6 +244,7 @@ function mayDoNothing(operations: readonly Operation[]): boolean {
   return operations.every((operation) => {
     switch (operation.kind) {
       case 'fpu':
+      case 'frame':
       case 'syscall':
         return false;
       case 'loop':

@@ -13,7 +13,7 @@ import {
 import { LIFECYCLE, type CoreOffsets } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import type { ChoicePoint } from './choice-point';
-import { ACTION, ACTION_BITS, CHOICE } from './choices';
+import { ACTION, ACTION_BITS, CHOICE, WORK } from './choices';
 import type { Code } from './code';
 import type { Interference } from './interference';
 import { IDLE_ROUTINE, IDLE_SCHEDULE_STEP } from './skeleton';
@@ -80,6 +80,27 @@ export class Scheduler {
     const next = this.parts.choices.take(CHOICE.pick, count);
     this.parts.stream.emit(events.TaskPicked, cpu, next);
     return next;
+  }
+
+  /** Chooses what there is to do before `cpu` returns to user code: bits of WORK. Any other task to run may be a reason to switch. */
+  exitWork(cpu: number, hasHandler: boolean): number {
+    const { words, at, alternatives } = this;
+    const { preempt = 'none', signals = false } = this.parts.interference;
+    const task = words[at.current + cpu];
+    const free = hasHandler && words[at.resume + task] < 0;
+    const pending = free && words[at.signalPending + task] !== 0;
+    const mayArrive = free && signals && !pending;
+    let count = 0;
+    const add = (work: number): void => {
+      alternatives[count++] = work;
+    };
+    const signal = pending ? WORK.signal : WORK.none;
+    add(signal);
+    const resched = preempt !== 'none' && this.addPickable(cpu, task, count) > count;
+    if (mayArrive) add(WORK.signal);
+    if (resched) add(signal | WORK.resched);
+    if (resched && mayArrive) add(WORK.signal | WORK.resched);
+    return this.parts.choices.take(CHOICE.work, count);
   }
 
   /** An idle CPU with nobody to run waits. */

@@ -5,25 +5,22 @@
  * Linux 3.6 kernel/sched/core.c schedule(), context_switch(); arch/x86/kernel/process_64.c __switch_to().
  */
 import * as events from '../machine/events';
-import { CONTEXT, contextOf, PREEMPT_OFF, IRQS_OFF } from '../machine/frames';
-import type { EventType } from '../machine/event-type';
+import { PREEMPT_OFF, IRQS_OFF } from '../machine/frames';
 import { NEXT_LOCAL, type Cpu } from './cpu';
+import { at, exitPath, exitRoutines, hookStep as hook, type ExitServices } from './exit-to-user';
 import { NOBODY } from './kernel';
 import type { PlatformHook, PolicyHook } from './hooks';
 import {
   group,
   routine,
-  step,
   when,
   whileHolds,
-  type Condition,
   type Routine,
   type RoutineNode,
-  type StepAction,
 } from './routine';
 
 /** What the skeleton needs of the scheduler. */
-export interface SkeletonServices {
+export interface SkeletonServices extends ExitServices {
   /** Chooses and records the next task. */
   pickNext(cpu: number): number;
   /** True while the child of a fork has not been born. */
@@ -32,8 +29,6 @@ export interface SkeletonServices {
   isIdle(task: number): boolean;
   /** Brings the child of a fork to life. */
   startChild(cpu: number): void;
-  /** True when somebody reacts to the hook. */
-  answers(hook: PolicyHook | PlatformHook): boolean;
 }
 
 /** Name of the idle loop's routine. */
@@ -46,24 +41,10 @@ const KEEPS_RESULT = { locals: ['number', 'value'] } as const;
 
 /** All routines of the skeleton. */
 export function skeletonRoutines(services: SkeletonServices): readonly Routine[] {
-  /** Steps are handed the CPU that runs them; the skeleton may use all of it. */
-  const at = (name: string, run: (cpu: Cpu) => void, options = {}): RoutineNode =>
-    step(name, run as StepAction, options);
-  const hook = (name: string, type: EventType): RoutineNode => at(name, (k) => k.emit(type, k.cpu, k.task));
   const optional = (name: PolicyHook | PlatformHook, node: RoutineNode): readonly RoutineNode[] =>
     services.answers(name) ? [node] : [];
 
-  const toUser: Condition = (k) => contextOf(k.interrupted) === CONTEXT.user;
-  const exitPath = (name: string): readonly RoutineNode[] => [
-    ...optional(
-      'exit-to-user',
-      when(toUser, [
-        at('disable interrupts for exit', (k) => k.localIrqDisable()),
-        hook('exit_to_user', events.ExitToUser),
-      ]),
-    ),
-    at(name, () => {}),
-  ];
+  const exit = (name: string): readonly RoutineNode[] => exitPath(services, name);
 
   const switchIn = hook('switch_fpu_finish', events.SwitchIn);
   const unlock = (k: Cpu): void => k.setStatus((k.status - PREEMPT_OFF) & ~IRQS_OFF);
@@ -101,6 +82,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
 
   const flushThread = at('flush_thread', (k) => {
     k.emit(events.TaskExeced, k.cpu, k.task);
+    k.setNewPkru();
     k.emit(events.Exec, k.cpu, k.task);
   });
 
@@ -126,23 +108,23 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
       [
         hook('irq_fpu_usable', events.IrqFpuUsable),
         when((k) => k.local(0) !== 0, [kernelFpuSection]),
-        ...exitPath('iret'),
+        ...exit('iret'),
       ],
       KEEPS_RESULT,
     );
 
   const syscall = (name: string, body: readonly RoutineNode[], options?: Pick<Routine, 'locals'>): Routine =>
-    routine(name, [...body, ...exitPath('sysret')], options);
+    routine(name, [...body, ...exit('sysret')], options);
 
   return [
     schedule,
-    routine('ret_from_fork', [...firstSwitchIn, ...exitPath('return to user')]),
+    routine('ret_from_fork', [...firstSwitchIn, ...exit('return to user')]),
     // The tasks of a scenario start as the kernel's first user process does: as a thread that executes a program.
-    routine('kernel_execve', [...firstSwitchIn, flushThread, ...exitPath('return to user')]),
+    routine('kernel_execve', [...firstSwitchIn, flushThread, ...exit('return to user')]),
     idle,
-    routine('device_not_available', [hook('do_device_not_available', events.TrapNm), ...exitPath('iret')]),
-    routine('general_protection', [at('die', (k) => k.killCurrent()), ...exitPath('iret')]),
-    routine('invalid_op', [at('die', (k) => k.killCurrent()), ...exitPath('iret')]),
+    routine('device_not_available', [hook('do_device_not_available', events.TrapNm), ...exit('iret')]),
+    routine('general_protection', [at('die', (k) => k.killCurrent()), ...exit('iret')]),
+    routine('invalid_op', [at('die', (k) => k.killCurrent()), ...exit('iret')]),
     // Linux adds PREEMPT_ACTIVE and returns with interrupts off: preemptions do not nest on one stack.
     // After an interrupt: retint_careful before user code, preempt_schedule_irq() before kernel code.
     routine('retint_resched', [
@@ -151,7 +133,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
         k.call('schedule');
       }),
       at('local_irq_disable', (k) => k.setStatus((k.status - PREEMPT_OFF) | IRQS_OFF)),
-      ...exitPath('iret'),
+      ...exit('iret'),
     ]),
     interrupt('do_IRQ'),
     interrupt('do_softirq'),
@@ -173,6 +155,10 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
       { locals: ['task', 'number'] },
     ),
     syscall('sys_execve', [flushThread]),
+    ...exitRoutines(services),
+    ...(services.handlers.some((handler) => handler >= 0)
+      ? [syscall('sys_raise', [at('send_signal', (k) => k.emit(events.SignalSent, k.task))])]
+      : []),
     routine('do_exit', [
       at('exit_thread', (k) => {
         k.emit(events.TaskExiting, k.cpu, k.task);

@@ -5,7 +5,8 @@
  */
 import { defineEvent, defineHook } from './event-type';
 import { CALLED } from './frames';
-import { LIFECYCLE, LOCALS, ORACLE_SLOTS, type MachineState } from './state';
+import { FRAME_PAGES, HEADER, LIFECYCLE, LOCALS, ORACLE_SLOTS, type MachineState } from './state';
+import { ALL_COMPONENTS } from '../x86/components';
 import { INIT, PRINCIPAL, serialOf, taskOfPrincipal, writerOf } from './values';
 
 // --- choices and steps -----------------------------------------------------------------------------------------
@@ -150,12 +151,26 @@ export const TaskForked = defineEvent(
       s.at.architectural + parent * n,
       s.at.architectural + (parent + 1) * n,
     );
+    s.words[s.at.execed + child] = s.words[s.at.execed + parent];
   },
 );
 
 /** execve() replaced the program: its architectural FPU state is INIT from here on. */
 export const TaskExeced = defineEvent('task.execed', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) =>
   forgetState(s, task),
+);
+
+/**
+ * The ABI gives a component of a task a value: XRSTOR of INIT by the task itself, the PKRU of a new program, what a tracer wrote.
+ * Only what the task ought to see changes.
+ */
+export const ArchitecturalSet = defineEvent(
+  'architectural.set',
+  { task: 'task', component: 'component', value: 'value' },
+  (s, task, component, value) => {
+    s.words[s.at.architectural + task * s.at.components + s.at.indexOfBit[component]] = value;
+    s.words[s.at.execed + task] &= ~(1 << component);
+  },
 );
 
 /** The task dies: nobody needs its FPU state any more. */
@@ -205,8 +220,18 @@ export const FpregsWritten = defineEvent(
     const task = taskOfPrincipal(writerOf(value));
     if (task >= 0) {
       s.words[s.at.architectural + task * n + index] = value;
+      s.words[s.at.execed + task] &= ~(1 << component);
       s.words[s.at.serial + task] = serialOf(value);
     } else if (writerOf(value) === PRINCIPAL.kernel) s.words[s.at.kernelSerial] = serialOf(value);
+  },
+);
+
+/** The kernel put a value that exists already into a component of the fpregs: WRPKRU, WRMSR, XRSTOR of one component. */
+export const FpregsLoaded = defineEvent(
+  'fpregs.loaded',
+  { cpu: 'cpu', component: 'component', value: 'value' },
+  (s, cpu, component, value) => {
+    s.words[s.at.fpregs + cpu * s.at.components + s.at.indexOfBit[component]] = value;
   },
 );
 
@@ -241,9 +266,15 @@ export const FpregsSaved = defineEvent(
   { cpu: 'cpu', fpstate: 'fpstate', xfeatures: 'mask', bytes: 'number', instruction: 'instruction' },
   (s, cpu, fpstate, xfeatures) => {
     const n = s.at.components;
-    eachComponent(s, xfeatures, (index) => {
-      s.words[s.at.image + fpstate * n + index] = s.words[s.at.fpregs + cpu * n + index];
+    const disabled = s.at.xfd < 0 ? 0 : s.words[s.at.xfd + cpu];
+    let inUse = s.words[s.at.xstateBv + fpstate] & ~xfeatures;
+    eachComponent(s, xfeatures, (index, bit) => {
+      const value = disabled & bit ? INIT : s.words[s.at.fpregs + cpu * n + index];
+      s.words[s.at.image + fpstate * n + index] = value;
+      if (value !== INIT) inUse |= bit;
     });
+    s.words[s.at.xstateBv + fpstate] = inUse;
+    s.words[s.at.header + fpstate] = HEADER.valid;
   },
 );
 
@@ -253,8 +284,9 @@ export const FpregsRestored = defineEvent(
   { cpu: 'cpu', fpstate: 'fpstate', xfeatures: 'mask', bytes: 'number', instruction: 'instruction' },
   (s, cpu, fpstate, xfeatures) => {
     const n = s.at.components;
-    eachComponent(s, xfeatures, (index) => {
-      s.words[s.at.fpregs + cpu * n + index] = s.words[s.at.image + fpstate * n + index];
+    const inUse = s.words[s.at.xstateBv + fpstate];
+    eachComponent(s, xfeatures, (index, bit) => {
+      s.words[s.at.fpregs + cpu * n + index] = inUse & bit ? s.words[s.at.image + fpstate * n + index] : INIT;
     });
   },
 );
@@ -262,6 +294,76 @@ export const FpregsRestored = defineEvent(
 /** A restore was left out because the registers were believed to be valid already. */
 export const RestoreSkipped = defineEvent('fpregs.restore-skipped', { cpu: 'cpu', task: 'task' }, () => {}, {
   local: true,
+});
+
+// --- signals ---------------------------------------------------------------------------------------------------
+
+/** A signal for which the task has a handler is pending. Linux: TIF_SIGPENDING. */
+export const SignalSent = defineEvent('signal.sent', { task: 'task' }, (s, task) => {
+  s.words[s.at.signalPending + task] = 1;
+});
+
+/** The kernel took the pending signal and chose where on the user's stack its frame goes. Linux: get_signal(), get_sigframe(). */
+export const SignalTaken = defineEvent('signal.taken', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => {
+  s.words[s.at.signalPending + task] = 0;
+});
+
+/** What is known of the pages of a task's signal frame: one of FRAME_PAGES. */
+export const FramePagesChanged = defineEvent(
+  'signal.frame-pages',
+  { task: 'task', pages: 'number' },
+  (s, task, pages) => {
+    s.words[s.at.framePages + task] = pages;
+  },
+);
+
+/**
+ * The frame is complete and the task goes on in its handler, at operation `handler` of its program. What the handler sees is INIT
+ * by the ABI; components outside of `initialised` stay.
+ */
+export const HandlerEntered = defineEvent(
+  'signal.handler-entered',
+  { cpu: 'cpu', task: 'task', handler: 'number', initialised: 'mask' },
+  (s, _cpu, task, handler, initialised) => {
+    const n = s.at.components;
+    const user = task * s.at.stackDepth;
+    s.words[s.at.resume + task] = s.words[s.at.framePc + user];
+    s.words[s.at.framePc + user] = handler;
+    eachComponent(s, ALL_COMPONENTS, (index, bit) => {
+      const word = s.at.architectural + task * n + index;
+      s.words[s.at.interrupted + task * n + index] = s.words[word];
+      if (initialised & bit) s.words[word] = INIT;
+    });
+  },
+);
+
+/** sigreturn put the task back: to where it was, with the components of `restored` as they were, and INIT in those of `initialised`. */
+export const HandlerLeft = defineEvent(
+  'signal.handler-left',
+  { cpu: 'cpu', task: 'task', restored: 'mask', initialised: 'mask' },
+  (s, _cpu, task, restored, initialised) => {
+    const n = s.at.components;
+    s.words[s.at.framePc + task * s.at.stackDepth] = s.words[s.at.resume + task];
+    s.words[s.at.resume + task] = -1;
+    eachComponent(s, ALL_COMPONENTS, (index, bit) => {
+      const word = s.at.architectural + task * n + index;
+      if (restored & bit) s.words[word] = s.words[s.at.interrupted + task * n + index];
+      else if (initialised & bit) s.words[word] = INIT;
+    });
+    forgetFrame(s, task);
+  },
+);
+
+// --- XFD -------------------------------------------------------------------------------------------------------
+
+/** IA32_XFD of a CPU got a value. */
+export const XfdWritten = defineEvent('xfd.written', { cpu: 'cpu', value: 'mask' }, (s, cpu, value) => {
+  s.words[s.at.xfd + cpu] = value;
+});
+
+/** IA32_XFD_ERR of a CPU got a value: by #NM, or by the kernel. */
+export const XfdErrWritten = defineEvent('xfd-err.written', { cpu: 'cpu', value: 'mask' }, (s, cpu, value) => {
+  s.words[s.at.xfdErr + cpu] = value;
 });
 
 // --- images ----------------------------------------------------------------------------------------------------
@@ -280,13 +382,44 @@ export const FpstateFreed = defineEvent('fpstate.freed', { fpstate: 'fpstate' },
 export const FpstateInitialised = defineEvent('fpstate.initialised', { fpstate: 'fpstate' }, (s, fpstate) => {
   const n = s.at.components;
   s.words.fill(INIT, s.at.image + fpstate * n, s.at.image + (fpstate + 1) * n);
+  s.words[s.at.xstateBv + fpstate] = 0;
+  s.words[s.at.header + fpstate] = HEADER.valid;
 });
 
 /** An image was copied from memory to memory. */
 export const FpstateCopied = defineEvent('fpstate.copied', { from: 'fpstate', to: 'fpstate' }, (s, from, to) => {
   const n = s.at.components;
   s.words.copyWithin(s.at.image + to * n, s.at.image + from * n, s.at.image + (from + 1) * n);
+  s.words[s.at.xstateBv + to] = s.words[s.at.xstateBv + from];
+  s.words[s.at.header + to] = s.words[s.at.header + from];
 });
+
+/** The slot of a component in an image got a value. Whether XRSTOR loads it is another question: XSTATE_BV. */
+export const FpstateWritten = defineEvent(
+  'fpstate.written',
+  { fpstate: 'fpstate', component: 'component', value: 'value' },
+  (s, fpstate, component, value) => {
+    s.words[s.at.image + fpstate * s.at.components + s.at.indexOfBit[component]] = value;
+  },
+);
+
+/** XSTATE_BV of an image changed: components whose bit is 0 are INIT, whatever their slots hold. */
+export const XstateBvWritten = defineEvent(
+  'fpstate.xstate-bv-written',
+  { fpstate: 'fpstate', xfeatures: 'mask' },
+  (s, fpstate, xfeatures) => {
+    s.words[s.at.xstateBv + fpstate] = xfeatures;
+  },
+);
+
+/** Somebody wrote the header of an image: its magic is gone, or reserved bits are set. See HEADER. */
+export const HeaderWritten = defineEvent(
+  'fpstate.header-written',
+  { fpstate: 'fpstate', header: 'number' },
+  (s, fpstate, header) => {
+    s.words[s.at.header + fpstate] = header;
+  },
+);
 
 // --- plugins and oracles ---------------------------------------------------------------------------------------
 
@@ -346,6 +479,14 @@ export const Fork = defineHook('hook.fork', { cpu: 'cpu', task: 'task', child: '
 export const Exec = defineHook('hook.exec', { cpu: 'cpu', task: 'task' });
 /** The task dies. Linux: exit_thread(). */
 export const Exit = defineHook('hook.exit', { cpu: 'cpu', task: 'task' });
+/** The kernel has switched interrupts off to return to user code and looks what there is to do before that. */
+export const ExitToUserPrepare = defineHook('hook.exit-to-user-prepare', { cpu: 'cpu', task: 'task' });
+/** The task's state goes to its signal frame; what fails is refused. Linux: copy_fpstate_to_sigframe(), save_xstate_sig(), ... */
+export const SignalSave = defineHook('hook.signal-save', { cpu: 'cpu', task: 'task' });
+/** The signal frame is complete; the handler starts with a fresh state. Linux: fpu__clear_user_states(), fpu__clear(), ... */
+export const SignalClear = defineHook('hook.signal-clear', { cpu: 'cpu', task: 'task' });
+/** sigreturn loads the state from the signal frame; what fails is refused. Linux: fpu__restore_sig(), restore_xstate_sig(), ... */
+export const SignalRestore = defineHook('hook.signal-restore', { cpu: 'cpu', task: 'task' });
 /** The kernel is about to return to user code, interrupts off. */
 export const ExitToUser = defineHook('hook.exit-to-user', { cpu: 'cpu', task: 'task' });
 /** A CPU comes up: the policy brings TS into the state that it expects. Linux: fpu_init(), fpu__init_cpu(). */
@@ -378,10 +519,26 @@ function bury(s: MachineState, task: number): void {
   }
 }
 
-/** From here on the architectural FPU state of a task is INIT. */
+/** From here on the architectural FPU state of a task is INIT, and its older values are none of its business. */
 function forgetState(s: MachineState, task: number): void {
   const n = s.at.components;
   s.words.fill(INIT, s.at.architectural + task * n, s.at.architectural + (task + 1) * n);
+  s.words[s.at.execed + task] = ALL_COMPONENTS;
+  if (s.at.resume < 0) return;
+  s.words[s.at.resume + task] = -1;
+  s.words[s.at.signalPending + task] = 0;
+  forgetFrame(s, task);
+}
+
+/** Nobody will return through the task's signal frame. */
+function forgetFrame(s: MachineState, task: number): void {
+  const n = s.at.components;
+  const frame = s.at.firstFpstate.sigframe + task;
+  s.words.fill(INIT, s.at.interrupted + task * n, s.at.interrupted + (task + 1) * n);
+  s.words.fill(INIT, s.at.image + frame * n, s.at.image + (frame + 1) * n);
+  s.words[s.at.xstateBv + frame] = 0;
+  s.words[s.at.header + frame] = HEADER.valid;
+  s.words[s.at.framePages + task] = FRAME_PAGES.unknown;
 }
 
 /** Word index of the top frame's pc. */
@@ -410,8 +567,11 @@ function popFrame(s: MachineState, task: number): void {
   s.words.fill(0, s.at.frameLocal + frame * LOCALS, s.at.frameLocal + (frame + 1) * LOCALS);
 }
 
-/** Calls back with the index of every modelled component in an XCR0-style bitmap. */
-function eachComponent(s: MachineState, xfeatures: number, visit: (index: number) => void): void {
+/** Calls back with the index and the mask of every modelled component in an XCR0-style bitmap. */
+function eachComponent(s: MachineState, xfeatures: number, visit: (index: number, bit: number) => void): void {
   const bits = s.at.componentBits;
-  for (let index = 0; index < bits.length; index++) if (xfeatures & (1 << bits[index])) visit(index);
+  for (let index = 0; index < bits.length; index++) {
+    const bit = 1 << bits[index];
+    if (xfeatures & bit) visit(index, bit);
+  }
 }

@@ -14,6 +14,8 @@ export interface FieldDeclaration {
   /** Words per instance: 1, or the number of components, frames, ... */
   readonly width: number;
   readonly initial: number;
+  /** Of a field of the kind `value` with one word per instance: the component that the value is of. */
+  readonly component?: number;
 }
 
 /** A field with its place: instance `i`, element `k` is word `base + i * width + k`. */

@@ -22,7 +22,23 @@ export interface Dimensions {
   readonly stackDepth: number;
   /** True when the memory of every task's image is there from the start. */
   readonly fpstateEmbedded: boolean;
+  /** The images that a task can have, `task` first; only that one when left out. */
+  readonly fpstateKinds?: readonly FpstateKind[];
+  /** User code has signal handlers. */
+  readonly signals?: boolean;
+  /** The processor can disable components (XFD), and the kernel uses that. */
+  readonly xfd?: boolean;
 }
+
+/**
+ * What a memory image of a task is: `task` is embedded in it or allocated at first use, `dynamic` the larger one that it
+ * gets for dynamically enabled components, `sigframe` lies on the user's stack. Image `k * tasks + t` is the k-th kind of
+ * task t; behind all those a hypervisor has one image per CPU.
+ */
+export const FPSTATE_KINDS = ['task', 'dynamic', 'sigframe'] as const;
+
+/** One of FPSTATE_KINDS. */
+export type FpstateKind = (typeof FPSTATE_KINDS)[number];
 
 /** Base word (and width, where it is not 1) of each core field. */
 export interface CoreOffsets {
@@ -49,18 +65,44 @@ export interface CoreOffsets {
   readonly serial: number;
   readonly validity: number;
   readonly reported: number;
+  /** Bitmap: components that are INIT since execve(), so that older values of the task's own are another program's. */
+  readonly execed: number;
   readonly image: number;
   readonly allocated: number;
+  readonly xstateBv: number;
+  /** One of HEADER. */
+  readonly header: number;
+  /** First image of each kind; -1 for kinds that this machine does not have. */
+  readonly firstFpstate: Readonly<Record<FpstateKind, number>>;
+  /** The hypervisor's image of CPU 0. */
+  readonly vcpuFpstates: number;
+  /** -1 in machines without signal handlers, like the four below. */
+  readonly signalPending: number;
+  /** Where the program goes on after its handler; -1 outside of handlers. */
+  readonly resume: number;
+  /** What the task's registers were when its handler was entered. */
+  readonly interrupted: number;
+  /** One of FRAME_PAGES: whether an access to the signal frame faults. */
+  readonly framePages: number;
+  /** IA32_XFD and IA32_XFD_ERR; -1 where nothing uses them. */
+  readonly xfd: number;
+  readonly xfdErr: number;
 }
+
+/** What the XSAVE header of an image is like. `fxOnly`: no magic, only the legacy region counts; `reserved`: XRSTOR raises #GP. */
+export const HEADER = { valid: 0, fxOnly: 1, reserved: 2 } as const;
 
 /** Where a task is in its life. Values of the field `task.lifecycle`. */
 export const LIFECYCLE = { unborn: 0, alive: 1, dead: 2 } as const;
+
+/** The pages of a signal frame. `unknown`: an access will find out whether they are there. */
+export const FRAME_PAGES = { unknown: 0, there: 1, gone: 2 } as const;
 
 /** Locals per frame: numbers that kernel code holds in registers or on its stack. */
 export const LOCALS = 2;
 
 /** Words per task in which oracles note what they have reported. */
-export const ORACLE_SLOTS = 8;
+export const ORACLE_SLOTS = 12;
 
 /** The fields that exist in every machine. Policies and platforms add slots behind them. */
 export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] {
@@ -73,6 +115,13 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     width = 1,
     initial = 0,
   ): FieldDeclaration => ({ name, space, kind, width, initial });
+  const signals = [
+    field('task.signal-pending', 'task', 'flag'),
+    field('task.resume', 'task', 'number', 1, -1),
+    field('task.interrupted', 'task', 'value', components),
+    field('task.frame-pages', 'task', 'number'),
+  ];
+  const xfd = [field('cpu.xfd', 'cpu', 'bits'), field('cpu.xfd-err', 'cpu', 'bits')];
   return [
     field('kernel.serial', 'machine', 'number'),
     field('cpu.cr0', 'cpu', 'bits', 1, CR0_BOOT),
@@ -89,15 +138,23 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     field('task.architectural', 'task', 'value', components),
     field('task.serial', 'task', 'number'),
     field('task.validity', 'task', 'number'),
+    field('task.execed', 'task', 'bits'),
     field('task.reported', 'task', 'bits', ORACLE_SLOTS),
     field('fpstate.image', 'fpstate', 'value', components),
     field('fpstate.allocated', 'fpstate', 'flag', 1, dimensions.fpstateEmbedded ? 1 : 0),
+    field('fpstate.xstate-bv', 'fpstate', 'bits'),
+    field('fpstate.header', 'fpstate', 'number'),
+    ...(dimensions.signals ? signals : []),
+    ...(dimensions.xfd ? xfd : []),
   ];
 }
 
 /** Looks up the core's offsets in a layout. */
 export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOffsets {
   const base = (name: string): number => layout.field(name).base;
+  const baseIfAny = (name: string): number => layout.find(name)?.base ?? -1;
+  const { task: tasks } = dimensions.sizes;
+  const kinds = dimensions.fpstateKinds ?? ['task'];
   return {
     components: dimensions.componentBits.length,
     componentBits: dimensions.componentBits,
@@ -123,6 +180,19 @@ export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOf
     reported: base('task.reported'),
     image: base('fpstate.image'),
     allocated: base('fpstate.allocated'),
+    execed: base('task.execed'),
+    xstateBv: base('fpstate.xstate-bv'),
+    header: base('fpstate.header'),
+    firstFpstate: Object.fromEntries(
+      FPSTATE_KINDS.map((kind) => [kind, kinds.includes(kind) ? kinds.indexOf(kind) * tasks : -1]),
+    ) as Readonly<Record<FpstateKind, number>>,
+    vcpuFpstates: kinds.length * tasks,
+    signalPending: baseIfAny('task.signal-pending'),
+    resume: baseIfAny('task.resume'),
+    interrupted: baseIfAny('task.interrupted'),
+    framePages: baseIfAny('task.frame-pages'),
+    xfd: baseIfAny('cpu.xfd'),
+    xfdErr: baseIfAny('cpu.xfd-err'),
   };
 }
 

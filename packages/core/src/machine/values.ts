@@ -16,7 +16,12 @@ export const PRINCIPAL = {
   kernel: 0x400,
   /** Another guest that ran on the same physical CPU. */
   otherGuest: 0x401,
+  /** What the kernel gives every new program: a constant that is no secret. */
+  kernelDefault: 0x402,
 } as const;
+
+/** The PKRU that Linux gives to new programs since 4.9: `init_pkru_value`, which is not PKRU's INIT state. */
+export const DEFAULT_PKRU = (PRINCIPAL.kernelDefault << 20) | 1;
 
 const SERIAL_BITS = 20;
 const SERIAL_MASK = (1 << SERIAL_BITS) - 1;

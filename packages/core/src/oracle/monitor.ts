@@ -33,12 +33,16 @@ export class OracleMonitor {
   private readonly reports: readonly boolean[];
   private readonly watchesExposure: boolean;
   private readonly watchesLeaks: boolean;
+  /** First image of each kind in which the kernel keeps a task's state. */
+  private readonly ownImages: readonly number[];
 
   constructor(private readonly machine: MonitoredMachine) {
     this.state = machine.stream.state;
     this.reports = ORACLES.map((id) => machine.oracles.includes(id));
     this.watchesExposure = machine.oracles.includes('speculative-exposure');
     this.watchesLeaks = machine.oracles.includes('leak');
+    const { task, dynamic } = this.state.at.firstFpstate;
+    this.ownImages = [task, dynamic].filter((first) => first >= 0);
     this.watchReads();
     this.watchKernelSections();
     this.watchKernelContexts();
@@ -90,7 +94,13 @@ export class OracleMonitor {
     const { words, at } = this.state;
     const architectural = words[at.architectural + task * at.components + index];
     if (value === architectural) return false;
-    return writerOf(value) !== principalOfTask(task) || architectural === INIT;
+    return writerOf(value) !== principalOfTask(task) || (architectural === INIT && this.isExeced(task, index));
+  }
+
+  /** True for a component that is INIT since execve(), and not by the task's own doing. */
+  private isExeced(task: number, index: number): boolean {
+    const { words, at } = this.state;
+    return (words[at.execed + task] & (1 << at.componentBits[index])) !== 0;
   }
 
   private watchReads(): void {
@@ -98,7 +108,8 @@ export class OracleMonitor {
       const { words, at } = this.state;
       const index = at.indexOfBit[component];
       const expected = words[at.architectural + task * at.components + index];
-      if (expected !== INIT && value !== expected) this.report('lost-update', cpu, task, index, value, expected);
+      if (value === expected || (expected === INIT && this.isExeced(task, index))) return;
+      this.report('lost-update', cpu, task, index, value, expected);
     });
   }
 
@@ -136,6 +147,12 @@ export class OracleMonitor {
       events.FpstateInitialised,
       events.FpstateCopied,
       events.TaskForked,
+      events.FpregsLoaded,
+      events.FpstateWritten,
+      events.XstateBvWritten,
+      events.ArchitecturalSet,
+      events.HandlerEntered,
+      events.HandlerLeft,
       events.TaskExeced,
       events.TaskExiting,
     ];
@@ -178,8 +195,17 @@ export class OracleMonitor {
     const latest = words[at.architectural + task * at.components + index];
     let places = NOWHERE;
     for (let cpu = 0; cpu < at.cpus; cpu++) if (words[this.guestRegisters(cpu) + index] === latest) places |= IN_CPU;
-    if (words[at.allocated + task] && words[at.image + task * at.components + index] === latest) places |= IN_MEMORY;
+    for (const first of this.ownImages) {
+      if (words[at.allocated + first + task] && this.inImage(first + task, index) === latest) places |= IN_MEMORY;
+    }
     return places === NOWHERE && this.isOnItsWay(index, latest) ? ELSEWHERE : places;
+  }
+
+  /** What XRSTOR would load of a component. */
+  private inImage(fpstate: number, index: number): number {
+    const { words, at } = this.state;
+    const isInUse = words[at.xstateBv + fpstate] & (1 << at.componentBits[index]);
+    return isInUse ? words[at.image + fpstate * at.components + index] : INIT;
   }
 
   /** True while a fork holds the value in the image of a child that is not born yet; a born child's is its own. */

@@ -4,14 +4,14 @@ import { FpuError } from '../error';
 import * as events from '../machine/events';
 import type { EventType } from '../machine/event-type';
 import { CONTEXT } from '../machine/frames';
-import { createState } from '../machine/state';
+import { FPSTATE_KINDS, createState, type FpstateKind } from '../machine/state';
 import { EventStream } from '../machine/stream';
 import { scriptDriver, type ChoiceDriver } from '../kernel/choices';
 import { NOTHING, type PlatformHook, type PolicyHook } from '../kernel/hooks';
 import { OracleMonitor } from '../oracle/monitor';
 import { ORACLES, type OracleId } from '../oracle/oracles';
 import { Engine, type EngineTask } from '../kernel/engine';
-import { compileProgram } from '../kernel/program';
+import { compileTask } from '../kernel/program';
 import type { Patch } from '../kernel/routine';
 import type { Scenario } from '../scenario/scenario';
 import { bitsOf } from '../x86/components';
@@ -60,7 +60,11 @@ const POLICY_HOOK_EVENTS: Readonly<Record<PolicyHook, EventType>> = {
   fork: events.Fork,
   exec: events.Exec,
   exit: events.Exit,
+  'exit-to-user-prepare': events.ExitToUserPrepare,
   'exit-to-user': events.ExitToUser,
+  'signal-save': events.SignalSave,
+  'signal-clear': events.SignalClear,
+  'signal-restore': events.SignalRestore,
   'cpu-up': events.CpuUp,
 };
 
@@ -86,13 +90,17 @@ export function compose(options: ComposeOptions): Machine {
   const composition = resolve(options);
   const { settings } = composition;
   const tasks = engineTasks(settings);
-  const cpus = settings.cpus;
+  const { cpus, scenario } = settings;
+  const signals = scenario.tasks.some(({ handler }) => handler !== undefined);
+  const kinds = fpstateKinds(composition, signals);
   const state = createState(
     {
-      sizes: { machine: 1, cpu: cpus, task: tasks.length, fpstate: tasks.length + cpus },
+      sizes: { machine: 1, cpu: cpus, task: tasks.length, fpstate: kinds.length * tasks.length + cpus },
       componentBits: bitsOf(composition.xfeatures),
       stackDepth: STACK_DEPTH,
       fpstateEmbedded: composition.base.fpstate === 'embedded',
+      fpstateKinds: kinds,
+      signals,
     },
     composition.slotFields(),
   );
@@ -103,6 +111,7 @@ export function compose(options: ComposeOptions): Machine {
       model: composition.guestCpu,
       host: settings.cpu,
       xsaves: composition.base.xsaves ?? false,
+      restrictivePkru: composition.plugins.some((plugin) => 'newPkru' in plugin && plugin.newPkru === 'restrictive'),
       tasks,
       routines: composition.routines,
       interference: settings.scenario.interference,
@@ -123,6 +132,20 @@ export function compose(options: ComposeOptions): Machine {
     tasks.map((task) => task.code.map((operation) => operation.text)),
     tasks,
   );
+}
+
+/** The images that tasks of this machine can have. */
+function fpstateKinds({ plugins }: Composition, signals: boolean): readonly FpstateKind[] {
+  return FPSTATE_KINDS.filter((kind) => {
+    switch (kind) {
+      case 'task':
+        return true;
+      case 'sigframe':
+        return signals;
+      case 'dynamic':
+        return plugins.some((plugin) => 'dynamicFpstate' in plugin && plugin.dynamicFpstate === true);
+    }
+  });
 }
 
 /** Every plugin is a module of an InversifyJS container, bound unnamed under one multi-inject token. */
@@ -157,12 +180,18 @@ function pluginModule(token: symbol, plugin: Policy | Platform): ContainerModule
 
 function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
   refuseBadTasks(scenario);
-  const users = scenario.tasks.map(({ name, program, unborn = false }) => {
-    const code = compileProgram(program);
+  const users = scenario.tasks.map(({ name, program, handler: operations, unborn = false }) => {
+    const { code, handler } = compileTask(program, operations);
     for (const operation of code) if (operation.kind === 'syscall') refuseUnknownChild(scenario, name, operation.child);
-    return { name, code, unborn, idle: false };
+    return { name, code, handler, unborn, idle: false };
   });
-  const idle = Array.from({ length: cpus }, (_, cpu) => ({ name: `idle${cpu}`, code: [], unborn: false, idle: true }));
+  const idle = Array.from({ length: cpus }, (_, cpu) => ({
+    name: `idle${cpu}`,
+    code: [],
+    handler: -1,
+    unborn: false,
+    idle: true,
+  }));
   return [...users, ...idle];
 }
 

@@ -34,6 +34,10 @@ export interface BasePolicy extends Plugin {
    * components when left out. x87 and SSE are always among them.
    */
   readonly xfeatures?: number;
+  /** A task can get a second, larger image: the kind `dynamic`. */
+  readonly dynamicFpstate?: boolean;
+  /** The PKRU of a new program: INIT (zero, all access) or the kernel's restrictive default; INIT when left out. */
+  readonly newPkru?: 'init' | 'restrictive';
   /** It saves with XSAVES where the processor has it: its images are compacted then. */
   readonly xsaves?: boolean;
   /** Slots that tools show by role. */

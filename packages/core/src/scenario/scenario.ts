@@ -8,6 +8,8 @@ import type { OracleId } from '../oracle/oracles';
 export interface TaskSpec {
   readonly name: string;
   readonly program: readonly Operation[];
+  /** What it does when a signal arrives; then it goes on where it was. Without a handler it gets no signals. */
+  readonly handler?: readonly Operation[];
   /** True for a slot that only fork() brings to life. */
   readonly unborn?: boolean;
 }

@@ -1,6 +1,14 @@
 /** Variants of a scenario that bounds of a search ask for. Their ids say how to make them, so that replay strings can. */
 import { FpuError } from '../error';
-import { either, forever, program, type FpuOperation, type Operation, type SyscallOperation } from '../kernel/program';
+import {
+  either,
+  forever,
+  program,
+  type EitherOperation,
+  type LoopOperation,
+  type Operation,
+  type SyscallOperation,
+} from '../kernel/program';
 import type { Scenario } from './scenario';
 import { USED_BY_ALL } from './sometimes';
 
@@ -47,14 +55,19 @@ export function withNesting(scenario: Scenario, depth: number): Scenario {
   return { ...scenario, id: `${scenario.id}.nest-${depth}`, interference };
 }
 
+type SimpleOperation = Exclude<Operation, LoopOperation | EitherOperation>;
+
+/** System calls that start or end a task. */
+const ENDS: ReadonlySet<SyscallOperation['name']> = new Set(['fork', 'exit']);
+
 /** The operations in a scenario's programs, each once. */
-function operationsOf({ tasks }: Scenario): readonly (FpuOperation | SyscallOperation)[] {
-  const byText = new Map<string, FpuOperation | SyscallOperation>();
+function operationsOf({ tasks }: Scenario): readonly SimpleOperation[] {
+  const byText = new Map<string, SimpleOperation>();
   const visit = (operations: readonly Operation[]): void => {
     for (const operation of operations) {
       if (operation.kind === 'loop') visit(operation.body);
       else if (operation.kind === 'either') operation.alternatives.forEach(visit);
-      else if (operation.kind === 'fpu' || (operation.name !== 'fork' && operation.name !== 'exit')) {
+      else if (operation.kind !== 'syscall' || !ENDS.has(operation.name)) {
         byText.set(operation.text, operation);
       }
     }

@@ -197,7 +197,7 @@ export class PolicySpec {
       seen[`${prefix}current`] = this.taskName(task);
       seen[`${prefix}TS`] = words[at.cr0 + cpu] & CR0_TS ? 1 : 0;
       seen[`${prefix}fpregs`] = this.registers(at.fpregs + cpu * at.components);
-      seen[`${prefix}vcpu.image`] = this.registers(at.image + (at.tasks + cpu) * at.components);
+      seen[`${prefix}vcpu.image`] = this.registers(at.image + (at.vcpuFpstates + cpu) * at.components);
       if (task >= 0) {
         const top = task * at.stackDepth + words[at.depth + task] - 1;
         seen[`${prefix}masks`] = statusName(words[at.frameStatus + top]);

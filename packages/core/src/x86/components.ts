@@ -187,6 +187,11 @@ export function componentName(bit: number): string {
   return COMPONENTS[bit]?.name ?? `xfeature${bit}`;
 }
 
+/** True when a bitmap has a component's bit. */
+export function hasComponent(xfeatures: number, bit: number): boolean {
+  return (xfeatures & (1 << bit)) !== 0;
+}
+
 /** Bits of a bitmap, ascending. Takes bits 0 to 31. */
 export function bitsOf(mask: number): readonly number[] {
   return Array.from({ length: 32 }, (_, bit) => bit).filter((bit) => mask & (1 << bit));

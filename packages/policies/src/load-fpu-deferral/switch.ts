@@ -1,0 +1,66 @@
+/** Context switches, the return to user code, and kernel code that uses the FPU: asm/fpu/sched.h, kernel/fpu/core.c. */
+import {
+  CONTEXT,
+  NOBODY,
+  bhOffDepth,
+  contextOf,
+  inHardirq,
+  routine,
+  step,
+  when,
+  type Kernel,
+  type Routine,
+} from '@fpulab/core';
+import { XSAVE, saveFpregs, type FpuContext } from './context';
+
+/** A user task whose registers are live. */
+const ownsRegisters =
+  ({ mustLoad }: FpuContext) =>
+  (k: Kernel): boolean =>
+    !k.isKernelThread(k.task) && !mustLoad(k);
+
+/** switch_fpu_prepare() and switch_fpu_finish(), in __switch_to(). */
+export function switchRoutines(context: FpuContext): readonly Routine[] {
+  const { needLoad, lastCpu } = context;
+  return [
+    routine('switch_fpu_prepare', [
+      when(ownsRegisters(context), [
+        step('save_fpregs_to_fpstate', (k) => saveFpregs(k, k.fpstateOf(k.task)), XSAVE),
+        step('last_cpu = cpu, owner stays', (k) => k.write(lastCpu, k.task, k.cpu)),
+      ]),
+    ]),
+    routine('switch_fpu_finish', [step('set TIF_NEED_FPU_LOAD', (k) => k.write(needLoad, k.task, 1))]),
+  ];
+}
+
+/** switch_fpu_return(), from prepare_exit_to_usermode(), later arch_exit_to_user_mode_prepare(). */
+export function returnRoutine({ mustLoad, restoreUserregs }: FpuContext): Routine {
+  return routine('switch_fpu_return', [when(mustLoad, [restoreUserregs])]);
+}
+
+/** kernel_fpu_begin(), kernel_fpu_end() and who may call them. */
+export function kernelFpuRoutines(context: FpuContext): readonly Routine[] {
+  const { needLoad, owner, inKernelFpu } = context;
+  return [
+    routine('kernel_fpu_begin', [
+      step('preempt_disable', (k) => k.preemptDisable()),
+      step('in_kernel_fpu = true', (k) => k.write(inKernelFpu, k.cpu, 1)),
+      when(ownsRegisters(context), [
+        step('set TIF_NEED_FPU_LOAD', (k) => k.write(needLoad, k.task, 1)),
+        step('save_fpregs_to_fpstate', (k) => saveFpregs(k, k.fpstateOf(k.task)), XSAVE),
+      ]),
+      step('owner = NULL', (k) => k.write(owner, k.cpu, NOBODY)),
+    ]),
+    routine('kernel_fpu_end', [
+      step('in_kernel_fpu = false', (k) => k.write(inKernelFpu, k.cpu, 0)),
+      step('preempt_enable', (k) => k.preemptEnable()),
+    ]),
+    // A hardirq may have hit a section between fpregs_lock() and fpregs_unlock(): 59f5ede3bc0f.
+    routine('irq_fpu_usable', [
+      step('irq_fpu_usable', (k) => {
+        const busy = k.read(inKernelFpu, k.cpu) !== 0;
+        k.answer(!busy && contextOf(k.status) !== CONTEXT.nmi && (!inHardirq(k.status) || bhOffDepth(k.status) === 0));
+      }),
+    ]),
+  ];
+}
