@@ -22,6 +22,8 @@ import {
 const LATEST = 1;
 /** `INHERITED + t`: not its writer's latest, but what task t has had as its own since a fork. */
 const INHERITED = 2;
+/** `INTERRUPTED + t`: what task t will have again when it returns from its signal handler. */
+const INTERRUPTED = 0x1000;
 /** Serial of a value that is nobody's latest. Writers never get that far. */
 export const STALE = 0xfffff;
 /** What writers count on from: their next value differs from all of the above. */
@@ -31,11 +33,15 @@ const FRESH = 0x80000;
 export class NormalForm {
   /** Word of the first component of every register file and image. */
   private readonly holders: readonly number[];
+  /** By component: words of slots that hold a value of it. */
+  private readonly slots: readonly (readonly number[])[];
+  /** Word of the first component of what every task has, or will have, by the ABI. */
+  private readonly rights: readonly number[];
+  private readonly renumberedRights: Int32Array;
   /** By address: bit n is set where local n of a frame holds a value. */
   private readonly valueLocals: Uint8Array;
   private readonly kernelUsesFpu: boolean;
   private readonly canFork: boolean;
-  private readonly renumberedLatest: Int32Array;
 
   constructor(
     private readonly state: MachineState,
@@ -50,7 +56,14 @@ export class NormalForm {
     this.valueLocals = Uint8Array.from(localKinds, ([a, b]) => (a === 'value' ? 1 : 0) | (b === 'value' ? 2 : 0));
     this.kernelUsesFpu = kernelUsesFpu;
     this.canFork = canFork;
-    this.renumberedLatest = new Int32Array(at.tasks);
+    const first = at.interrupted < 0 ? [at.architectural] : [at.architectural, at.interrupted];
+    this.rights = first.flatMap((base) => Array.from({ length: at.tasks }, (_, task) => base + task * at.components));
+    this.renumberedRights = new Int32Array(this.rights.length);
+    this.slots = at.componentBits.map((bit) =>
+      layout.fields
+        .filter((field) => field.component === bit)
+        .flatMap(({ base, instances }) => Array.from({ length: instances }, (_, instance) => base + instance)),
+    );
   }
 
   /** Renumbers every value. */
@@ -62,7 +75,11 @@ export class NormalForm {
         const value = words[word];
         if (value !== 0) words[word] = this.renumbered(value, component);
       }
-      this.normaliseLatest(component);
+      for (const word of this.slots[component]) {
+        const value = words[word];
+        if (value !== 0) words[word] = this.renumbered(value, component);
+      }
+      this.normaliseRights(component);
     }
     if (this.kernelUsesFpu) {
       this.eachKernelValue((word, name) => {
@@ -80,14 +97,14 @@ export class NormalForm {
   }
 
   /** The latest values themselves, each by what all of them were before. */
-  private normaliseLatest(component: number): void {
-    const { words, at } = this.state;
-    const first = at.architectural + component;
-    for (let task = 0; task < at.tasks; task++) {
-      const value = words[first + task * at.components];
-      this.renumberedLatest[task] = value === 0 ? 0 : this.renumbered(value, component);
+  private normaliseRights(component: number): void {
+    const { words } = this.state;
+    const { rights, renumberedRights } = this;
+    for (let right = 0; right < rights.length; right++) {
+      const value = words[rights[right] + component];
+      renumberedRights[right] = value === 0 ? 0 : this.renumbered(value, component);
     }
-    for (let task = 0; task < at.tasks; task++) words[first + task * at.components] = this.renumberedLatest[task];
+    for (let right = 0; right < rights.length; right++) words[rights[right] + component] = renumberedRights[right];
   }
 
   private renumbered(value: number, component: number): number {
@@ -100,6 +117,12 @@ export class NormalForm {
     if (this.canFork) {
       for (let heir = 0; heir < at.tasks; heir++) {
         if (words[first + heir * at.components] === value) return valueId(writer, INHERITED + heir);
+      }
+    }
+    if (at.interrupted >= 0) {
+      for (let owner = 0; owner < at.tasks; owner++) {
+        const interrupted = at.interrupted + owner * at.components + component;
+        if (words[interrupted] === value) return valueId(writer, INTERRUPTED + owner);
       }
     }
     return valueId(writer, STALE);

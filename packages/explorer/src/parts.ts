@@ -123,10 +123,7 @@ export class Parts {
       );
     const ofTask = (task: number): PartShape =>
       this.shape(
-        [
-          ['task', task],
-          ...Array.from({ length: kinds }, (_, kind) => ['fpstate', kind * tasks + task] as const),
-        ],
+        [['task', task], ...Array.from({ length: kinds }, (_, kind) => ['fpstate', kind * tasks + task] as const)],
         task,
       );
     return [

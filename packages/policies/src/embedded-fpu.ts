@@ -7,6 +7,7 @@
 import {
   CONTEXT,
   CR0_TS,
+  HEADER,
   NOBODY,
   contextOf,
   group,
@@ -21,6 +22,7 @@ import {
   type RoutineNode,
 } from '@fpulab/core';
 import { fpuCounter, unusedFpuCounter } from './fpu-counter';
+import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, userFeatures, went } from './user-frame';
 
 /** What differs between the kernels and boot options of this code base. */
 export interface EmbeddedFpuOptions {
@@ -44,6 +46,9 @@ export interface EmbeddedFpuOptions {
    */
   readonly xsaves: boolean;
 }
+
+/** Moves registers where #NM may come in between: whoever was preempted has lost them, and the handler loads them again. */
+const LOADS = { instruction: 'xsave', nmExpected: true } as const;
 
 /** The policy of Linux 4.2 to 4.9, lazy or eager. */
 export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
@@ -232,6 +237,47 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
         ? [unless((k) => k.read(fpstateActive, k.task) !== 0, [fpuActivateCurr, userFpuBegin]), loadInit]
         : fpuDrop;
 
+  const isUsed = (k: Kernel): boolean => k.read(fpstateActive, k.task) !== 0;
+
+  /** get_sigframe() leaves no room for a state that the task does not have. */
+  const saveSig = routine('copy_fpstate_to_sigframe', [
+    when(
+      isUsed,
+      [
+        when(
+          (k) => isActive(k) || xsaves,
+          [userAccess('copy_fpregs_to_sigframe', (k) => k.saveToUser(userFeatures(k)), LOADS)],
+          [userAccess('__copy_to_user', (k) => k.copyToUser(k.fpstateOf(k.task)))],
+        ),
+        unless(went(ATTEMPT.ok), [step('return -1', (k) => k.refuse())]),
+      ],
+      [step('no fpstate in the frame', (k) => k.leaveOutOfFrame())],
+    ),
+  ]);
+
+  const clearSig = routine('handle_signal', [when(isUsed, [step('fpu__clear', (k) => k.call('fpu__clear'))])]);
+
+  /** INIT first, then what the frame has; preemptible all the time. */
+  const restoreSig = routine('fpu__restore_sig', [
+    when(
+      (k) => frameHeader(k) === HEADER.absent,
+      [step('fpu__clear, for there is no frame', (k) => k.call('fpu__clear'))],
+      [
+        fpuActivateCurr,
+        userFpuBegin,
+        when(
+          (k) => notInFrame(k) !== 0,
+          [step('copy_kernel_to_xregs(init_fpstate)', (k) => k.initFpregs(notInFrame(k)), LOADS)],
+        ),
+        userAccess('copy_user_to_xregs', (k) => k.restoreFromUser(inFrame(k)), LOADS),
+        unless(went(ATTEMPT.ok), [
+          step('fpu__clear', (k) => k.call('fpu__clear')),
+          step('return -1', (k) => k.refuse()),
+        ]),
+      ],
+    ),
+  ]);
+
   return {
     kind: 'base',
     id,
@@ -253,6 +299,9 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
       fpuCopy,
       routine('fpu__clear', fpuClear),
       routine('exit_thread', fpuDrop),
+      saveSig,
+      clearSig,
+      restoreSig,
       ...(eager ? [routine('fpu__init_cpu', [step('clts at boot', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))])] : []),
     ],
     hooks: {
@@ -265,6 +314,9 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
       fork: 'fpu__copy',
       exec: 'fpu__clear',
       exit: 'exit_thread',
+      'signal-save': 'copy_fpstate_to_sigframe',
+      'signal-clear': 'handle_signal',
+      'signal-restore': 'fpu__restore_sig',
       ...(eager ? { 'cpu-up': 'fpu__init_cpu' } : {}),
     },
   };

@@ -302,6 +302,10 @@ export class Cpu implements Hypervisor {
     return this.frameIsThere() && (this.copyFpstate({ from, to: fpstate }), true);
   }
 
+  leaveOutOfFrame(): void {
+    this.emit(events.HeaderWritten, this.fpstateOf(this.task, 'sigframe'), HEADER.absent);
+  }
+
   faultIn(): boolean {
     this.emit(events.MightSleepReached, this.cpu, this.task, this.status);
     if (this.framePages === FRAME_PAGES.gone) return false;
@@ -322,7 +326,7 @@ export class Cpu implements Hypervisor {
 
   /** A place for the signal frame on the user's stack, of which nobody knows whether its pages are there. */
   placeFrame(): void {
-    if (this.framePages !== FRAME_PAGES.unknown) this.emit(events.FramePagesChanged, this.task, FRAME_PAGES.unknown);
+    this.emit(events.FramePlaced, this.cpu, this.task);
   }
 
   /** The rest of the signal frame is written, or faults for good: local 1 says so. */
@@ -331,20 +335,25 @@ export class Cpu implements Hypervisor {
     if (this.machine.choose(CHOICE.page, accessAlternatives) === PAGE.missing) this.setLocal(1, 1);
   }
 
-  /** The task goes on in its handler. By then the pages of its frame may be gone again. */
-  enterHandler(handler: number): void {
-    this.placeFrame();
-    this.emit(events.HandlerEntered, this.cpu, this.task, handler, this.xfeatures & USER_COMPONENTS);
+  /** From here on the frame holds the task's state, and its handler's is a fresh one. */
+  commitFrame(): void {
+    this.emit(events.FrameCompleted, this.cpu, this.task, this.xfeatures & USER_COMPONENTS);
     this.setNewPkru();
   }
 
-  /** The task goes on where its handler interrupted it, with what its frame brings back. */
-  leaveHandler(): void {
+  /** The task goes on in its handler. By then the pages of its frame may be gone again. */
+  enterHandler(handler: number): void {
+    if (this.framePages !== FRAME_PAGES.unknown) this.emit(events.FramePagesChanged, this.task, FRAME_PAGES.unknown);
+    this.emit(events.HandlerEntered, this.cpu, this.task, handler);
+  }
+
+  /** The task returns through its frame: it asks for what that holds. */
+  returnThroughFrame(): void {
     const { restored, initialised } = returningThrough(
       this.headerOf(this.fpstateOf(this.task, 'sigframe')),
       this.xfeatures,
     );
-    this.emit(events.HandlerLeft, this.cpu, this.task, restored, initialised);
+    this.emit(events.FrameReturned, this.cpu, this.task, restored, initialised);
   }
 
   /** By the ABI a new program, and a handler, has the kernel's PKRU. */

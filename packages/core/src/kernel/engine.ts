@@ -2,7 +2,7 @@
 import { assert } from '../error';
 import * as events from '../machine/events';
 import { CONTEXT, IRQS_OFF, PREEMPT_OFF, contextOf } from '../machine/frames';
-import { FRAME_PAGES, LIFECYCLE } from '../machine/state';
+import { FRAME_PAGES, HEADER, LIFECYCLE } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { INIT, nextSerial, principalOfTask, valueId } from '../machine/values';
 import type { CpuModel } from '../x86/cpu-model';
@@ -97,7 +97,11 @@ export class Engine implements CpuMachine {
     this.faultAlternatives = faultAlternatives(parts.interference, parts.stream.state.at.componentBits);
     const { userFaults = false, allocation } = parts.interference;
     this.accessAlternatives = userFaults ? [PAGE.there, PAGE.missing] : [PAGE.there];
-    this.pageInAlternatives = [PAGE.there, ...(allocation?.sleep ? [PAGE.sleep] : []), ...(userFaults ? [PAGE.gone] : [])];
+    this.pageInAlternatives = [
+      PAGE.there,
+      ...(allocation?.sleep ? [PAGE.sleep] : []),
+      ...(userFaults ? [PAGE.gone] : []),
+    ];
     this.abstractCounters = parts.abstractCounters;
     const own = skeletonRoutines({
       pickNext: (cpu) => this.scheduler.pickNext(cpu),
@@ -289,6 +293,7 @@ export class Engine implements CpuMachine {
     this.stream.actor = 'hardware';
     this.stream.emit(events.TrapRaised, cpu.cpu, cpu.task, vector, at === USER_CODE ? 1 : 0, at);
     this.stream.actor = actor;
+    if (at !== USER_CODE && this.topPc(cpu.task) !== at) this.stream.emit(events.KernelReached, cpu.cpu, cpu.task, at);
     this.stream.cause = seq;
     if (vector === VECTOR.NM) {
       if (this.parts.answers('nm-raised')) cpu.emit(events.NmRaised, cpu.cpu, cpu.task);
@@ -347,12 +352,19 @@ export class Engine implements CpuMachine {
 
   private spoilFrame(task: number, { header }: FrameOperation): void {
     const { at } = this.stream.state;
-    if (this.words[at.resume + task] < 0) return;
+    const isAbsent = this.words[at.header + at.firstFpstate.sigframe + task] === HEADER.absent;
+    if (this.words[at.resume + task] < 0 || isAbsent) return;
     if (header === 'unmapped') this.stream.emit(events.FramePagesChanged, task, FRAME_PAGES.gone);
     else this.stream.emit(events.HeaderWritten, at.firstFpstate.sigframe + task, header);
   }
 
   // --- helpers ---------------------------------------------------------------------------------------------------
+
+  /** Where the task's top frame goes on. */
+  private topPc(task: number): number {
+    const { at } = this.stream.state;
+    return this.words[at.framePc + task * at.stackDepth + this.words[at.depth + task] - 1];
+  }
 
   private lifecycle(task: number): number {
     return this.words[this.stream.state.at.lifecycle + task];

@@ -12,7 +12,17 @@ import { SSE, USER_COMPONENTS, X87 } from '../x86/components';
 import { WORK } from './choices';
 import type { Cpu } from './cpu';
 import type { PlatformHook, PolicyHook } from './hooks';
-import { group, routine, step, unless, when, whileHolds, type Condition, type Routine, type RoutineNode } from './routine';
+import {
+  group,
+  routine,
+  step,
+  unless,
+  when,
+  whileHolds,
+  type Condition,
+  type Routine,
+  type RoutineNode,
+} from './routine';
 
 /** What these routines need of the machine around them. */
 export interface ExitServices {
@@ -57,7 +67,10 @@ export function exitRoutines(services: ExitServices): readonly Routine[] {
 
 /** Bits of WORK are in local 0. */
 function exitLoop(services: ExitServices, signals: boolean): Routine {
-  const has = (work: number): Condition => (k) => (k.local(0) & work) !== 0;
+  const has =
+    (work: number): Condition =>
+    (k) =>
+      (k.local(0) & work) !== 0;
   const read = (name: string): RoutineNode => at(name, (k) => k.setLocal(0, services.exitWork(k.cpu)));
   return routine('exit_to_user_mode_loop', [
     read('read thread flags'),
@@ -92,8 +105,10 @@ function doSignal({ handlers }: ExitServices): Routine {
           unless(refused, [at('the rest of the frame', (k) => k.completeFrame())]),
         ]),
         at('signal_setup_done', (k) => {
-          k.setLocal(0, refused(k) ? k.local(0) + 1 : DONE);
+          const isRefused = refused(k);
+          k.setLocal(0, isRefused ? k.local(0) + 1 : DONE);
           k.setLocal(1, 0);
+          if (!isRefused) k.commitFrame();
         }),
       ],
     ),
@@ -111,11 +126,12 @@ function doSignal({ handlers }: ExitServices): Routine {
 /** Whether the frame could be restored is in local 1: 0 yes, 1 no. */
 function sigreturn(services: ExitServices): Routine {
   return routine('sys_rt_sigreturn', [
+    at('return through the frame', (k) => k.returnThroughFrame()),
     hookStep('fpu__restore_sig', events.SignalRestore),
     when(
       (k) => k.local(1) !== 0,
       [at('force_sig(SIGSEGV)', (k) => k.killCurrent())],
-      [at('restore_sigcontext', (k) => k.leaveHandler())],
+      [at('restore_sigcontext', (k) => k.emit(events.HandlerLeft, k.cpu, k.task))],
     ),
     ...exitPath(services, 'sysret'),
   ]);

@@ -138,6 +138,8 @@ export interface Kernel {
   copyToUser(fpstate: number): boolean;
   /** Copies the signal frame to an image (__copy_from_user). False when a page is missing. */
   copyFromUser(fpstate: number): boolean;
+  /** The signal frame gets no FPU state: the task has none. */
+  leaveOutOfFrame(): void;
   /** Brings the pages of the signal frame in (fault_in_writeable(), or a fault that the kernel takes); may sleep. False: there are none. */
   faultIn(): boolean;
   /** True when the image's memory is there. */

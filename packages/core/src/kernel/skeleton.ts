@@ -10,14 +10,7 @@ import { NEXT_LOCAL, type Cpu } from './cpu';
 import { at, exitPath, exitRoutines, hookStep as hook, type ExitServices } from './exit-to-user';
 import { NOBODY } from './kernel';
 import type { PlatformHook, PolicyHook } from './hooks';
-import {
-  group,
-  routine,
-  when,
-  whileHolds,
-  type Routine,
-  type RoutineNode,
-} from './routine';
+import { group, routine, when, whileHolds, type Routine, type RoutineNode } from './routine';
 
 /** What the skeleton needs of the scheduler. */
 export interface SkeletonServices extends ExitServices {
@@ -105,11 +98,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
   const interrupt = (name: string): Routine =>
     routine(
       name,
-      [
-        hook('irq_fpu_usable', events.IrqFpuUsable),
-        when((k) => k.local(0) !== 0, [kernelFpuSection]),
-        ...exit('iret'),
-      ],
+      [hook('irq_fpu_usable', events.IrqFpuUsable), when((k) => k.local(0) !== 0, [kernelFpuSection]), ...exit('iret')],
       KEEPS_RESULT,
     );
 

@@ -33,6 +33,16 @@ export const KernelStepped = defineEvent(
   { local: true },
 );
 
+/** A step faulted before it had any effect. The conditions before it have been answered: it starts again, they do not. */
+export const KernelReached = defineEvent(
+  'kernel.reached',
+  { cpu: 'cpu', task: 'task', at: 'pc' },
+  (s, _cpu, task, at) => {
+    s.words[topFrame(s, task)] = at;
+  },
+  { local: true },
+);
+
 /** User code completed one operation of its program. `at` and `next` index the task's program. */
 export const UserStepped = defineEvent(
   'user.stepped',
@@ -303,9 +313,14 @@ export const SignalSent = defineEvent('signal.sent', { task: 'task' }, (s, task)
   s.words[s.at.signalPending + task] = 1;
 });
 
-/** The kernel took the pending signal and chose where on the user's stack its frame goes. Linux: get_signal(), get_sigframe(). */
+/** The kernel took the pending signal. Linux: get_signal(). */
 export const SignalTaken = defineEvent('signal.taken', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => {
   s.words[s.at.signalPending + task] = 0;
+});
+
+/** The kernel chose a place for the signal frame on the user's stack. Nothing is there yet, if pages are there at all. */
+export const FramePlaced = defineEvent('signal.frame-placed', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => {
+  forgetFrame(s, task);
 });
 
 /** What is known of the pages of a task's signal frame: one of FRAME_PAGES. */
@@ -318,17 +333,14 @@ export const FramePagesChanged = defineEvent(
 );
 
 /**
- * The frame is complete and the task goes on in its handler, at operation `handler` of its program. What the handler sees is INIT
- * by the ABI; components outside of `initialised` stay.
+ * The signal frame is complete: what it holds is the task's state when it returns, and the handler starts with INIT by the ABI. Components outside
+ * of `initialised` stay.
  */
-export const HandlerEntered = defineEvent(
-  'signal.handler-entered',
-  { cpu: 'cpu', task: 'task', handler: 'number', initialised: 'mask' },
-  (s, _cpu, task, handler, initialised) => {
+export const FrameCompleted = defineEvent(
+  'signal.frame-completed',
+  { cpu: 'cpu', task: 'task', initialised: 'mask' },
+  (s, _cpu, task, initialised) => {
     const n = s.at.components;
-    const user = task * s.at.stackDepth;
-    s.words[s.at.resume + task] = s.words[s.at.framePc + user];
-    s.words[s.at.framePc + user] = handler;
     eachComponent(s, ALL_COMPONENTS, (index, bit) => {
       const word = s.at.architectural + task * n + index;
       s.words[s.at.interrupted + task * n + index] = s.words[word];
@@ -337,22 +349,38 @@ export const HandlerEntered = defineEvent(
   },
 );
 
-/** sigreturn put the task back: to where it was, with the components of `restored` as they were, and INIT in those of `initialised`. */
-export const HandlerLeft = defineEvent(
-  'signal.handler-left',
+/** The task goes on in its handler, at operation `handler` of its program. */
+export const HandlerEntered = defineEvent(
+  'signal.handler-entered',
+  { cpu: 'cpu', task: 'task', handler: 'number' },
+  (s, _cpu, task, handler) => {
+    const user = s.at.framePc + task * s.at.stackDepth;
+    s.words[s.at.resume + task] = s.words[user];
+    s.words[user] = handler;
+  },
+);
+
+/** The task asks for what its frame holds: the components of `restored` by the ABI, INIT in those of `initialised`. */
+export const FrameReturned = defineEvent(
+  'signal.frame-returned',
   { cpu: 'cpu', task: 'task', restored: 'mask', initialised: 'mask' },
   (s, _cpu, task, restored, initialised) => {
     const n = s.at.components;
-    s.words[s.at.framePc + task * s.at.stackDepth] = s.words[s.at.resume + task];
-    s.words[s.at.resume + task] = -1;
-    eachComponent(s, ALL_COMPONENTS, (index, bit) => {
+    eachComponent(s, restored | initialised, (index, bit) => {
       const word = s.at.architectural + task * n + index;
-      if (restored & bit) s.words[word] = s.words[s.at.interrupted + task * n + index];
-      else if (initialised & bit) s.words[word] = INIT;
+      s.words[word] = restored & bit ? s.words[s.at.interrupted + task * n + index] : INIT;
     });
-    forgetFrame(s, task);
+    s.words.fill(INIT, s.at.interrupted + task * n, s.at.interrupted + (task + 1) * n);
+    s.words[s.at.returning + task] = 1;
   },
 );
+
+/** The task goes on where its handler had interrupted it. */
+export const HandlerLeft = defineEvent('signal.handler-left', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => {
+  s.words[s.at.framePc + task * s.at.stackDepth] = s.words[s.at.resume + task];
+  s.words[s.at.resume + task] = -1;
+  forgetFrame(s, task);
+});
 
 // --- XFD -------------------------------------------------------------------------------------------------------
 
@@ -539,6 +567,7 @@ function forgetFrame(s: MachineState, task: number): void {
   s.words[s.at.xstateBv + frame] = 0;
   s.words[s.at.header + frame] = HEADER.valid;
   s.words[s.at.framePages + task] = FRAME_PAGES.unknown;
+  s.words[s.at.returning + task] = 0;
 }
 
 /** Word index of the top frame's pc. */

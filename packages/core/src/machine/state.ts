@@ -76,10 +76,12 @@ export interface CoreOffsets {
   readonly firstFpstate: Readonly<Record<FpstateKind, number>>;
   /** The hypervisor's image of CPU 0. */
   readonly vcpuFpstates: number;
-  /** -1 in machines without signal handlers, like the four below. */
+  /** -1 in machines without signal handlers, like the five below. */
   readonly signalPending: number;
   /** Where the program goes on after its handler; -1 outside of handlers. */
   readonly resume: number;
+  /** 1 from sigreturn until the task is back: what its frame holds is its state. */
+  readonly returning: number;
   /** What the task's registers were when its handler was entered. */
   readonly interrupted: number;
   /** One of FRAME_PAGES: whether an access to the signal frame faults. */
@@ -89,8 +91,11 @@ export interface CoreOffsets {
   readonly xfdErr: number;
 }
 
-/** What the XSAVE header of an image is like. `fxOnly`: no magic, only the legacy region counts; `reserved`: XRSTOR raises #GP. */
-export const HEADER = { valid: 0, fxOnly: 1, reserved: 2 } as const;
+/**
+ * What the XSAVE header of an image is like. `fxOnly`: no magic, only the legacy region counts; `reserved`: XRSTOR raises #GP; `absent`: the signal
+ * frame has no FPU state at all, for the task had none.
+ */
+export const HEADER = { valid: 0, fxOnly: 1, reserved: 2, absent: 3 } as const;
 
 /** Where a task is in its life. Values of the field `task.lifecycle`. */
 export const LIFECYCLE = { unborn: 0, alive: 1, dead: 2 } as const;
@@ -118,6 +123,7 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
   const signals = [
     field('task.signal-pending', 'task', 'flag'),
     field('task.resume', 'task', 'number', 1, -1),
+    field('task.returning', 'task', 'flag'),
     field('task.interrupted', 'task', 'value', components),
     field('task.frame-pages', 'task', 'number'),
   ];
@@ -189,6 +195,7 @@ export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOf
     vcpuFpstates: kinds.length * tasks,
     signalPending: baseIfAny('task.signal-pending'),
     resume: baseIfAny('task.resume'),
+    returning: baseIfAny('task.returning'),
     interrupted: baseIfAny('task.interrupted'),
     framePages: baseIfAny('task.frame-pages'),
     xfd: baseIfAny('cpu.xfd'),

@@ -151,7 +151,8 @@ export class OracleMonitor {
       events.FpstateWritten,
       events.XstateBvWritten,
       events.ArchitecturalSet,
-      events.HandlerEntered,
+      events.FrameCompleted,
+      events.FrameReturned,
       events.HandlerLeft,
       events.TaskExeced,
       events.TaskExiting,
@@ -198,7 +199,7 @@ export class OracleMonitor {
     for (const first of this.ownImages) {
       if (words[at.allocated + first + task] && this.inImage(first + task, index) === latest) places |= IN_MEMORY;
     }
-    return places === NOWHERE && this.isOnItsWay(index, latest) ? ELSEWHERE : places;
+    return places === NOWHERE && this.isOnItsWay(task, index, latest) ? ELSEWHERE : places;
   }
 
   /** What XRSTOR would load of a component. */
@@ -208,9 +209,14 @@ export class OracleMonitor {
     return isInUse ? words[at.image + fpstate * at.components + index] : INIT;
   }
 
-  /** True while a fork holds the value in the image of a child that is not born yet; a born child's is its own. */
-  private isOnItsWay(index: number, value: number): boolean {
+  /**
+   * True while a fork holds the value in the image of a child that is not born yet (a born child's is its own), and while the task's
+   * signal frame holds it.
+   */
+  private isOnItsWay(owner: number, index: number, value: number): boolean {
     const { words, at } = this.state;
+    const { sigframe } = at.firstFpstate;
+    if (sigframe >= 0 && this.inImage(sigframe + owner, index) === value) return true;
     for (let task = 0; task < at.tasks; task++) {
       if (words[at.lifecycle + task] !== LIFECYCLE.unborn || !words[at.allocated + task]) continue;
       if (words[at.image + task * at.components + index] === value) return true;
@@ -225,7 +231,7 @@ export class OracleMonitor {
     let everywhere = IN_CPU | IN_MEMORY;
     let used = false;
     let lost = false;
-    let transit = false;
+    let transit = at.returning >= 0 && words[at.returning + task] !== 0;
     for (let index = 0; index < at.components; index++) {
       const places = this.placesOf(task, index);
       everywhere &= places;

@@ -38,6 +38,7 @@ export const VALIDITY = { unused: 0, cpu: 1, both: 2, memory: 3, split: 4, lost:
 
 /**
  * `1`, `2a`, ... by VALIDITY value. `split`: every component is valid somewhere, but not all in one place. `in transit`:
- * only in the image of a child that is not born yet, where FNSAVE takes it for a moment.
+ * only in the image of a child that is not born yet, where FNSAVE takes it for a moment, or in the signal frame through which the task
+ * is returning.
  */
 export const VALIDITY_NAMES: readonly string[] = ['unused', '1', '2a', '2b', 'split', 'lost', 'in transit'];

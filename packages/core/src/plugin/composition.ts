@@ -42,6 +42,8 @@ const COMPONENT_OF: Readonly<Partial<Record<InstructionClass, number>>> = {
   pkru: PKRU,
 };
 
+const SIGNAL_HOOKS = ['signal-save', 'signal-clear', 'signal-restore'] as const;
+
 const LEGACY = (1 << X87) | (1 << SSE);
 
 /**
@@ -76,6 +78,7 @@ export class Composition {
     this.refuseMissingFeatures();
     this.routines = this.patchedRoutines();
     this.refuseUnownedHooks();
+    this.refuseUnknownSignals();
   }
 
   /** All plugins, base policy first. */
@@ -105,6 +108,7 @@ export class Composition {
         kind: slot.kind,
         width: 1,
         initial: slot.initial,
+        component: slot.component,
       })),
     );
   }
@@ -184,6 +188,19 @@ export class Composition {
         { hook, platform: this.platform.id, routine },
       );
     }
+  }
+
+  /** A task with a signal handler needs a policy that knows signal frames. */
+  private refuseUnknownSignals(): void {
+    const { scenario } = this.settings;
+    const task = scenario.tasks.find(({ handler }) => handler !== undefined);
+    const missing = SIGNAL_HOOKS.find((hook) => this.base.hooks[hook] === undefined);
+    if (task === undefined || missing === undefined) return;
+    throw new FpuError(
+      'FPU202',
+      `task ${task.name} of the scenario '${scenario.id}' has a signal handler, but '${this.base.id}' does not own '${missing}'`,
+      { scenario: scenario.id, policy: this.base.id, hook: missing },
+    );
   }
 
   private refuseDuplicateIds(): void {

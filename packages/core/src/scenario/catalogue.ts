@@ -1,5 +1,5 @@
 import { FpuError } from '../error';
-import { fork, forever, loop, mmx, program, sse, syscall, x87 } from '../kernel/program';
+import { either, fork, forever, frame, loop, mmx, program, sse, syscall, x87 } from '../kernel/program';
 import type { OracleId } from '../oracle/oracles';
 import type { Scenario } from './scenario';
 import { USED_BY_ALL } from './sometimes';
@@ -121,6 +121,38 @@ const endless = scenario({
   sometimes: USED_BY_ALL(['A', 'B', 'C']),
 });
 
+/** Handlers use the FPU, frames go to pages that are not there, and come back spoiled. */
+const signals = scenario({
+  id: 'signals',
+  title: 'A is interrupted by signals whose handler uses the FPU, B computes; frames fault, handlers spoil them',
+  tasks: [
+    {
+      name: 'A',
+      program: program(
+        sse.write(),
+        syscall('raise'),
+        sse.read(),
+        mmx.write(),
+        syscall('raise'),
+        sse.read(),
+        mmx.read(),
+      ),
+      handler: program(sse.read(), either(sse.write(), frame('fx-only'), frame('forged'), frame('unmapped'))),
+    },
+    { name: 'B', program: program(loop(2, sse.write(), sse.read(), syscall('sched_yield'))) },
+  ],
+  interference: { preempt: 'full', userFaults: true, allocation: { sleep: true } },
+  sometimes: [
+    ...USED_BY_ALL(['A', 'B']),
+    {
+      id: 'A-came-back',
+      text: 'A came back from its handler',
+      tasks: ['A'],
+      test: (event, [task]) => event.type === 'signal.handler-left' && event.data.task === task,
+    },
+  ],
+});
+
 /** For processors that have nothing but FNSAVE, which leaves INIT in the registers. */
 const x87Only = scenario({
   id: 'x87-only',
@@ -143,6 +175,7 @@ export const SCENARIOS: readonly Scenario[] = [
   lifecycle,
   smp,
   vcpu,
+  signals,
   x87Only,
   endless,
 ];

@@ -7,7 +7,9 @@
 import {
   CONTEXT,
   CR0_TS,
+  HEADER,
   NOBODY,
+  NOTHING,
   contextOf,
   group,
   inInterrupt,
@@ -21,7 +23,11 @@ import {
   type RoutineNode,
 } from '@fpulab/core';
 import { fpuCounter } from '../fpu-counter';
+import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, went } from '../user-frame';
 import { XFEATURES_3_6 } from '../xfeatures';
+
+/** Loads registers where #NM may come in between: whoever was preempted has lost them, and the handler loads them again. */
+const LOADS = { instruction: 'xsave', nmExpected: true } as const;
 
 /** The lazy policy of Linux 3.6. */
 export function linux36(): BasePolicy {
@@ -184,6 +190,20 @@ export function linux36(): BasePolicy {
     step('child->fpu_counter = 0', (k) => k.write(counter, k.child, 0)),
   ]);
 
+  /** clear_fpu() and clear_used_math() in restore_i387_xstate(). */
+  const forgetFpu = (prefix: string): readonly RoutineNode[] => [
+    group(`${prefix}clear_fpu`, [
+      step(`${prefix}preempt_disable`, (k) => k.preemptDisable()),
+      when(has, [
+        step(`${prefix}fwait`, () => {}, { instruction: 'wait' }),
+        step(`${prefix}has_fpu = 0, owner = NULL`, clearHasFpu),
+        stts(`${prefix}stts`),
+      ]),
+      step(`${prefix}preempt_enable`, (k) => k.preemptEnable()),
+    ]),
+    step(`${prefix}clear_used_math`, (k) => k.write(usedMath, k.task, 0)),
+  ];
+
   /** clear_fpu() and clear_used_math(): exec and exit forget the state; the registers keep it. */
   const dropFpu = (prefix: string): readonly RoutineNode[] => [
     step(`${prefix}: fpu_counter = 0`, (k) => k.write(counter, k.task, 0)),
@@ -199,6 +219,78 @@ export function linux36(): BasePolicy {
     step('clear_used_math', (k) => k.write(usedMath, k.task, 0)),
     when((k) => k.isAllocated(k.fpstateOf(k.task)), [step('free_thread_xstate', (k) => k.free(k.fpstateOf(k.task)))]),
   ];
+
+  const saveSig = routine('save_i387_xstate', [
+    when(
+      used,
+      [
+        when(
+          has,
+          [
+            userAccess('xsave_user', (k) => k.saveToUser(), { instruction: 'xsave', nmExpected: true }),
+            when(went(ATTEMPT.ok), [
+              group('user_fpu_end', [
+                step('preempt_disable', (k) => k.preemptDisable()),
+                step('has_fpu = 0, owner = NULL', clearHasFpu),
+                stts(),
+                step('preempt_enable', (k) => k.preemptEnable()),
+              ]),
+            ]),
+          ],
+          [userAccess('__copy_to_user', (k) => k.copyToUser(k.fpstateOf(k.task)))],
+        ),
+        when(
+          went(ATTEMPT.ok),
+          [step('clear_used_math', (k) => k.write(usedMath, k.task, 0))],
+          [step('return an error', (k) => k.refuse())],
+        ),
+      ],
+      [step('no fpstate in the frame', (k) => k.leaveOutOfFrame())],
+    ),
+  ]);
+
+  const restoreSig = routine('restore_i387_xstate', [
+    when(
+      (k) => frameHeader(k) === HEADER.absent,
+      [when(used, forgetFpu('clear: '))],
+      [
+        unless(used, [
+          group('init_fpu', [
+            fpuAlloc,
+            unless(failed, [
+              step('fpu_finit', (k) => k.initFpstate(k.fpstateOf(k.task))),
+              step('set PF_USED_MATH', (k) => k.write(usedMath, k.task, 1)),
+            ]),
+          ]),
+        ]),
+        when(
+          failed,
+          [step('return -ENOMEM', (k) => k.refuse())],
+          [
+            group('user_fpu_begin', [
+              step('preempt_disable', (k) => k.preemptDisable()),
+              unless(has, [
+                step('clts', (k) => k.clts()),
+                step('has_fpu = 1, owner = current', (k) => setHasFpu(k, k.task)),
+              ]),
+              step('preempt_enable', (k) => k.preemptEnable()),
+            ]),
+            userAccess('xrestore_user', (k) => k.restoreFromUser(inFrame(k)), LOADS),
+            when(
+              went(ATTEMPT.ok),
+              [
+                when(
+                  (k) => notInFrame(k) !== 0,
+                  [step('xrstor_state(init_xstate_buf)', (k) => k.initFpregs(notInFrame(k)), LOADS)],
+                ),
+              ],
+              [...forgetFpu('error: '), step('return the error', (k) => k.refuse())],
+            ),
+          ],
+        ),
+      ],
+    ),
+  ]);
 
   return {
     kind: 'base',
@@ -221,6 +313,8 @@ export function linux36(): BasePolicy {
       fork,
       routine('flush_thread', dropFpu('exec')),
       routine('exit_thread', dropFpu('exit')),
+      saveSig,
+      restoreSig,
     ],
     hooks: {
       'switch-out': 'switch_fpu_prepare',
@@ -232,6 +326,9 @@ export function linux36(): BasePolicy {
       fork: 'arch_dup_task_struct',
       exec: 'flush_thread',
       exit: 'exit_thread',
+      'signal-save': 'save_i387_xstate',
+      'signal-clear': NOTHING, // save_i387_xstate() has cleared PF_USED_MATH
+      'signal-restore': 'restore_i387_xstate',
     },
   };
 }

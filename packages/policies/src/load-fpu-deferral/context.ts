@@ -6,7 +6,6 @@ import {
   NOBODY,
   PKRU,
   SUPERVISOR_COMPONENTS,
-  USER_COMPONENTS,
   group,
   slot,
   step,
@@ -41,8 +40,6 @@ export const XSAVE = { instruction: 'xsave' } as const;
 export const fpregsLock = (why = ''): RoutineNode => step(`fpregs_lock${why}`, (k) => k.localBhDisable());
 export const fpregsUnlock = (why = ''): RoutineNode => step(`fpregs_unlock${why}`, (k) => k.localBhEnable());
 
-/** User components of this kernel. */
-export const userFeatures = (k: Kernel): number => k.xfeatures & USER_COMPONENTS;
 /** Supervisor components of this kernel. */
 export const supervisorFeatures = (k: Kernel): number => k.xfeatures & SUPERVISOR_COMPONENTS;
 

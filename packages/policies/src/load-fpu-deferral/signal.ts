@@ -1,10 +1,7 @@
 /** Signal frames: kernel/fpu/signal.c. 64-bit frames, and 32-bit ones where they take the same way. */
 import {
-  HEADER,
   NOBODY,
   PKRU,
-  SSE,
-  X87,
   routine,
   step,
   when,
@@ -13,38 +10,21 @@ import {
   type Routine,
   type RoutineNode,
 } from '@fpulab/core';
-import {
-  XSAVE,
-  fpregsLock,
-  fpregsUnlock,
-  supervisorFeatures,
-  userFeatures,
-  type FpuContext,
-} from './context';
+import { XSAVE, fpregsLock, fpregsUnlock, supervisorFeatures, type FpuContext } from './context';
+import { ATTEMPT, attempt, faultIn, inFrame, notInFrame, userFeatures, went } from '../user-frame';
 import { writeDefaultPkru } from './life';
-
-/** How an attempt to save or restore went: local 0 of the routines here. */
-const RETRY = 0;
-const OK = 1;
-const FAULTED = 2;
-const FAILED = 3;
-
-const went =
-  (how: number) =>
-  (k: Kernel): boolean =>
-    k.local(0) === how;
 
 /** copy_fpstate_to_sigframe(): straight from the registers to the user's stack, page faults disabled, again after a fault. */
 export function saveRoutine({ mustLoad, restoreUserregs }: FpuContext): Routine {
   return routine('copy_fpstate_to_sigframe', [
-    whileHolds(went(RETRY), [
+    whileHolds(went(ATTEMPT.retry), [
       fpregsLock(),
       when(mustLoad, [restoreUserregs]),
-      step('xsave_to_user_sigframe', (k) => k.setLocal(0, k.saveToUser(userFeatures(k)) ? OK : FAULTED), XSAVE),
+      step('xsave_to_user_sigframe', (k) => k.setLocal(0, attempt(k.saveToUser(userFeatures(k)))), XSAVE),
       fpregsUnlock(),
-      when(went(FAULTED), [step('fault_in_writeable', (k) => k.setLocal(0, k.faultIn() ? RETRY : FAILED))]),
+      faultIn('fault_in_writeable'),
     ]),
-    when(went(FAILED), [step('return false', (k) => k.refuse())]),
+    when(went(ATTEMPT.failed), [step('return false', (k) => k.refuse())]),
   ]);
 }
 
@@ -69,32 +49,32 @@ export function clearRoutine(context: FpuContext): Routine {
   return routine('fpu__clear_user_states', clearUserStates(context));
 }
 
-/** What the frame holds: all user components, x87 and SSE where it has lost its magic. */
-const inFrame = (k: Kernel): number =>
-  k.headerOf(k.fpstateOf(k.task, 'sigframe')) === HEADER.fxOnly ? (1 << X87) | (1 << SSE) : userFeatures(k);
-
 /**
  * restore_fpregs_from_user(): straight from the user's stack. A fault can leave registers half loaded; if they were
  * somebody else's, they are nobody's from then on (d8778e393afa).
  */
 export function restoreRoutine(context: FpuContext): Routine {
   const { owner, mustLoad, markActivate } = context;
-  const outcome = { ok: OK, 'page-fault': FAULTED, 'general-protection': FAILED } as const;
-  const missing = (k: Kernel): number => userFeatures(k) & ~inFrame(k);
   return routine('fpu__restore_sig', [
-    whileHolds(went(RETRY), [
+    whileHolds(went(ATTEMPT.retry), [
       fpregsLock(),
-      step('xrstor_from_user_sigframe', (k) => k.setLocal(0, outcome[k.restoreFromUser(inFrame(k))]), XSAVE),
+      step('xrstor_from_user_sigframe', (k) => k.setLocal(0, attempt(k.restoreFromUser(inFrame(k)))), XSAVE),
       when(
-        went(OK),
+        went(ATTEMPT.ok),
         [
           when(
-            (k) => missing(k) !== 0,
-            [step('os_xrstor(init_fpstate)', (k) => k.initFpregs(missing(k)), XSAVE)],
+            (k) => notInFrame(k) !== 0,
+            [step('os_xrstor(init_fpstate)', (k) => k.initFpregs(notInFrame(k)), XSAVE)],
           ),
           when(
             (k) => mustLoad(k) && supervisorFeatures(k) !== 0,
-            [step('os_xrstor_supervisor after it', (k) => void k.restore(k.fpstateOf(k.task), supervisorFeatures(k)), XSAVE)],
+            [
+              step(
+                'os_xrstor_supervisor after it',
+                (k) => void k.restore(k.fpstateOf(k.task), supervisorFeatures(k)),
+                XSAVE,
+              ),
+            ],
           ),
           markActivate,
           fpregsUnlock(),
@@ -102,11 +82,11 @@ export function restoreRoutine(context: FpuContext): Routine {
         [
           when(mustLoad, [step('owner = NULL', (k) => k.write(owner, k.cpu, NOBODY))]),
           fpregsUnlock(' after a fault'),
-          when(went(FAULTED), [step('fault_in_readable', (k) => k.setLocal(0, k.faultIn() ? RETRY : FAILED))]),
+          faultIn('fault_in_readable'),
         ],
       ),
     ]),
-    when(went(FAILED), [
+    when(went(ATTEMPT.failed), [
       step('fpu__clear_user_states', (k) => k.call('fpu__clear_user_states')),
       step('return false', (k) => k.refuse()),
     ]),
