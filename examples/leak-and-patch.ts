@@ -22,5 +22,7 @@ function violations(patches: readonly Patch[]): readonly string[] {
 }
 
 console.log('without the fix:', violations([]).join(', '));
-for (const { edit, routine, step } of GUEST_FIX.edits) console.log(`patch: ${edit} '${step}' in ${routine}`);
+for (const edit of GUEST_FIX.edits) {
+  if ('step' in edit) console.log(`patch: ${edit.edit} '${edit.step}' in ${edit.routine}`);
+}
 console.log('with the fix:', violations([GUEST_FIX]).join(', ') || 'clean');

@@ -2,8 +2,10 @@
 import {
   FpuError,
   applyPatch,
+  resolveHooks,
+  type BasePolicy,
+  type HookAnswers,
   type Patch,
-  type PatchEdit,
   type Policy,
   type Routine,
   type RoutineNode,
@@ -33,14 +35,17 @@ export function dropId(index: number): string {
  * @throws FpuError FPU203 when a patch does not fit
  */
 export function policySteps(policies: readonly Policy[], patches: readonly Patch[]): readonly PolicyStep[] {
-  const base = policies.find(({ kind }) => kind === 'base');
-  const own = new Set(base?.routines.map(({ name }) => name));
-  const concerns = ({ routine }: PatchEdit): boolean => own.has(routine);
+  const base = policies.find((policy): policy is BasePolicy => policy.kind === 'base');
   const changes = [...policies.flatMap((policy) => (policy.kind === 'modifier' ? [policy] : [])), ...patches];
-  const routines = changes.reduce<readonly Routine[]>(
-    (current, { id, edits }) => applyPatch(current, { id, edits: edits.filter(concerns) }),
-    base?.routines ?? [],
-  );
+  let routines: readonly Routine[] = base?.routines ?? [];
+  let hooks: HookAnswers = base?.hooks ?? {};
+  for (const { id, edits } of changes) {
+    const resolved = resolveHooks(edits, hooks);
+    routines = [...routines, ...resolved.added];
+    const own = new Set(routines.map(({ name }) => name));
+    routines = applyPatch(routines, { id, edits: resolved.edits.filter(({ routine }) => own.has(routine)) });
+    hooks = resolved.hooks;
+  }
   return routines.flatMap(({ name, body }) => stepNames(body).map((step) => ({ routine: name, step })));
 }
 

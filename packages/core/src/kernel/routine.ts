@@ -97,7 +97,10 @@ export function routine(name: string, body: readonly RoutineNode[], options: Pic
   return { name, body, ...options };
 }
 
-/** One edit of a patch. `step` names a step or a group of the routine. */
+/**
+ * One edit of a patch. `step` names a step or a group of the routine. `routine` may be `hook:<hook>`: the routine that answers the hook.
+ * What is appended to the answer to a hook that nobody answers becomes the answer.
+ */
 export type PatchEdit =
   | {
       readonly edit: 'insert-before' | 'insert-after' | 'replace';
@@ -105,12 +108,20 @@ export type PatchEdit =
       readonly step: string;
       readonly nodes: readonly RoutineNode[];
     }
+  | { readonly edit: 'prepend' | 'append'; readonly routine: string; readonly nodes: readonly RoutineNode[] }
   | { readonly edit: 'remove'; readonly routine: string; readonly step: string }
   | {
       readonly edit: 'move-before' | 'move-after';
       readonly routine: string;
       readonly step: string;
       readonly anchor: string;
+    }
+  | {
+      /** To the end of another routine, as compilers and people move code. */
+      readonly edit: 'move-to';
+      readonly routine: string;
+      readonly step: string;
+      readonly to: string;
     };
 
 /** A change to the routines of a policy or platform, with a name and a source. */
@@ -129,22 +140,53 @@ export interface Patch {
  */
 export function applyPatch(routines: readonly Routine[], patch: Pick<Patch, 'id' | 'edits'>): readonly Routine[] {
   return patch.edits.reduce((current, edit) => {
-    const target = current.find((candidate) => candidate.name === edit.routine);
-    if (!target) {
-      const known = current.map((candidate) => candidate.name);
-      throw new FpuError(
-        'FPU203',
-        `patch '${patch.id}' changes the routine '${edit.routine}', which nobody here declares; declared: ${known.join(', ')}`,
-        { patch: patch.id, routine: edit.routine, known },
-      );
-    }
-    const body = editBody(target.body, edit, patch.id);
-    return current.map((candidate) => (candidate === target ? { ...target, body } : candidate));
+    const target = routineOf(current, edit.routine, patch.id);
+    if (edit.edit === 'move-to') return moveTo(current, target, edit, patch.id);
+    return withBody(current, target, editBody(target.body, edit, patch.id));
   }, routines);
 }
 
-function editBody(body: readonly RoutineNode[], edit: PatchEdit, patch: string): readonly RoutineNode[] {
+function routineOf(routines: readonly Routine[], name: string, patch: string): Routine {
+  const found = routines.find((candidate) => candidate.name === name);
+  if (found) return found;
+  const known = routines.map((candidate) => candidate.name);
+  throw new FpuError(
+    'FPU203',
+    `patch '${patch}' changes the routine '${name}', which nobody here declares; declared: ${known.join(', ')}`,
+    { patch, routine: name, known },
+  );
+}
+
+function withBody(routines: readonly Routine[], target: Routine, body: Routine['body']): readonly Routine[] {
+  return routines.map((candidate) => (candidate === target ? { ...target, body } : candidate));
+}
+
+function moveTo(
+  routines: readonly Routine[],
+  from: Routine,
+  { step, to }: { readonly step: string; readonly to: string },
+  patch: string,
+): readonly Routine[] {
+  const moved: RoutineNode[] = [];
+  const body = splice(from.body, step, from.name, patch, (node) => {
+    moved.push(node);
+    return [];
+  });
+  const without = withBody(routines, from, body);
+  const target = routineOf(without, to, patch);
+  return withBody(without, target, [...target.body, ...moved]);
+}
+
+function editBody(
+  body: readonly RoutineNode[],
+  edit: Exclude<PatchEdit, { readonly edit: 'move-to' }>,
+  patch: string,
+): readonly RoutineNode[] {
   switch (edit.edit) {
+    case 'prepend':
+      return [...edit.nodes, ...body];
+    case 'append':
+      return [...body, ...edit.nodes];
     case 'insert-before':
       return splice(body, edit.step, edit.routine, patch, (node) => [...edit.nodes, node]);
     case 'insert-after':

@@ -239,7 +239,7 @@ function bindSlots(composition: Composition, baseOf: (field: string) => number):
 /** The routine, or the decision, with which a plugin reacts to a hook. */
 function reactionTo(composition: Composition, hook: PolicyHook | PlatformHook) {
   if (hook in POLICY_HOOK_EVENTS) {
-    const routine = composition.base.hooks[hook as PolicyHook];
+    const routine = composition.hooks[hook as PolicyHook];
     return routine === NOTHING ? undefined : routine;
   }
   return composition.platform.hooks[hook as PlatformHook];

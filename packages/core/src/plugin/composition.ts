@@ -22,6 +22,7 @@ import {
 } from '../x86/components';
 import { componentsOf, withoutFeatures, type CpuModel } from '../x86/cpu-model';
 import { FEATURE_OF_CLASS, type InstructionClass } from '../x86/faults';
+import { resolveHooks, type HookAnswers } from './hook-edits';
 import type { BasePolicy, ModifierPolicy, Platform, Plugin, Policy } from './plugin';
 import { PLATFORM, POLICY, SETTINGS } from './tokens';
 
@@ -62,6 +63,8 @@ export class Composition {
   readonly xfeatures: number;
   /** Routines of all plugins, after modifiers and patches. */
   readonly routines: readonly OwnedRoutine[];
+  /** What answers each hook of a policy, after modifiers and patches. */
+  readonly hooks: HookAnswers;
 
   constructor(
     @multiInject(POLICY) @optional() policies: readonly Policy[] = [],
@@ -76,7 +79,9 @@ export class Composition {
     this.guestCpu = withoutFeatures(settings.cpu, this.platform.hides ?? []);
     this.xfeatures = componentsOf(this.guestCpu) & (this.base.xfeatures ?? USER_COMPONENTS);
     this.refuseMissingFeatures();
-    this.routines = this.patchedRoutines();
+    const { routines, hooks } = this.patched();
+    this.routines = routines;
+    this.hooks = hooks;
     this.refuseUnownedHooks();
     this.refuseUnknownSignals();
   }
@@ -123,44 +128,31 @@ export class Composition {
     ]);
   }
 
-  private patchedRoutines(): readonly OwnedRoutine[] {
+  private patched(): { readonly routines: readonly OwnedRoutine[]; readonly hooks: HookAnswers } {
     const owners = new Map<string, string>();
     for (const plugin of this.plugins) for (const routine of plugin.routines) owners.set(routine.name, plugin.id);
     let routines: readonly Routine[] = this.plugins.flatMap((plugin) => plugin.routines);
+    let { hooks }: { hooks: HookAnswers } = this.base;
+    const change = ({ id, edits }: Pick<Patch, 'id' | 'edits'>, owner: string, context: string): void => {
+      const resolved = resolveHooks(edits, hooks);
+      for (const { name } of resolved.added) owners.set(name, owner);
+      routines = applyTo([...routines, ...resolved.added], { id, edits: resolved.edits }, context);
+      hooks = resolved.hooks;
+    };
     for (const modifier of this.modifiers) {
-      routines = this.applyTo(
-        routines,
-        modifier,
-        `the modifier '${modifier.id}' does not fit the policy '${this.base.id}'`,
-      );
+      change(modifier, modifier.id, `the modifier '${modifier.id}' does not fit the policy '${this.base.id}'`);
     }
     for (const patch of this.settings.patches) {
-      routines = this.applyTo(
-        routines,
-        patch,
-        `the patch '${patch.id}' does not fit ${this.base.id} on ${this.platform.id}`,
-      );
+      change(patch, 'patch', `the patch '${patch.id}' does not fit ${this.base.id} on ${this.platform.id}`);
     }
-    return routines.map((routine) => ({ owner: owners.get(routine.name) ?? 'patch', routine }));
-  }
-
-  private applyTo(
-    routines: readonly Routine[],
-    change: Pick<Patch, 'id' | 'edits'>,
-    context: string,
-  ): readonly Routine[] {
-    try {
-      return applyPatch(routines, change);
-    } catch (error) {
-      if (error instanceof FpuError) throw new FpuError(error.code, `${context}: ${error.message}`, error.detail);
-      throw error;
-    }
+    const owned = routines.map((routine) => ({ owner: owners.get(routine.name) ?? 'patch', routine }));
+    return { routines: owned, hooks };
   }
 
   private refuseUnownedHooks(): void {
     const names = new Set(this.routines.map(({ routine }) => routine.name));
     for (const hook of POLICY_HOOKS) {
-      const routine = this.base.hooks[hook];
+      const routine = this.hooks[hook];
       if (routine === undefined && !OPTIONAL_HOOKS.includes(hook)) {
         throw new FpuError(
           'FPU202',
@@ -194,7 +186,7 @@ export class Composition {
   private refuseUnknownSignals(): void {
     const { scenario } = this.settings;
     const task = scenario.tasks.find(({ handler }) => handler !== undefined);
-    const missing = SIGNAL_HOOKS.find((hook) => this.base.hooks[hook] === undefined);
+    const missing = SIGNAL_HOOKS.find((hook) => this.hooks[hook] === undefined);
     if (task === undefined || missing === undefined) return;
     throw new FpuError(
       'FPU202',
@@ -253,6 +245,19 @@ export class Composition {
     };
     if ((xfeatures & LEGACY) !== LEGACY) refuse('but x87 and SSE are always enabled');
     if (xfeatures & SUPERVISOR_COMPONENTS && !xsaves) refuse('of which it cannot save supervisor state without XSAVES');
+  }
+}
+
+function applyTo(
+  routines: readonly Routine[],
+  change: Pick<Patch, 'id' | 'edits'>,
+  context: string,
+): readonly Routine[] {
+  try {
+    return applyPatch(routines, change);
+  } catch (error) {
+    if (error instanceof FpuError) throw new FpuError(error.code, `${context}: ${error.message}`, error.detail);
+    throw error;
   }
 }
 

@@ -54,7 +54,7 @@ export interface PolicyRoles {
   readonly used?: Slot;
 }
 
-/** A policy that adds steps to a base policy's routines, at named anchors. */
+/** A policy that adds steps to a base policy's routines, at named anchors or around its answers to hooks. */
 export interface ModifierPolicy extends Plugin {
   readonly kind: 'modifier';
   readonly edits: Patch['edits'];

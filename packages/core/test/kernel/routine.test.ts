@@ -120,6 +120,16 @@ describe('a patch', () => {
       'a when(b | c) while(d) g{x y f}',
     ],
     ['replaces a group', { edit: 'replace', routine: 'handler', step: 'g', nodes: x }, 'a when(b | c) while(d) x y'],
+    [
+      'puts steps before all others',
+      { edit: 'prepend', routine: 'handler', nodes: x },
+      'x y a when(b | c) while(d) g{e f}',
+    ],
+    [
+      'puts steps behind all others',
+      { edit: 'append', routine: 'handler', nodes: x },
+      'a when(b | c) while(d) g{e f} x y',
+    ],
     ['removes a step', { edit: 'remove', routine: 'handler', step: 'c' }, 'a when(b | ) while(d) g{e f}'],
     ['removes a group with all in it', { edit: 'remove', routine: 'handler', step: 'g' }, 'a when(b | c) while(d)'],
     [
