@@ -221,7 +221,7 @@ describe('fpulab replay', () => {
     ],
     ['empty', 'FPU401', () => ''],
     ['no log at all', 'FPU401', () => 'hello\n'],
-    ['of another version', 'FPU406', (text: string) => text.replace('"version":2', '"version":1')],
+    ['of another version', 'FPU406', (text: string) => text.replace('"version":3', '"version":1')],
   ])('refuses a log that is %s with %s, exit code 65', async (_what, code, damage) => {
     const damaged = join(directory, 'damaged.events.jsonl');
     const text = readFileSync(log, 'utf8');

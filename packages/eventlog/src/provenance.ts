@@ -43,9 +43,12 @@ export interface Provenance {
   latestOf(task: number, component: number): Origin;
 }
 
+/** What of a header says where images lie. */
+export type ProvenanceHeader = Pick<LogHeader, 'componentBits' | 'fpstateKinds' | 'sizes'>;
+
 /** A `Provenance` at the start of a run, where everything is INIT. */
-export function trackProvenance(header: Pick<LogHeader, 'componentBits'>): Provenance {
-  return new Tracker(header.componentBits);
+export function trackProvenance(header: ProvenanceHeader): Provenance {
+  return new Tracker(header);
 }
 
 /**
@@ -83,14 +86,22 @@ class Tracker implements Provenance {
   private readonly fpregs: Links[] = [];
   private readonly fpstate: Links[] = [];
   private readonly latest: Links[] = [];
+  /** What tasks had when their signal handlers were entered. */
+  private readonly interrupted: Links[] = [];
+  /** XSTATE_BV by image, and IA32_XFD by CPU. */
+  private readonly xstateBv: number[] = [];
+  private readonly xfd: number[] = [];
+  private readonly firstFrame: number;
 
-  constructor(private readonly componentBits: readonly number[]) {}
+  constructor(private readonly header: ProvenanceHeader) {
+    this.firstFrame = header.fpstateKinds.indexOf('sigframe') * header.sizes.task;
+  }
 
   observe(event: MachineEvent): void {
     const effect = EFFECTS[event.type];
     if (effect === undefined) return;
     effect(this, event.data, event.seq);
-    if (!event.type.startsWith('task.')) this.lastMove = event.seq;
+    if (event.type.startsWith('fp')) this.lastMove = event.seq;
   }
 
   at(place: Place): Origin {
@@ -101,7 +112,7 @@ class Tracker implements Provenance {
     return originOf(this.latest[task]?.[component]);
   }
 
-  links(where: Place['in'] | 'latest', index: number): Links {
+  links(where: Place['in'] | 'latest' | 'interrupted', index: number): Links {
     return (this[where][index] ??= []);
   }
 
@@ -116,11 +127,76 @@ class Tracker implements Provenance {
     for (const bit of this.components(xfeatures)) target[bit] = { seq, value: INIT, from: undefined };
   }
 
-  move(source: Links, target: Links, seq: number, xfeatures: number): void {
+  /** XSAVE: components that XFD disables are stored as INIT. */
+  save({ cpu, fpstate, xfeatures }: MachineEvent['data'], seq: number): void {
+    const [source, target] = [this.links('fpregs', cpu), this.links('fpstate', fpstate)];
+    const disabled = this.xfd[cpu] ?? 0;
+    this.move(source, target, seq, xfeatures & ~disabled);
+    this.initialise(target, seq, xfeatures & disabled);
+    const inUse = this.components(xfeatures).filter((bit) => (target[bit]?.value ?? INIT) !== INIT);
+    const kept = (this.xstateBv[fpstate] ?? 0) & ~xfeatures;
+    this.xstateBv[fpstate] = inUse.reduce((mask, bit) => mask | (1 << bit), kept);
+  }
+
+  /** XRSTOR: components whose bit of XSTATE_BV is clear go to INIT. */
+  restore({ cpu, fpstate, xfeatures }: MachineEvent['data'], seq: number): void {
+    const inUse = this.xstateBv[fpstate] ?? 0;
+    const target = this.links('fpregs', cpu);
+    this.move(this.links('fpstate', fpstate), target, seq, xfeatures & inUse);
+    this.initialise(target, seq, xfeatures & ~inUse);
+  }
+
+  initialiseImage(fpstate: number, seq: number): void {
+    this.initialise(this.links('fpstate', fpstate), seq, ALL);
+    this.xstateBv[fpstate] = 0;
+  }
+
+  copy({ from, to }: MachineEvent['data'], seq: number): void {
+    this.move(this.links('fpstate', from), this.links('fpstate', to), seq, ALL);
+    this.xstateBv[to] = this.xstateBv[from] ?? 0;
+  }
+
+  setXstateBv(fpstate: number, xfeatures: number): void {
+    this.xstateBv[fpstate] = xfeatures;
+  }
+
+  setXfd(cpu: number, value: number): void {
+    this.xfd[cpu] = value;
+  }
+
+  /** A value that exists already came from somewhere that holds it now. */
+  again(component: number, value: number, seq: number): Link {
+    const places = [this.fpregs, this.fpstate, this.latest, this.interrupted].flat();
+    const from = places.map((links) => links?.[component]).find((link) => link?.value === value);
+    return { seq, value, from };
+  }
+
+  private move(source: Links, target: Links, seq: number, xfeatures: number): void {
     for (const bit of this.components(xfeatures)) {
       const from = source[bit];
       target[bit] = { seq, value: from?.value ?? INIT, from };
     }
+  }
+
+  completeFrame({ task, initialised }: MachineEvent['data']): void {
+    const latest = this.links('latest', task);
+    this.interrupted[task] = [...latest];
+    for (const bit of this.components(initialised)) latest[bit] = undefined;
+  }
+
+  returnThroughFrame({ task, restored, initialised }: MachineEvent['data']): void {
+    const [latest, interrupted] = [this.links('latest', task), this.links('interrupted', task)];
+    for (const bit of this.components(restored | initialised)) {
+      latest[bit] = restored & (1 << bit) ? interrupted[bit] : undefined;
+    }
+    this.interrupted[task] = [];
+  }
+
+  forgetFrame(task: number): void {
+    if (this.firstFrame < 0) return;
+    this.interrupted[task] = [];
+    this.fpstate[this.firstFrame + task] = [];
+    this.xstateBv[this.firstFrame + task] = 0;
   }
 
   /** The child's latest values are its parent's. */
@@ -130,10 +206,11 @@ class Tracker implements Provenance {
 
   forget(task: number): void {
     this.latest[task] = [];
+    this.forgetFrame(task);
   }
 
   private components(xfeatures: number): readonly number[] {
-    return this.componentBits.filter((bit) => xfeatures & (1 << bit));
+    return this.header.componentBits.filter((bit) => xfeatures & (1 << bit));
   }
 }
 
@@ -143,12 +220,25 @@ const ALL = -1;
 const EFFECTS: Readonly<Record<string, (t: Tracker, data: MachineEvent['data'], seq: number) => void>> = {
   'fpregs.written': (t, { cpu, component, value }, seq) => t.write(cpu, component, { seq, value, from: undefined }),
   'fpregs.initialised': (t, { cpu, xfeatures }, seq) => t.initialise(t.links('fpregs', cpu), seq, xfeatures),
-  'fpregs.saved': (t, { cpu, fpstate, xfeatures }, seq) =>
-    t.move(t.links('fpregs', cpu), t.links('fpstate', fpstate), seq, xfeatures),
-  'fpregs.restored': (t, { cpu, fpstate, xfeatures }, seq) =>
-    t.move(t.links('fpstate', fpstate), t.links('fpregs', cpu), seq, xfeatures),
-  'fpstate.initialised': (t, { fpstate }, seq) => t.initialise(t.links('fpstate', fpstate), seq, ALL),
-  'fpstate.copied': (t, { from, to }, seq) => t.move(t.links('fpstate', from), t.links('fpstate', to), seq, ALL),
+  'fpregs.loaded': (t, { cpu, component, value }, seq) => {
+    t.links('fpregs', cpu)[component] = t.again(component, value, seq);
+  },
+  'fpregs.saved': (t, data, seq) => t.save(data, seq),
+  'fpregs.restored': (t, data, seq) => t.restore(data, seq),
+  'fpstate.initialised': (t, { fpstate }, seq) => t.initialiseImage(fpstate, seq),
+  'fpstate.copied': (t, data, seq) => t.copy(data, seq),
+  'fpstate.written': (t, { fpstate, component, value }, seq) => {
+    t.links('fpstate', fpstate)[component] = t.again(component, value, seq);
+  },
+  'fpstate.xstate-bv-written': (t, { fpstate, xfeatures }) => t.setXstateBv(fpstate, xfeatures),
+  'xfd.written': (t, { cpu, value }) => t.setXfd(cpu, value),
+  'architectural.set': (t, { task, component, value }, seq) => {
+    t.links('latest', task)[component] = t.again(component, value, seq);
+  },
+  'signal.frame-placed': (t, { task }) => t.forgetFrame(task),
+  'signal.frame-completed': (t, data) => t.completeFrame(data),
+  'signal.frame-returned': (t, data) => t.returnThroughFrame(data),
+  'signal.handler-left': (t, { task }) => t.forgetFrame(task),
   'task.forked': (t, { parent, child }) => t.fork(parent, child),
   'task.execed': (t, { task }) => t.forget(task),
   'task.exiting': (t, { task }) => t.forget(task),

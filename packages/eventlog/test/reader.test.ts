@@ -72,9 +72,9 @@ describe('what is no log (FPU401)', () => {
 
 describe('another version (FPU406)', () => {
   it('names both versions', () => {
-    const error = fpuErrorOf(() => read(withLine(0, (line) => line.replace('"version":2', '"version":3'))));
+    const error = fpuErrorOf(() => read(withLine(0, (line) => line.replace('"version":3', '"version":4'))));
     expect(error.code).toBe('FPU406');
-    expect(error.detail).toEqual({ file: '(memory)', line: 1, column: 43, expected: 2, found: 3 });
+    expect(error.detail).toEqual({ file: '(memory)', line: 1, column: 43, expected: 3, found: 4 });
   });
 
   it('comes before anything else that is different there', () => {
@@ -84,7 +84,7 @@ describe('another version (FPU406)', () => {
   });
 
   it('is malformed when it is no number', () => {
-    expect(faultIn(withLine(0, (line) => line.replace('"version":2', '"version":"2"')))).toBe('FPU403 1:43');
+    expect(faultIn(withLine(0, (line) => line.replace('"version":3', '"version":"3"')))).toBe('FPU403 1:43');
   });
 });
 

@@ -33,7 +33,7 @@ describe('a log', () => {
     expect(header).toEqual({
       kind: 'header',
       format: 'fpulab-events',
-      version: 2,
+      version: 3,
       fpulab: '0.1.0',
       scenario: 'xen-pv-leak',
       preset: 'linux-3.6',
@@ -50,6 +50,9 @@ describe('a log', () => {
       componentBits: [0, 1, 2],
       stackDepth: 16,
       fpstateEmbedded: false,
+      fpstateKinds: ['task'],
+      signals: false,
+      xfd: false,
       roles: {
         owner: 'lazy-cr0-ts.fpu_owner_task',
         active: 'lazy-cr0-ts.has_fpu',

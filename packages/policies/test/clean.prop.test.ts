@@ -14,20 +14,23 @@ const POLICIES: Readonly<Record<string, () => BasePolicy>> = {
 const on = (policy: string, platform: Subject['platform']): Subject => ({ policy: POLICIES[policy], platform });
 
 const names = Object.keys(POLICIES);
-const exceptInterrupts = SCENARIOS.filter((scenario) => scenario.id !== 'interrupts');
+const except = (...ids: readonly string[]): readonly Scenario[] => SCENARIOS.filter(({ id }) => !ids.includes(id));
+/** save_i387_xstate() gives the state up before the rest of the frame is there: F49 of the museum. */
+const LOSES_FRAMES = 'linux-3.6';
+const scenariosOf = (name: string): readonly Scenario[] => (name === LOSES_FRAMES ? except('signals') : SCENARIOS);
 const CLEAN: readonly (readonly [string, Subject, readonly Scenario[]])[] = [
-  ...names.map((name) => [`${name} on bare metal`, on(name, bareMetal), SCENARIOS] as const),
-  ...names.map((name) => [`${name} on xen-hvm`, on(name, xenHvm), SCENARIOS] as const),
+  ...names.map((name) => [`${name} on bare metal`, on(name, bareMetal), scenariosOf(name)] as const),
+  ...names.map((name) => [`${name} on xen-hvm`, on(name, xenHvm), scenariosOf(name)] as const),
   ...['linux-4.2', 'linux-4.8'].map((name) => [`${name} on xen-pv`, on(name, () => xenPv()), SCENARIOS] as const),
   [
     'linux-3.6 + guest-fix on xen-pv, but for interrupts',
     { ...on('linux-3.6', () => xenPv()), patches: () => [GUEST_FIX] },
-    exceptInterrupts,
+    except('interrupts', 'signals'),
   ],
   [
     'linux-4.8 eagerfpu=off on xen-pv, but for interrupts',
     on('linux-4.8 eagerfpu=off', () => xenPv()),
-    exceptInterrupts,
+    except('interrupts'),
   ],
 ];
 

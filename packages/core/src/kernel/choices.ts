@@ -70,8 +70,8 @@ export type Schedule = Readonly<Partial<Record<ChoiceKind, readonly string[]>>>;
  */
 export function scriptDriver(schedule: Schedule): ChoiceDriver {
   const used = CHOICE_KINDS.map(() => 0);
-  /** A position is one number with a digit per queue: how much of it was used. */
-  const bases = CHOICE_KINDS.map((kind) => (schedule[kind]?.length ?? 0) + 1);
+  /** What was used of each queue at the positions that somebody asked for. */
+  const positions: (readonly number[])[] = [[...used]];
   return {
     choose(request) {
       const kind = CHOICE_KINDS[request.kind];
@@ -87,13 +87,14 @@ export function scriptDriver(schedule: Schedule): ChoiceDriver {
         { kind, wanted, enabled: names },
       );
     },
-    getPosition: () => used.reduceRight((sum, count, kind) => sum * bases[kind] + count, 0),
+    getPosition() {
+      const known = positions.findIndex((position) => position.every((count, kind) => count === used[kind]));
+      return known >= 0 ? known : positions.push([...used]) - 1;
+    },
     setPosition(position) {
-      let rest = position;
-      for (let kind = 0; kind < used.length; kind++) {
-        used[kind] = rest % bases[kind];
-        rest = Math.floor(rest / bases[kind]);
-      }
+      positions[position].forEach((count, kind) => {
+        used[kind] = count;
+      });
     },
   };
 }

@@ -45,9 +45,8 @@ const toUser: Condition = (k) => contextOf(k.interrupted) === CONTEXT.user;
 
 /** The end of a context, and what comes before it where user code comes next. */
 export function exitPath(services: ExitServices, name: string): readonly RoutineNode[] {
-  const { answers, handlers } = services;
-  const works = handlers.some((handler) => handler >= 0) || answers('exit-to-user');
-  if (!works) return [at(name, () => {})];
+  const { answers } = services;
+  if (!hasExitWork(services)) return [at(name, () => {})];
   return [
     when(toUser, [
       at('disable interrupts for exit', (k) => k.localIrqDisable()),
@@ -59,9 +58,14 @@ export function exitPath(services: ExitServices, name: string): readonly Routine
   ];
 }
 
+/** Where nobody waits for the return to user code, nothing is done before it. */
+const hasExitWork = ({ handlers, answers }: ExitServices): boolean =>
+  handlers.some((handler) => handler >= 0) || answers('exit-to-user');
+
 /** The loop before the return to user code, signal delivery, and the way back from a handler. */
 export function exitRoutines(services: ExitServices): readonly Routine[] {
   const signals = services.handlers.some((handler) => handler >= 0);
+  if (!hasExitWork(services)) return [];
   return [exitLoop(services, signals), ...(signals ? [doSignal(services), sigreturn(services)] : [])];
 }
 

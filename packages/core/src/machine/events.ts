@@ -390,7 +390,7 @@ export const XfdWritten = defineEvent('xfd.written', { cpu: 'cpu', value: 'mask'
 });
 
 /** IA32_XFD_ERR of a CPU got a value: by #NM, or by the kernel. */
-export const XfdErrWritten = defineEvent('xfd-err.written', { cpu: 'cpu', value: 'mask' }, (s, cpu, value) => {
+export const XfdErrWritten = defineEvent('xfd.err-written', { cpu: 'cpu', value: 'mask' }, (s, cpu, value) => {
   s.words[s.at.xfdErr + cpu] = value;
 });
 

@@ -20,6 +20,8 @@ const NAMES = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
  * have, in any order, for ever. What is verified for these tasks holds for all programs that are made of the operations and go
  * on for ever.
  *
+ * Where the scenario has a signal handler, each of the tasks has it.
+ *
  * fork() is left out, because its child would have to be one of them, and so is exit(): no task ends, so that a CPU idles only
  * where the scenario lets it (`interference.idle`) or has more CPUs than tasks to run.
  *
@@ -33,12 +35,13 @@ export function anyPrograms(scenario: Scenario, count: number): Scenario {
     throw new FpuError('FPU208', `the scenario '${scenario.id}' ${problem}`, { scenario: scenario.id, count });
   }
   const names = [...NAMES.slice(0, count)];
+  const handler = scenario.tasks.find((task) => task.handler !== undefined)?.handler;
   const anything = program(forever(operations.length === 1 ? operations[0] : either(...operations)));
   return {
     ...scenario,
     id: `${scenario.id}.any-${count}`,
     title: `${count} identical ${count === 1 ? 'task does' : 'tasks do'} any of ${operations.map(({ text }) => text).join(', ')}, in any order, for ever`,
-    tasks: names.map((name) => ({ name, program: anything })),
+    tasks: names.map((name) => ({ name, program: anything, handler })),
     schedule: {},
     sometimes: [
       ...USED_BY_ALL(

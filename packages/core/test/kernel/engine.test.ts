@@ -440,7 +440,7 @@ describe('a step that executes an FPU instruction must say so: FPU209', () => {
   it.each<[string, StepAction]>([
     ['saves', (k) => void k.save(0)],
     ['restores', (k) => k.restore(0)],
-    ['restores from user memory', (k) => void k.restoreFromUser(0)],
+    ['restores from user memory', (k) => void k.restoreFromUser()],
     ['initialises', (k) => k.initFpregs()],
   ])('when it %s', (_, run) => {
     const machine = machineOf({ tasks: { A: [] }, policy: answering({ exec: [step('undeclared', run)] }) });

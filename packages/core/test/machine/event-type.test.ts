@@ -30,6 +30,7 @@ describe('event types', () => {
     expect(local.filter(({ hook }) => !hook).map(({ name }) => name)).toEqual([
       'choice.made',
       'kernel.stepped',
+      'kernel.reached',
       'context.entered',
       'routine.entered',
       'masks.changed',

@@ -15,10 +15,10 @@ import {
   type MachineState,
 } from '@fpulab/core';
 import { CALLED } from '../../src/machine/frames';
-import { SMALL, changedWords, nameOf, smallState } from '../support/states';
+import { FULL, changedWords, nameOf, smallState } from '../support/states';
 
-const { sizes, stackDepth } = SMALL;
-const COMPONENTS = SMALL.componentBits.length;
+const { sizes, stackDepth } = FULL;
+const COMPONENTS = FULL.componentBits.length;
 const LOCALS = 2;
 
 const value = fc.oneof(
@@ -34,6 +34,7 @@ const status = fc.integer({ min: 0, max: 0x00ff_ff3f });
 function argument(type: EventType, name: string, kind: EventFieldKind): fc.Arbitrary<number> {
   if (name === 'frame') return below(stackDepth);
   if (name === 'index') return below(LOCALS);
+  if (name === 'pages') return below(3);
   if (name === 'oracle') return below(ORACLES.length);
   if (name === 'next' && type.name === 'kernel.stepped') return fc.integer({ min: -1, max: 500 });
   if (name === 'user' && type.name === 'task.created') return fc.integer({ min: -1, max: 500 });
@@ -49,7 +50,7 @@ function argument(type: EventType, name: string, kind: EventFieldKind): fc.Arbit
     case 'value':
       return value;
     case 'slot':
-      return below(smallState().layout.words);
+      return below(smallState(FULL).layout.words);
     case 'mask':
       return status;
     case 'pc':
@@ -76,12 +77,12 @@ const anyEvent = fc.constantFrom(...eventTypes()).chain((type) =>
 const anyState: fc.Arbitrary<MachineState> = fc
   .record({
     depths: fc.array(fc.integer({ min: 2, max: stackDepth - 2 }), { minLength: sizes.task, maxLength: sizes.task }),
-    words: fc.array(fc.integer({ min: 1, max: 0x00ff_ff3f }), { minLength: 200, maxLength: 200 }),
+    words: fc.array(fc.integer({ min: 1, max: 0x00ff_ff3f }), { minLength: 300, maxLength: 300 }),
     current: fc.array(below(sizes.task), { minLength: sizes.cpu, maxLength: sizes.cpu }),
     pickedBy: fc.array(fc.integer({ min: -1, max: sizes.task - 1 }), { minLength: sizes.task, maxLength: sizes.task }),
   })
   .map(({ depths, words, current, pickedBy }) => {
-    const state = smallState();
+    const state = smallState(FULL);
     state.words.forEach((_, word) => (state.words[word] = words[word]));
     depths.forEach((depth, task) => {
       state.words[state.at.depth + task] = depth;
@@ -114,6 +115,7 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
     const called = s.words[s.at.frameStatus + task * stackDepth + top] & CALLED;
     return [`task.depth[${task}]`, ...frame(task, top), ...(called ? [`task.frame.status[${task}.${top - 1}]`] : [])];
   },
+  'kernel.reached': ({ task }, s) => [`task.frame.pc[${task}.${s.words[s.at.depth + task] - 1}]`],
   'user.stepped': ({ task }, s) => [`task.frame.pc[${task}.${s.words[s.at.depth + task] - 1}]`],
   'context.entered': ({ task }, s) => pushed(task, s.words[s.at.depth + task]),
   'routine.entered': ({ task }, s) => pushed(task, s.words[s.at.depth + task]),
@@ -133,30 +135,81 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
     `task.sleeping[${task}]`,
   ],
   'task.switched': ({ cpu, next }) => [`cpu.current[${cpu}]`, `task.picked-by[${next}]`, `task.last-ran[${next}]`],
-  'task.forked': ({ child }) => each('task.architectural', child, COMPONENTS),
-  'task.execed': ({ task }) => each('task.architectural', task, COMPONENTS),
-  'task.exiting': ({ task }) => each('task.architectural', task, COMPONENTS),
+  'task.forked': ({ child }) => [...each('task.architectural', child, COMPONENTS), `task.execed[${child}]`],
+  'task.execed': forgotten,
+  'task.exiting': forgotten,
+  'architectural.set': ({ task, component }) => [`task.architectural[${task}.${component}]`, `task.execed[${task}]`],
   'task.exited': buried,
   'cr0.written': ({ cpu }) => [`cpu.cr0[${cpu}]`],
   'fpregs.written': ({ cpu, component, value }) => {
     const task = taskOfPrincipal(writerOf(value));
     return [
       `cpu.fpregs[${cpu}.${component}]`,
-      ...(task >= 0 ? [`task.architectural[${task}.${component}]`, `task.serial[${task}]`] : []),
+      ...(task >= 0
+        ? [`task.architectural[${task}.${component}]`, `task.serial[${task}]`, `task.execed[${task}]`]
+        : []),
       ...(writerOf(value) === PRINCIPAL.kernel ? ['kernel.serial'] : []),
     ];
   },
   'fpregs.initialised': ({ cpu, xfeatures }) => inBitmap(`cpu.fpregs`, cpu, xfeatures),
-  'fpregs.saved': ({ fpstate, xfeatures }) => inBitmap('fpstate.image', fpstate, xfeatures),
+  'fpregs.loaded': ({ cpu, component }) => [`cpu.fpregs[${cpu}.${component}]`],
+  'fpregs.saved': ({ fpstate, xfeatures }) => [...inBitmap('fpstate.image', fpstate, xfeatures), ...header(fpstate)],
   'fpregs.restored': ({ cpu, xfeatures }) => inBitmap('cpu.fpregs', cpu, xfeatures),
   'fpstate.allocated': ({ fpstate }) => [`fpstate.allocated[${fpstate}]`],
   'fpstate.freed': ({ fpstate }) => [`fpstate.allocated[${fpstate}]`],
-  'fpstate.initialised': ({ fpstate }) => each('fpstate.image', fpstate, COMPONENTS),
-  'fpstate.copied': ({ to }) => each('fpstate.image', to, COMPONENTS),
+  'fpstate.initialised': ({ fpstate }) => [...each('fpstate.image', fpstate, COMPONENTS), ...header(fpstate)],
+  'fpstate.copied': ({ to }) => [...each('fpstate.image', to, COMPONENTS), ...header(to)],
+  'fpstate.written': ({ fpstate, component }) => [`fpstate.image[${fpstate}.${component}]`],
+  'fpstate.xstate-bv-written': ({ fpstate }) => [`fpstate.xstate-bv[${fpstate}]`],
+  'fpstate.header-written': ({ fpstate }) => [`fpstate.header[${fpstate}]`],
+  'signal.sent': ({ task }) => [`task.signal-pending[${task}]`],
+  'signal.taken': ({ task }) => [`task.signal-pending[${task}]`],
+  'signal.frame-placed': ({ task }) => frameless(task),
+  'signal.frame-pages': ({ task }) => [`task.frame-pages[${task}]`],
+  'signal.frame-completed': ({ task, initialised }) => [
+    ...each('task.interrupted', task, COMPONENTS),
+    ...inBitmap('task.architectural', task, initialised),
+  ],
+  'signal.handler-entered': ({ task }) => [`task.resume[${task}]`, `task.frame.pc[${task}.0]`],
+  'signal.frame-returned': ({ task, restored, initialised }) => [
+    ...each('task.interrupted', task, COMPONENTS),
+    ...inBitmap('task.architectural', task, restored | initialised),
+    `task.returning[${task}]`,
+  ],
+  'signal.handler-left': ({ task }) => [...frameless(task), `task.resume[${task}]`, `task.frame.pc[${task}.0]`],
+  'xfd.written': ({ cpu }) => [`cpu.xfd[${cpu}]`],
+  'xfd.err-written': ({ cpu }) => [`cpu.xfd-err[${cpu}]`],
   'slot.written': ({ slot }, s) => [nameOf(s, slot)],
   'validity.changed': ({ task }) => [`task.validity[${task}]`],
   'oracle.violated': ({ reader, oracle }) => [`task.reported[${reader}.${oracle}]`],
 };
+
+/** What XSAVE writes of a header. */
+function header(fpstate: number): readonly string[] {
+  return [`fpstate.xstate-bv[${fpstate}]`, `fpstate.header[${fpstate}]`];
+}
+
+/** A task without a signal frame. */
+function frameless(task: number): readonly string[] {
+  const fpstate = sizes.task + task;
+  return [
+    ...each('task.interrupted', task, COMPONENTS),
+    ...each('fpstate.image', fpstate, COMPONENTS),
+    ...header(fpstate),
+    `task.frame-pages[${task}]`,
+    `task.returning[${task}]`,
+  ];
+}
+
+function forgotten({ task }: Data): readonly string[] {
+  return [
+    ...each('task.architectural', task, COMPONENTS),
+    ...frameless(task),
+    `task.execed[${task}]`,
+    `task.resume[${task}]`,
+    `task.signal-pending[${task}]`,
+  ];
+}
 
 function stopped(data: Data, state: MachineState): readonly string[] {
   return [`cpu.current[${data.cpu}]`, ...buried(data, state)];
@@ -217,7 +270,7 @@ describe('apply', () => {
   it('depends on nothing but state and data: two equal states stay equal', () => {
     fc.assert(
       fc.property(anyState, anyEvent, (state, { type, data }) => {
-        const twin = smallState();
+        const twin = smallState(FULL);
         twin.words.set(state.words);
         applyEvent(state, type, data);
         applyEvent(twin, type, data);
@@ -254,7 +307,7 @@ describe('apply', () => {
         below(COMPONENTS),
         fc.integer({ min: 1, max: 2 ** 20 - 1 }),
         (task, bit, serial) => {
-          const state = smallState();
+          const state = smallState(FULL);
           const id = valueId(task + 1, serial);
           applyEvent(state, named('fpregs.written'), { cpu: 0, component: bit, value: id });
           const image = { fpstate: task, xfeatures: 0b111, bytes: 832 };

@@ -1,5 +1,8 @@
 import {
+  ALL_COMPONENTS,
   CONTEXT,
+  FRAME_PAGES,
+  HEADER,
   LIFECYCLE,
   MOVE_INSTRUCTIONS,
   PRINCIPAL,
@@ -10,7 +13,7 @@ import {
   valueId,
 } from '@fpulab/core';
 import { BH_OFF, CALLED, IRQS_OFF, PREEMPT_OFF } from '../../src/machine/frames';
-import { aliveTask, changedWords, setWords, smallState, type Words } from '../support/states';
+import { FULL, aliveTask, changedWords, inUse, setWords, smallState, type Words } from '../support/states';
 
 interface Example {
   readonly fact: string;
@@ -26,6 +29,13 @@ const { syscall, hardirq, user } = CONTEXT;
 const RETURN = events.RETURN;
 
 const STEPS: readonly Example[] = [
+  {
+    fact: 'a step that faulted is where its frame goes on: the conditions before it are answered',
+    event: 'kernel.reached',
+    data: { cpu: 0, task: 1, at: 14 },
+    before: aliveTask(1, 2),
+    changes: { 'task.frame.pc[1.1]': 14 },
+  },
   {
     fact: 'a choice changes nothing: what follows from it does',
     event: 'choice.made',
@@ -176,6 +186,13 @@ const CONTEXTS: readonly Example[] = [
 
 const TASKS: readonly Example[] = [
   {
+    fact: "the ABI gives a component a value, which is the program's own from then on",
+    event: 'architectural.set',
+    data: { task: 1, component: 2, value: 77 },
+    before: { 'task.execed[1]': 0b111 },
+    changes: { 'task.architectural[1.2]': 77, 'task.execed[1]': 0b011 },
+  },
+  {
     fact: 'a new task has its program at the bottom of its stack and kernel code above it',
     event: 'task.created',
     data: { task: 1, at: 20, status: syscall | IRQS_OFF, user: 3, userStatus: user },
@@ -250,14 +267,14 @@ const TASKS: readonly Example[] = [
     event: 'task.execed',
     data: { cpu: 0, task: 1 },
     before: { 'task.architectural[1.0]': 77, 'task.architectural[1.2]': 78, 'task.serial[1]': 4 },
-    changes: { 'task.architectural[1.0]': 0, 'task.architectural[1.2]': 0 },
+    changes: { 'task.architectural[1.0]': 0, 'task.architectural[1.2]': 0, 'task.execed[1]': ALL_COMPONENTS },
   },
   {
     fact: 'an exiting task needs its state no more',
     event: 'task.exiting',
     data: { cpu: 0, task: 1 },
     before: { 'task.architectural[1.1]': 77 },
-    changes: { 'task.architectural[1.1]': 0 },
+    changes: { 'task.architectural[1.1]': 0, 'task.execed[1]': ALL_COMPONENTS },
   },
   {
     fact: 'an exited task is dead',
@@ -345,14 +362,53 @@ const PROCESSOR: readonly Example[] = [
     event: 'fpregs.saved',
     data: { cpu: 1, fpstate: 3, xfeatures: 0b011, bytes: 832, instruction: MOVE_INSTRUCTIONS.indexOf('XSAVE') },
     before: { 'cpu.fpregs[1.0]': 11, 'cpu.fpregs[1.1]': 12, 'cpu.fpregs[1.2]': 13 },
-    changes: { 'fpstate.image[3.0]': 11, 'fpstate.image[3.1]': 12 },
+    changes: { 'fpstate.image[3.0]': 11, 'fpstate.image[3.1]': 12, 'fpstate.xstate-bv[3]': 0b011 },
+  },
+  {
+    fact: 'a save clears the bits of components that are INIT, keeps those that it was not asked for, and makes a good header',
+    event: 'fpregs.saved',
+    data: { cpu: 1, fpstate: 3, xfeatures: 0b011, bytes: 832, instruction: MOVE_INSTRUCTIONS.indexOf('XSAVE') },
+    before: { 'cpu.fpregs[1.0]': 11, 'fpstate.xstate-bv[3]': 0b110, 'fpstate.header[3]': HEADER.reserved },
+    changes: { 'fpstate.image[3.0]': 11, 'fpstate.xstate-bv[3]': 0b101, 'fpstate.header[3]': HEADER.valid },
+  },
+  {
+    fact: 'a save stores a component that XFD disables as INIT',
+    event: 'fpregs.saved',
+    data: { cpu: 1, fpstate: 3, xfeatures: 0b011, bytes: 832, instruction: MOVE_INSTRUCTIONS.indexOf('XSAVE') },
+    before: { 'cpu.fpregs[1.0]': 11, 'cpu.fpregs[1.1]': 12, 'cpu.xfd[1]': 0b010 },
+    changes: { 'fpstate.image[3.0]': 11, 'fpstate.xstate-bv[3]': 0b001 },
   },
   {
     fact: 'a restore moves value ids into the registers and leaves the image',
     event: 'fpregs.restored',
     data: { cpu: 0, fpstate: 2, xfeatures: 0b110, bytes: 832, instruction: MOVE_INSTRUCTIONS.indexOf('XRSTOR') },
-    before: { 'fpstate.image[2.0]': 11, 'fpstate.image[2.1]': 12, 'fpstate.image[2.2]': 13 },
+    before: inUse({ 'fpstate.image[2.0]': 11, 'fpstate.image[2.1]': 12, 'fpstate.image[2.2]': 13 }),
     changes: { 'cpu.fpregs[0.1]': 12, 'cpu.fpregs[0.2]': 13 },
+  },
+  {
+    fact: 'a restore puts components whose bit of XSTATE_BV is clear into INIT, whatever their slots hold',
+    event: 'fpregs.restored',
+    data: { cpu: 0, fpstate: 2, xfeatures: 0b110, bytes: 832, instruction: MOVE_INSTRUCTIONS.indexOf('XRSTOR') },
+    before: { 'fpstate.image[2.1]': 12, 'fpstate.xstate-bv[2]': 0b100, 'cpu.fpregs[0.1]': 9, 'fpstate.image[2.2]': 13 },
+    changes: { 'cpu.fpregs[0.1]': 0, 'cpu.fpregs[0.2]': 13 },
+  },
+  {
+    fact: "a value that the kernel loads into a register is nobody's latest by that",
+    event: 'fpregs.loaded',
+    data: { cpu: 1, component: 2, value: valueId(1, 7) },
+    changes: { 'cpu.fpregs[1.2]': valueId(1, 7) },
+  },
+  {
+    fact: 'IA32_XFD is per CPU',
+    event: 'xfd.written',
+    data: { cpu: 1, value: 0b100 },
+    changes: { 'cpu.xfd[1]': 0b100 },
+  },
+  {
+    fact: 'IA32_XFD_ERR is per CPU',
+    event: 'xfd.err-written',
+    data: { cpu: 0, value: 0b100 },
+    changes: { 'cpu.xfd-err[0]': 0b100 },
   },
   {
     fact: 'a restore that is left out changes nothing',
@@ -362,7 +418,119 @@ const PROCESSOR: readonly Example[] = [
   },
 ];
 
+const SIGNALS: readonly Example[] = [
+  {
+    fact: 'a signal is pending until it is taken',
+    event: 'signal.sent',
+    data: { task: 1 },
+    changes: { 'task.signal-pending[1]': 1 },
+  },
+  {
+    fact: 'a signal that was taken is not pending',
+    event: 'signal.taken',
+    data: { cpu: 0, task: 1 },
+    before: { 'task.signal-pending[1]': 1 },
+    changes: { 'task.signal-pending[1]': 0 },
+  },
+  {
+    fact: 'where a frame is placed nothing is yet, and nobody knows its pages',
+    event: 'signal.frame-placed',
+    data: { cpu: 0, task: 1 },
+    before: {
+      ...inUse({ 'fpstate.image[4.0]': 11 }),
+      'fpstate.header[4]': HEADER.reserved,
+      'task.frame-pages[1]': FRAME_PAGES.gone,
+      'task.interrupted[1.2]': 5,
+      'task.returning[1]': 1,
+    },
+    changes: {
+      'fpstate.image[4.0]': 0,
+      'fpstate.xstate-bv[4]': 0,
+      'fpstate.header[4]': HEADER.valid,
+      'task.frame-pages[1]': FRAME_PAGES.unknown,
+      'task.interrupted[1.2]': 0,
+      'task.returning[1]': 0,
+    },
+  },
+  {
+    fact: 'an access finds out about the pages of a frame',
+    event: 'signal.frame-pages',
+    data: { task: 2, pages: FRAME_PAGES.there },
+    changes: { 'task.frame-pages[2]': FRAME_PAGES.there },
+  },
+  {
+    fact: 'a complete frame holds what the task returns to; its handler starts with INIT, but for what is not initialised',
+    event: 'signal.frame-completed',
+    data: { cpu: 0, task: 1, initialised: 0b011 },
+    before: { 'task.architectural[1.0]': 11, 'task.architectural[1.2]': 13 },
+    changes: { 'task.interrupted[1.0]': 11, 'task.interrupted[1.2]': 13, 'task.architectural[1.0]': 0 },
+  },
+  {
+    fact: 'a handler is entered at its operation, and the program remembered',
+    event: 'signal.handler-entered',
+    data: { cpu: 0, task: 1, handler: 9 },
+    before: aliveTask(1, 1, 4, user),
+    changes: { 'task.resume[1]': 4, 'task.frame.pc[1.0]': 9 },
+  },
+  {
+    fact: 'a task that returns through its frame ought to see what that holds, and INIT where it holds nothing',
+    event: 'signal.frame-returned',
+    data: { cpu: 0, task: 1, restored: 0b001, initialised: 0b010 },
+    before: {
+      'task.interrupted[1.0]': 11,
+      'task.architectural[1.0]': 21,
+      'task.architectural[1.1]': 22,
+      'task.architectural[1.2]': 23,
+    },
+    changes: {
+      'task.interrupted[1.0]': 0,
+      'task.architectural[1.0]': 11,
+      'task.architectural[1.1]': 0,
+      'task.returning[1]': 1,
+    },
+  },
+  {
+    fact: 'a task that is back goes on where its handler interrupted it, and its frame is forgotten',
+    event: 'signal.handler-left',
+    data: { cpu: 0, task: 1 },
+    before: {
+      ...aliveTask(1, 2, 30, syscall),
+      ...inUse({ 'fpstate.image[4.1]': 12 }),
+      'task.frame.pc[1.0]': 9,
+      'task.resume[1]': 4,
+      'task.returning[1]': 1,
+      'task.frame-pages[1]': FRAME_PAGES.there,
+    },
+    changes: {
+      'task.frame.pc[1.0]': 4,
+      'task.resume[1]': -1,
+      'task.returning[1]': 0,
+      'task.frame-pages[1]': FRAME_PAGES.unknown,
+      'fpstate.image[4.1]': 0,
+      'fpstate.xstate-bv[4]': 0,
+    },
+  },
+];
+
 const IMAGES: readonly Example[] = [
+  {
+    fact: 'a slot is written, and XSTATE_BV is not',
+    event: 'fpstate.written',
+    data: { fpstate: 2, component: 1, value: 12 },
+    changes: { 'fpstate.image[2.1]': 12 },
+  },
+  {
+    fact: 'XSTATE_BV is written, and no slot is',
+    event: 'fpstate.xstate-bv-written',
+    data: { fpstate: 2, xfeatures: 0b101 },
+    changes: { 'fpstate.xstate-bv[2]': 0b101 },
+  },
+  {
+    fact: 'a header is spoiled',
+    event: 'fpstate.header-written',
+    data: { fpstate: 2, header: HEADER.fxOnly },
+    changes: { 'fpstate.header[2]': HEADER.fxOnly },
+  },
   {
     fact: 'allocated memory holds whatever was there',
     event: 'fpstate.allocated',
@@ -393,7 +561,7 @@ const IMAGES: readonly Example[] = [
   },
 ];
 
-const TEST_SLOT = smallState().layout.field('test.task-slot').base;
+const TEST_SLOT = smallState(FULL).layout.field('test.task-slot').base;
 
 const PLUGINS_AND_ORACLES: readonly Example[] = [
   {
@@ -423,14 +591,14 @@ const PLUGINS_AND_ORACLES: readonly Example[] = [
   },
 ];
 
-const EXAMPLES = [...STEPS, ...CONTEXTS, ...TASKS, ...PROCESSOR, ...IMAGES, ...PLUGINS_AND_ORACLES];
+const EXAMPLES = [...STEPS, ...CONTEXTS, ...TASKS, ...PROCESSOR, ...SIGNALS, ...IMAGES, ...PLUGINS_AND_ORACLES];
 
 describe('what events do to the state', () => {
   it.each(EXAMPLES)('$event: $fact', ({ event, data, before = {}, changes }) => {
     const type = eventType(event);
     if (type === undefined) throw new Error(`no event type '${event}'`);
     expect(Object.keys(data).sort()).toEqual([...type.fieldNames].sort());
-    const state = setWords(smallState(), before);
+    const state = setWords(smallState(FULL), before);
     const words = state.words.slice();
     applyEvent(state, type, data);
     expect(changedWords(state, words)).toEqual(changes);
@@ -462,6 +630,10 @@ describe('what events do to the state', () => {
       'fork',
       'exec',
       'exit',
+      'exit-to-user-prepare',
+      'signal-save',
+      'signal-clear',
+      'signal-restore',
       'exit-to-user',
       'cpu-up',
       'nm-raised',

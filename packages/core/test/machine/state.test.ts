@@ -1,5 +1,5 @@
 import { CR0_BOOT, coreOffsets, createState, readField } from '@fpulab/core';
-import { SMALL, nameOf, smallState, wordOf } from '../support/states';
+import { FULL, SMALL, nameOf, smallState, wordOf } from '../support/states';
 
 describe('a fresh state', () => {
   const state = smallState();
@@ -21,13 +21,36 @@ describe('a fresh state', () => {
       '74 task.architectural 3',
       '83 task.serial 1',
       '86 task.validity 1',
-      '89 task.reported 8',
-      '113 fpstate.image 3',
-      '125 fpstate.allocated 1',
-      '129 test.cpu-slot 1',
-      '131 test.task-slot 1',
+      '89 task.execed 1',
+      '92 task.reported 12',
+      '128 fpstate.image 3',
+      '140 fpstate.allocated 1',
+      '144 fpstate.xstate-bv 1',
+      '148 fpstate.header 1',
+      '152 test.cpu-slot 1',
+      '154 test.task-slot 1',
     ]);
-    expect(state.words).toHaveLength(134);
+    expect(state.words).toHaveLength(157);
+  });
+
+  it('has fields for signals and XFD only where the machine has those', () => {
+    const extra = smallState(FULL).layout.fields.filter(({ name }) => !state.layout.find(name));
+    expect(extra.map(({ name, width }) => `${name} ${width}`)).toEqual([
+      'task.signal-pending 1',
+      'task.resume 1',
+      'task.returning 1',
+      'task.interrupted 3',
+      'task.frame-pages 1',
+      'cpu.xfd 1',
+      'cpu.xfd-err 1',
+    ]);
+    expect([state.at.resume, state.at.xfd, state.at.firstFpstate.sigframe]).toEqual([-1, -1, -1]);
+  });
+
+  it('has images of each kind for every task, and behind them one per CPU', () => {
+    const { at } = smallState(FULL);
+    expect(at.firstFpstate).toEqual({ task: 0, dynamic: -1, sigframe: 3 });
+    expect(at.vcpuFpstates).toBe(6);
   });
 
   it('differs from zero in CR0, in what names nobody, and in the slots that say so', () => {

@@ -15,7 +15,7 @@ import {
 import { BH_OFF, IRQS_OFF, PREEMPT_OFF } from '../../src/machine/frames';
 import { EventStream } from '../../src/machine/stream';
 import { OracleMonitor, type MonitoredMachine } from '../../src/oracle/monitor';
-import { aliveTask, setWords, smallState, type Words } from '../support/states';
+import { aliveTask, inUse, setWords, smallState, type Words } from '../support/states';
 
 const NM_ENTRY = 50;
 const NM_EXPECTED_AT = 77;
@@ -40,7 +40,7 @@ interface Watched {
 
 /** A state under watch: task 0 runs user code on CPU 0. */
 function watch(words: Words = {}, machine: Partial<MonitoredMachine> = {}): Watched {
-  const state = setWords(smallState(), { 'cpu.current[0]': 0, ...aliveTask(0, 1, 0, user), ...words });
+  const state = setWords(smallState(), { 'cpu.current[0]': 0, ...aliveTask(0, 1, 0, user), ...inUse(words) });
   const stream = new EventStream(state);
   const seen: MachineEvent[] = [];
   stream.on(events.OracleViolated).subscribe((event) => seen.push(event));
@@ -167,9 +167,15 @@ describe('leak', () => {
   });
 
   it("fires for the task's own value from before its execve()", () => {
-    const { monitor, reported } = watch({ 'cpu.fpregs[0.0]': A1, 'task.architectural[0.0]': INIT });
+    const { monitor, reported } = watch({ 'cpu.fpregs[0.0]': A1, 'task.execed[0]': 0b001 });
     monitor.afterStep(0);
     expect(reported('leak')).toHaveLength(1);
+  });
+
+  it("is silent about the task's own value where it put the component into INIT itself: that is a lost update", () => {
+    const { monitor, reported } = watch({ 'cpu.fpregs[0.0]': A1, 'task.execed[0]': 0b110 });
+    monitor.afterStep(0);
+    expect(reported('leak')).toEqual([]);
   });
 
   it('fires for what the hypervisor will load: the image of the vCPU, where the registers are not live', () => {
@@ -243,10 +249,18 @@ describe('lost-update', () => {
   });
 
   it('is silent about the latest value, and where the task has not written anything', () => {
-    const watched = watch({ 'task.architectural[0.1]': A2 });
+    const watched = watch({ 'task.architectural[0.1]': A2, 'task.execed[0]': 0b001 });
     read(watched, 1, A2);
     read(watched, 0, B1);
     expect(watched.reported('lost-update')).toEqual([]);
+  });
+
+  it('fires when a task reads something in a component that it put into INIT itself', () => {
+    const watched = watch({ 'task.execed[0]': 0b110 });
+    read(watched, 0, A1);
+    expect(watched.reported('lost-update')).toEqual([
+      { oracle: 'lost-update', cpu: 0, reader: 0, component: 0, value: A1, expected: INIT },
+    ]);
   });
 });
 

@@ -182,6 +182,7 @@ describe('compose', () => {
       'fork-exec-exit',
       'migration',
       'vcpu-preemption',
+      'signals',
       'x87-only',
       'endless',
     ]);

@@ -70,6 +70,8 @@ export const platformWith = (overrides: Partial<Platform>): Platform => ({ ...ba
 
 export interface MachineOptions {
   readonly tasks: Readonly<Record<string, readonly Operation[]>>;
+  /** Signal handlers by task. */
+  readonly handlers?: Readonly<Record<string, readonly Operation[]>>;
   /** Names of tasks that only fork() brings to life. */
   readonly unborn?: readonly string[];
   readonly interference?: Interference;
@@ -81,11 +83,22 @@ export interface MachineOptions {
 }
 
 /** A scenario of a few tasks. */
-export function scenarioWith({ tasks, unborn = [], interference = {}, schedule = {} }: MachineOptions): Scenario {
+export function scenarioWith({
+  tasks,
+  handlers = {},
+  unborn = [],
+  interference = {},
+  schedule = {},
+}: MachineOptions): Scenario {
   return {
     id: 'test',
     title: 'test',
-    tasks: Object.entries(tasks).map(([name, program]) => ({ name, program, unborn: unborn.includes(name) })),
+    tasks: Object.entries(tasks).map(([name, program]) => ({
+      name,
+      program,
+      handler: handlers[name],
+      unborn: unborn.includes(name),
+    })),
     interference,
     oracles: [],
     schedule,

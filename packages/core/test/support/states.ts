@@ -8,12 +8,33 @@ export const SMALL: Dimensions = {
   fpstateEmbedded: false,
 };
 
+/** The same with the fields that only some machines have: a signal frame per task, and XFD. Eight images. */
+export const FULL: Dimensions = {
+  ...SMALL,
+  sizes: { ...SMALL.sizes, fpstate: 8 },
+  fpstateKinds: ['task', 'sigframe'],
+  signals: true,
+  xfd: true,
+};
+
 /** A fresh state of SMALL dimensions with one slot per CPU and one per task. */
 export function smallState(overrides: Partial<Dimensions> = {}): MachineState {
   return createState({ ...SMALL, ...overrides }, [
     { name: 'test.cpu-slot', space: 'cpu', kind: 'task', width: 1, initial: -1 },
     { name: 'test.task-slot', space: 'task', kind: 'flag', width: 1, initial: 0 },
   ]);
+}
+
+/** Words of images, with the bits of XSTATE_BV that say that these components are in use. */
+export function inUse(words: Words): Words {
+  const bitmaps: Record<string, number> = {};
+  for (const [name, value] of Object.entries(words)) {
+    const [, fpstate, component] = /^fpstate\.image\[(\d+)\.(\d+)\]$/.exec(name) ?? [];
+    if (fpstate === undefined || value === 0) continue;
+    bitmaps[`fpstate.xstate-bv[${fpstate}]`] =
+      (bitmaps[`fpstate.xstate-bv[${fpstate}]`] ?? 0) | (1 << Number(component));
+  }
+  return { ...bitmaps, ...words };
 }
 
 /** Index of a word, from `field[instance.element]`: `cpu.fpregs[1.2]`, `task.depth[0]`, `kernel.serial`. */
