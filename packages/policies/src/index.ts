@@ -1,11 +1,13 @@
 /** @packageDocumentation FPU switching policies and the kernels that are made of them. */
 import type { Patch } from '@fpulab/core';
+import { BUGS } from './bugs';
 import { CLASSIC_GUEST, GUEST_FIX } from './lazy-cr0-ts';
 
 export { lazyCr0Ts, GUEST_FIX, CLASSIC_GUEST, type LazyEra } from './lazy-cr0-ts';
 export { eager } from './eager';
 export { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
+export { BUGS, type Bug } from './bugs';
 export { PRESETS, presetOf, type Preset } from './presets';
 
 /** Patches on policies. */
-export const POLICY_PATCHES: readonly Patch[] = [GUEST_FIX, CLASSIC_GUEST];
+export const POLICY_PATCHES: readonly Patch[] = [GUEST_FIX, CLASSIC_GUEST, ...BUGS.map(({ patch }) => patch)];

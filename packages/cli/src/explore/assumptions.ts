@@ -81,6 +81,7 @@ function others({ vcpu, idle, migration, userFaults }: Interference, cpus: numbe
     ...(cpus > 1 ? [migration ? 'tasks move between CPUs' : 'tasks stay on their CPUs'] : []),
     ...(vcpu ? ['the hypervisor takes the physical CPU away at any time, where the platform has one'] : []),
     ...(idle ? ['the idle task may run although others could'] : []),
+    ...(idle === 'preempts' ? ['and take the CPU from a task that is alone, as a kernel thread would'] : []),
     ...(userFaults ? ['restores from user memory may fault part-way'] : []),
   ];
 }

@@ -49,6 +49,8 @@ export interface CpuMachine {
   /** Asks the driver; returns the alternative. */
   choose(kind: number, alternatives: readonly number[]): number;
   entry(routine: string): number;
+  /** Slots of all plugins, base policy first. */
+  readonly slots: readonly Slot[];
 }
 
 /** Where schedule() keeps the next task, as __schedule() does: in a local. A nested schedule() has its own. */
@@ -111,6 +113,13 @@ export class Cpu implements Hypervisor {
   }
 
   // --- slots -----------------------------------------------------------------------------------------------------
+
+  slotNamed(name: string): Slot {
+    const { slots } = this.machine;
+    const found = slots.find((slot) => slot.name === name);
+    if (found) return found;
+    return this.refuseStep(`wants the slot '${name}'; declared: ${slots.map((slot) => slot.name).join(', ')}`);
+  }
 
   read(slot: Slot, instance: number): number {
     if (!this.owns(slot, instance)) this.machine.stream.touchedShared = true;

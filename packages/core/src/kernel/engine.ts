@@ -14,7 +14,7 @@ import { compileCode, type Code, type OwnedRoutine, type StepInstruction } from 
 import { Cpu, CPU_STOPPED, type CpuMachine } from './cpu';
 import type { PlatformHook, PolicyHook } from './hooks';
 import type { Interference } from './interference';
-import type { Cr0Access } from './kernel';
+import type { Cr0Access, Slot } from './kernel';
 import type { CompiledOperation, FpuOperation, FrameOperation } from './program';
 import { Scheduler } from './scheduler';
 import { IDLE_ROUTINE, skeletonRoutines } from './skeleton';
@@ -43,6 +43,8 @@ export interface EngineParts {
   readonly tasks: readonly EngineTask[];
   /** Routines of policies and platform. */
   readonly routines: readonly OwnedRoutine[];
+  /** Their slots. */
+  readonly slots: readonly Slot[];
   readonly interference: Interference;
   /** Counters pass their thresholds by choice. */
   readonly abstractCounters: boolean;
@@ -67,6 +69,7 @@ export class Engine implements CpuMachine {
   readonly xsaves: boolean;
   readonly restrictivePkru: boolean;
   readonly platform: EngineParts['platform'];
+  readonly slots: readonly Slot[];
   readonly code: Code;
   readonly cpus: readonly Cpu[];
   readonly allocAlternatives: readonly number[];
@@ -92,6 +95,7 @@ export class Engine implements CpuMachine {
     this.xsaves = parts.xsaves;
     this.restrictivePkru = parts.restrictivePkru;
     this.platform = parts.platform;
+    this.slots = parts.slots;
     this.words = this.stream.state.words;
     this.allocAlternatives = allocAlternatives(parts.interference);
     this.faultAlternatives = faultAlternatives(parts.interference, parts.stream.state.at.componentBits);

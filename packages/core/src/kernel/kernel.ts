@@ -65,6 +65,12 @@ export interface Kernel {
   /** During fork: the new task. */
   readonly child: number;
 
+  /**
+   * The slot of this name: how patches, which are written for no machine in particular, get at a policy's state.
+   *
+   * @throws FpuError FPU209 when no plugin of this machine declares it
+   */
+  slotNamed(name: string): Slot;
   /** A slot of this CPU, of a given task, or of the machine. */
   read(slot: Slot, instance: number): number;
   /** Writes a slot. */

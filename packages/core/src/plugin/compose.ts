@@ -114,6 +114,7 @@ export function compose(options: ComposeOptions): Machine {
       restrictivePkru: composition.plugins.some((plugin) => 'newPkru' in plugin && plugin.newPkru === 'restrictive'),
       tasks,
       routines: composition.routines,
+      slots: composition.plugins.flatMap(({ slots }) => slots),
       interference: settings.scenario.interference,
       abstractCounters: options.counters === 'abstract',
       platform: composition.platform,

@@ -2,7 +2,8 @@ import { FpuError } from '../error';
 import { either, fork, forever, frame, loop, mmx, program, sse, syscall, x87 } from '../kernel/program';
 import type { OracleId } from '../oracle/oracles';
 import type { Scenario } from './scenario';
-import { USED_BY_ALL } from './sometimes';
+import { NARROW } from './narrow';
+import { USED_BY_ALL, cameBack } from './sometimes';
 import { anyPrograms, withNesting } from './variants';
 
 /** Everything but speculative-exposure, which every lazy policy has by nature. */
@@ -142,15 +143,7 @@ const signals = scenario({
     { name: 'B', program: program(loop(2, sse.write(), sse.read(), syscall('sched_yield'))) },
   ],
   interference: { preempt: 'full', userFaults: true, allocation: { sleep: true } },
-  sometimes: [
-    ...USED_BY_ALL(['A', 'B']),
-    {
-      id: 'A-came-back',
-      text: 'A came back from its handler',
-      tasks: ['A'],
-      test: (event, [task]) => event.type === 'signal.handler-left' && event.data.task === task,
-    },
-  ],
+  sometimes: [...USED_BY_ALL(['A', 'B']), cameBack('A')],
 });
 
 /** For processors that have nothing but FNSAVE, which leaves INIT in the registers. */
@@ -178,6 +171,7 @@ export const SCENARIOS: readonly Scenario[] = [
   signals,
   x87Only,
   endless,
+  ...NARROW.map(scenario),
 ];
 
 /**

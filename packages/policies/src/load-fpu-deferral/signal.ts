@@ -2,6 +2,7 @@
 import {
   NOBODY,
   PKRU,
+  group,
   routine,
   step,
   when,
@@ -17,12 +18,14 @@ import { writeDefaultPkru } from './life';
 /** copy_fpstate_to_sigframe(): straight from the registers to the user's stack, page faults disabled, again after a fault. */
 export function saveRoutine({ mustLoad, restoreUserregs }: FpuContext): Routine {
   return routine('copy_fpstate_to_sigframe', [
-    whileHolds(went(ATTEMPT.retry), [
-      fpregsLock(),
-      when(mustLoad, [restoreUserregs]),
-      step('xsave_to_user_sigframe', (k) => k.setLocal(0, attempt(k.saveToUser(userFeatures(k)))), XSAVE),
-      fpregsUnlock(),
-      faultIn('fault_in_writeable'),
+    group('retry', [
+      whileHolds(went(ATTEMPT.retry), [
+        fpregsLock(),
+        when(mustLoad, [restoreUserregs]),
+        step('xsave_to_user_sigframe', (k) => k.setLocal(0, attempt(k.saveToUser(userFeatures(k)))), XSAVE),
+        fpregsUnlock(),
+        faultIn('fault_in_writeable'),
+      ]),
     ]),
     when(went(ATTEMPT.failed), [step('return false', (k) => k.refuse())]),
   ]);
