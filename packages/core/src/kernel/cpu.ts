@@ -33,6 +33,8 @@ export interface CpuMachine {
   readonly host: CpuModel;
   /** The kernel uses XSAVES where it sees it. */
   readonly xsaves: boolean;
+  /** It uses XSAVEOPT where it sees it. */
+  readonly xsaveopt: boolean;
   readonly platform: { readonly id: string; readonly cr0: Cr0Access };
   /** Alternatives of the choice `alloc` in this scenario. */
   readonly allocAlternatives: readonly number[];
@@ -83,7 +85,11 @@ export class Cpu implements Hypervisor {
     this.at = machine.stream.state.at;
     this.allMask = this.at.componentBits.reduce((mask, bit) => mask | (1 << bit), 0);
     this.xfeatures = this.allMask;
-    this.area = saveArea(machine.model, { xfeatures: this.allMask, xsaves: machine.xsaves });
+    this.area = saveArea(machine.model, {
+      xfeatures: this.allMask,
+      xsaves: machine.xsaves,
+      xsaveopt: machine.xsaveopt,
+    });
     // Xen uses XSAVES only for supervisor components, of which guests have none (xen/arch/x86/xstate.c xsave()).
     this.vcpuArea = saveArea(machine.host, { xfeatures: this.allMask, xsaves: false });
     this.kernelComponent = this.at.indexOfBit[SSE] >= 0 ? SSE : X87;

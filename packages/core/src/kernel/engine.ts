@@ -38,6 +38,8 @@ export interface EngineParts {
   readonly host: CpuModel;
   /** The kernel uses XSAVES where it sees it. */
   readonly xsaves: boolean;
+  /** It uses XSAVEOPT where it sees it. */
+  readonly xsaveopt: boolean;
   /** A new program starts with the kernel's default PKRU rather than with INIT. */
   readonly restrictivePkru: boolean;
   readonly tasks: readonly EngineTask[];
@@ -67,6 +69,7 @@ export class Engine implements CpuMachine {
   readonly model: CpuModel;
   readonly host: CpuModel;
   readonly xsaves: boolean;
+  readonly xsaveopt: boolean;
   readonly restrictivePkru: boolean;
   readonly platform: EngineParts['platform'];
   readonly slots: readonly Slot[];
@@ -93,6 +96,7 @@ export class Engine implements CpuMachine {
     this.model = parts.model;
     this.host = parts.host;
     this.xsaves = parts.xsaves;
+    this.xsaveopt = parts.xsaveopt;
     this.restrictivePkru = parts.restrictivePkru;
     this.platform = parts.platform;
     this.slots = parts.slots;

@@ -111,6 +111,7 @@ export function compose(options: ComposeOptions): Machine {
       model: composition.guestCpu,
       host: settings.cpu,
       xsaves: composition.base.xsaves ?? false,
+      xsaveopt: composition.base.xsaveopt ?? true,
       restrictivePkru: composition.plugins.some((plugin) => 'newPkru' in plugin && plugin.newPkru === 'restrictive'),
       tasks,
       routines: composition.routines,
