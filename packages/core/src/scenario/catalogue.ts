@@ -146,6 +146,53 @@ const signals = scenario({
   sometimes: [...USED_BY_ALL(['A', 'B']), cameBack('A')],
 });
 
+/** Signals, preemption, and nothing that fails. */
+const signalsPreempted = scenario({
+  id: 'signals-preempted',
+  title: 'A takes a signal, B computes; everything is preempted, nothing faults',
+  tasks: [
+    {
+      name: 'A',
+      program: program(sse.write(), syscall('raise'), sse.read()),
+      handler: program(),
+    },
+    { name: 'B', program: program(sse.read()) },
+  ],
+  interference: { preempt: 'full' },
+  sometimes: [
+    ...USED_BY_ALL(['A', 'B']),
+    {
+      id: 'A-came-back',
+      text: 'A came back from its handler',
+      tasks: ['A'],
+      test: (event, [task]) => event.type === 'signal.handler-left' && event.data.task === task,
+    },
+  ],
+});
+
+/** One task, and frames that fault. */
+const frameFails = scenario({
+  id: 'frame-fails',
+  title: 'a task takes two signals; their frames fault, for a while or for good, and the handler spoils them',
+  tasks: [
+    {
+      name: 'A',
+      program: program(sse.write(), syscall('raise'), sse.read(), syscall('raise'), sse.read()),
+      handler: program(either(sse.update(), frame('fx-only'), frame('forged'), frame('unmapped'))),
+    },
+  ],
+  interference: { userFaults: true, allocation: { sleep: true } },
+  sometimes: [
+    ...USED_BY_ALL(['A']),
+    {
+      id: 'A-came-back',
+      text: 'A came back from its handler',
+      tasks: ['A'],
+      test: (event, [task]) => event.type === 'signal.handler-left' && event.data.task === task,
+    },
+  ],
+});
+
 /** For processors that have nothing but FNSAVE, which leaves INIT in the registers. */
 const x87Only = scenario({
   id: 'x87-only',
@@ -169,6 +216,8 @@ export const SCENARIOS: readonly Scenario[] = [
   smp,
   vcpu,
   signals,
+  signalsPreempted,
+  frameFails,
   x87Only,
   endless,
   ...NARROW.map(scenario),
