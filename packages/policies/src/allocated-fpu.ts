@@ -222,10 +222,7 @@ function trapRoutine({ eager, counter, inKernelFpu, used, clts, setHasFpu, initF
         step('local_irq_disable', (k) => k.localIrqDisable()),
       ]),
       step('kernel_fpu_disable', (k) => k.write(inKernelFpu, k.cpu, 1)),
-      group('__thread_fpu_begin', [
-        ...clts,
-        step('has_fpu = 1, owner = current', (k) => setHasFpu(k, k.task)),
-      ]),
+      group('__thread_fpu_begin', [...clts, step('has_fpu = 1, owner = current', (k) => setHasFpu(k, k.task))]),
       restore,
       step('fpu_counter++', (k) => k.count(counter, k.task)),
       step('kernel_fpu_enable', (k) => k.write(inKernelFpu, k.cpu, 0)),

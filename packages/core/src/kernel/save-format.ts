@@ -71,10 +71,7 @@ export function saveArea(model: CpuModel, { xfeatures, xsaves, xsaveopt }: SaveD
  * @see Linux 3.6 fpu_save_init() and fpu_xsave(): XSAVEOPT, else XSAVE, else FXSAVE, else FNSAVE; 4.8
  *   copy_xregs_to_kernel(): XSAVES before those
  */
-export function saveFormat(
-  model: CpuModel,
-  { xsaves, xsaveopt = true }: SaveInstructions,
-): SaveFormat {
+export function saveFormat(model: CpuModel, { xsaves, xsaveopt = true }: SaveInstructions): SaveFormat {
   if (xsaves && hasFeature(model, 'xsaves')) return 'xsaves';
   if (xsaveopt && hasFeature(model, 'xsaveopt')) return 'xsaveopt';
   if (hasFeature(model, 'xsave')) return 'xsave';

@@ -1,5 +1,13 @@
 import * as fc from 'fast-check';
-import { SCENARIOS, compose, scenarioOf, seededDriver, type ComposeOptions, type Machine, type Scenario } from '@fpulab/core';
+import {
+  SCENARIOS,
+  compose,
+  scenarioOf,
+  seededDriver,
+  type ComposeOptions,
+  type Machine,
+  type Scenario,
+} from '@fpulab/core';
 import { isSupported } from '@fpulab/core/testing';
 import { PLATFORMS, platformOf } from '@fpulab/hypervisor';
 import { PRESETS, presetOf } from '@fpulab/policies';

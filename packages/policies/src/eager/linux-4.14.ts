@@ -39,11 +39,7 @@ export function linux414(): BasePolicy {
   const isInitialized = (k: Kernel): boolean => k.read(initialized, k.task) !== 0;
   const isValid = (k: Kernel): boolean => k.read(owner, k.cpu) === k.task && k.read(lastCpu, k.task) === k.cpu;
   const activate = (name: string): RoutineNode => step(name, (k) => k.write(owner, k.cpu, k.task));
-  const save = step(
-    'copy_fpregs_to_fpstate',
-    (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 0),
-    XSAVE,
-  );
+  const save = step('copy_fpregs_to_fpstate', (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 0), XSAVE);
   const restore = step('copy_kernel_to_fpregs', (k) => k.restore(k.fpstateOf(k.task)), XSAVE);
   const initialize = group('fpu__initialize', [
     unless(isInitialized, [
