@@ -100,6 +100,10 @@ export interface Kernel {
 
   /** True for kernel threads and idle tasks: PF_KTHREAD. They have no user registers. */
   isKernelThread(task: number): boolean;
+  /** True for IO workers: PF_IO_WORKER. They are threads of a user process that never run user code. */
+  isIoWorker(task: number): boolean;
+  /** True for tasks with an address space, their own or a borrowed one: task->mm != NULL. */
+  hasMm(task: number): boolean;
 
   /** A memory image of a task; its own when no kind is named. */
   fpstateOf(task: number, kind?: FpstateKind): number;

@@ -119,7 +119,7 @@ export class Scheduler {
     const base = cpu << ACTION_BITS;
     let count = from;
     if (!irqsOff(status) && !inHardirq(status)) {
-      if (this.mayPreempt(status) && this.othersCouldRun(cpu, task, count)) {
+      if (this.mayPreempt(status, task) && this.othersCouldRun(cpu, task, count)) {
         alternatives[count++] = base | ACTION.preempt;
       }
       const mayNest = interruptsBelow(status) < (this.parts.interference.nesting ?? Infinity);
@@ -130,11 +130,11 @@ export class Scheduler {
     return count;
   }
 
-  private mayPreempt(status: number): boolean {
+  private mayPreempt(status: number, task: number): boolean {
     const { preempt } = this.parts.interference;
     const context = contextOf(status);
     if (context === CONTEXT.user) return preempt === 'user' || preempt === 'full';
-    if (preempt !== 'full' || context === CONTEXT.kthread) return false;
+    if (preempt !== 'full' || (context === CONTEXT.kthread && task >= this.users)) return false;
     return preemptOffDepth(status) === 0 && bhOffDepth(status) === 0 && !inInterrupt(status);
   }
 

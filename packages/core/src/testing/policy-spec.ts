@@ -1,11 +1,12 @@
 import { FpuError } from '../error';
 import { scriptDriver, type ChoiceDriver, type ChoiceRequest, type Schedule } from '../kernel/choices';
+import type { TaskKind } from '../kernel/kernel-thread';
 import type { Operation } from '../kernel/program';
 import type { Patch } from '../kernel/routine';
 import type { MachineEvent } from '../machine/event-type';
 import { statusName } from '../machine/frames';
 import type { Field } from '../machine/layout';
-import { INIT, PRINCIPAL, serialOf, taskOfPrincipal, writerOf } from '../machine/values';
+import { DEFAULT_PKRU, INIT, PRINCIPAL, serialOf, taskOfPrincipal, writerOf } from '../machine/values';
 import { ORACLES } from '../oracle/oracles';
 import { compose } from '../plugin/compose';
 import type { Machine } from '../plugin/machine';
@@ -26,6 +27,8 @@ export interface Situation {
   readonly tasks: Readonly<Record<string, readonly Operation[]>>;
   /** Tasks that only fork() brings to life. */
   readonly unborn?: readonly string[];
+  /** Tasks that never run user code. */
+  readonly kinds?: Readonly<Record<string, TaskKind>>;
   /** Wanted scheduling decisions, in order; then round robin. */
   readonly pick?: Schedule['pick'];
   /** How allocations end, in order; then they succeed. */
@@ -82,6 +85,7 @@ export class PolicySpec {
       name,
       program,
       unborn: situation.unborn?.includes(name) ?? false,
+      kind: situation.kinds?.[name],
     }));
     this.driver = new SpecDriver({ pick: situation.pick ?? [], alloc: situation.alloc ?? [] });
     this.machine = compose({
@@ -233,6 +237,7 @@ export class PolicySpec {
         this.noteKernelStep(data.task, data.at);
         break;
       case 'user.stepped':
+      case 'kthread.stepped':
         this.moment = `${this.taskName(data.task)}: ${this.machine.programs[data.task][data.at]}`;
         break;
       case 'trap.raised':
@@ -269,6 +274,7 @@ export class PolicySpec {
 
   private slotValue(field: Field, word: number): number | string {
     if (field.kind === 'task') return this.taskName(word);
+    if (field.kind === 'value') return this.value(word);
     if (field.kind === 'cpu') return word < 0 ? 'none' : `cpu${word}`;
     return word;
   }
@@ -287,6 +293,7 @@ export class PolicySpec {
     const writer = writerOf(value);
     const task = taskOfPrincipal(writer);
     const name = task >= 0 ? this.taskName(task) : writer === PRINCIPAL.kernel ? 'kernel' : 'other-guest';
+    if (value === DEFAULT_PKRU) return 'default';
     return `${name}:${serialOf(value)}`;
   }
 
