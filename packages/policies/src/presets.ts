@@ -1,4 +1,5 @@
-import { FpuError, type BasePolicy } from '@fpulab/core';
+import { FpuError, applyPatch, type BasePolicy, type Patch } from '@fpulab/core';
+import { BUGS } from './bugs';
 import { eager, type EagerEra } from './eager';
 import { lazyCr0Ts, type LazyEra } from './lazy-cr0-ts';
 import { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
@@ -24,23 +25,49 @@ export interface Preset {
   readonly title: string;
   /** What it is made of. */
   readonly parts: readonly PresetPart[];
+  /** Patches on them, by id: what the release has and later versions do not. */
+  readonly patches: readonly string[];
   /** Known bugs of that kernel that are left in. */
   readonly bugs: readonly PresetBug[];
   /** Fresh policy objects, for one machine. */
   readonly policies: () => readonly BasePolicy[];
 }
 
-type Base = Pick<Preset, 'parts' | 'policies'>;
+type Base = Pick<Preset, 'parts' | 'patches' | 'policies'>;
 
 const lazy = (era: LazyEra): Base => ({
   parts: [{ policy: 'lazy-cr0-ts', era }],
+  patches: [],
   policies: () => [lazyCr0Ts({ era })],
 });
-const always = (era: EagerEra): Base => ({ parts: [{ policy: 'eager', era }], policies: () => [eager({ era })] });
-const deferred = (era: DeferralEra): Base => ({
-  parts: [{ policy: 'load-fpu-deferral', era }],
-  policies: () => [loadFpuDeferral({ era })],
+const always = (era: EagerEra): Base => ({
+  parts: [{ policy: 'eager', era }],
+  patches: [],
+  policies: () => [eager({ era })],
 });
+const deferred = (era: DeferralEra, bugs: readonly string[] = []): Base => {
+  const patches = bugs.map(patchOfBug);
+  return {
+    parts: [{ policy: 'load-fpu-deferral', era }],
+    patches: patches.map(({ id }) => id),
+    policies: () => [patched(loadFpuDeferral({ era }), patches)],
+  };
+};
+
+/** The patch that puts a bug of the museum back. */
+function patchOfBug(id: string): Patch {
+  const bug = BUGS.find((candidate) => candidate.id === id);
+  if (!bug) throw new Error(`fpulab bug: no bug '${id}'`);
+  return bug.patch;
+}
+
+/** A policy with patches applied. */
+function patched(policy: BasePolicy, patches: readonly Patch[]): BasePolicy {
+  return { ...policy, routines: patches.reduce(applyPatch, policy.routines) };
+}
+
+/** Bugs of Linux 5.2 that later releases fixed. */
+const BUGS_5_2 = ['F01', 'F03', 'F05'];
 
 /** Allocation in #NM under a hypervisor that has cleared TS. */
 const F44: PresetBug = { id: 'F44', on: 'xen-pv' };
@@ -90,8 +117,14 @@ export const PRESETS: readonly Preset[] = [
     ...always('linux-4.14'),
   },
   {
+    id: 'linux-5.2',
+    title: 'Linux 5.2 as released: registers are loaded on the return to user code',
+    bugs: BUGS_5_2.map((id) => ({ id })),
+    ...deferred('linux-5.2', BUGS_5_2),
+  },
+  {
     id: 'linux-5.10',
-    title: 'Linux 5.2 to 5.13: registers are loaded on the return to user code',
+    title: 'Linux 5.10, with the fixes that 5.2 to 5.13 got: registers are loaded on the return to user code',
     bugs: [],
     ...deferred('linux-5.2'),
   },
@@ -103,9 +136,15 @@ export const PRESETS: readonly Preset[] = [
   },
   {
     id: 'linux-6.1',
-    title: 'Linux 5.16 and later: the same, fork() loads first',
+    title: 'Linux 5.16 to 6.6: the same, fork() loads first',
     bugs: [],
     ...deferred('linux-6.1'),
+  },
+  {
+    id: 'linux-6.12',
+    title: 'Linux 6.7 and later: the same, flags are those of the old and the new task by name',
+    bugs: [],
+    ...deferred('linux-6.12'),
   },
 ];
 

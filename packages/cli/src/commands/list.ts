@@ -23,7 +23,7 @@ interface Listed {
 }
 
 const KINDS: Readonly<Record<string, () => readonly Listed[]>> = {
-  presets: () => PRESETS.map(({ id, title, parts, bugs }) => ({ id, title, parts, bugs })),
+  presets: () => PRESETS.map(({ id, title, parts, patches, bugs }) => ({ id, title, parts, patches, bugs })),
   platforms: () => Object.entries(PLATFORMS).map(([id, make]) => ({ id, title: make().title })),
   patches: () => PATCHES.map(({ id, title }) => ({ id, title })),
   scenarios: () => SCENARIOS.map(({ id, title }) => ({ id, title })),
@@ -67,10 +67,11 @@ function isPreset(entry: Listed): entry is ListedPreset {
 }
 
 /** `lazy-cr0-ts (linux-3.6); with its bugs F44 on xen-pv, F49` */
-function compositionOf({ parts, bugs }: ListedPreset): string {
-  const policies = parts.map(({ policy, era }) => (era === undefined ? policy : `${policy} (${era})`)).join(' + ');
-  if (bugs.length === 0) return policies;
-  return `${policies}; with its bugs ${bugs.map(({ id, on }) => (on === undefined ? id : `${id} on ${on}`)).join(', ')}`;
+function compositionOf({ parts, patches, bugs }: ListedPreset): string {
+  const policies = parts.map(({ policy, era }) => (era === undefined ? policy : `${policy} (${era})`));
+  const composed = [...policies, ...patches].join(' + ');
+  if (bugs.length === 0) return composed;
+  return `${composed}; with its bugs ${bugs.map(({ id, on }) => (on === undefined ? id : `${id} on ${on}`)).join(', ')}`;
 }
 
 function isCpu(entry: Listed): entry is CpuModelFile {

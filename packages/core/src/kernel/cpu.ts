@@ -333,9 +333,19 @@ export class Cpu implements Hypervisor {
     return this.frameIsThere() && (this.copyFpstate({ from: fpstate, to }), true);
   }
 
-  copyFromUser(fpstate: number): boolean {
+  copyFromUser(fpstate: number, xfeatures?: number): boolean {
     const from = this.fpstateOf(this.task, 'sigframe');
-    return this.frameIsThere() && (this.copyFpstate({ from, to: fpstate }), true);
+    if (!this.frameIsThere()) return false;
+    if (xfeatures === undefined) this.copyFpstate({ from, to: fpstate });
+    else this.copyComponents(from, fpstate, xfeatures);
+    return true;
+  }
+
+  private copyComponents(from: number, to: number, xfeatures: number): void {
+    for (const bit of this.at.componentBits) {
+      if (xfeatures & (1 << bit)) this.writeFpstate(to, bit, this.readFpstate(from, bit));
+    }
+    this.writeXstateBv(to, (this.xstateBv(to) & ~xfeatures) | (this.xstateBv(from) & xfeatures));
   }
 
   leaveOutOfFrame(): void {

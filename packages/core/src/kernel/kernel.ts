@@ -146,8 +146,11 @@ export interface Kernel {
   restoreFromUser(xfeatures?: number): UserRestore;
   /** Copies an image to the signal frame (__copy_to_user). False when a page is missing. */
   copyToUser(fpstate: number): boolean;
-  /** Copies the signal frame to an image (__copy_from_user). False when a page is missing. */
-  copyFromUser(fpstate: number): boolean;
+  /**
+   * Copies the signal frame to an image, header and all (__copy_from_user), or only these components with their bits of XSTATE_BV
+   * (copy_user_to_xstate). False when a page is missing.
+   */
+  copyFromUser(fpstate: number, xfeatures?: number): boolean;
   /** The signal frame gets no FPU state: the task has none. */
   leaveOutOfFrame(): void;
   /** Brings the pages of the signal frame in (fault_in_writeable(), or a fault that the kernel takes); may sleep. False: there are none. */

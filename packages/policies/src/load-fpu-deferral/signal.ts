@@ -14,6 +14,7 @@ import {
 import { XSAVE, fpregsLock, fpregsUnlock, supervisorFeatures, type FpuContext } from './context';
 import { ATTEMPT, attempt, faultIn, inFrame, notInFrame, userFeatures, went } from '../user-frame';
 import { writeDefaultPkru } from './life';
+import { restoreRoutine52 } from './restore-sig-5.2';
 
 /** copy_fpstate_to_sigframe(): straight from the registers to the user's stack, page faults disabled, again after a fault. */
 export function saveRoutine({ mustLoad, restoreUserregs }: FpuContext): Routine {
@@ -53,11 +54,12 @@ export function clearRoutine(context: FpuContext): Routine {
 }
 
 /**
- * restore_fpregs_from_user(): straight from the user's stack. A fault can leave registers half loaded; if they were
+ * restore_fpregs_from_user(), from 5.14 on: straight from the user's stack. A fault can leave registers half loaded; if they were
  * somebody else's, they are nobody's from then on (d8778e393afa).
  */
 export function restoreRoutine(context: FpuContext): Routine {
-  const { owner, mustLoad, markActivate } = context;
+  const { era, owner, mustLoad, markActivate } = context;
+  if (era === 'linux-5.2') return restoreRoutine52(context);
   return routine('fpu__restore_sig', [
     whileHolds(went(ATTEMPT.retry), [
       fpregsLock(),

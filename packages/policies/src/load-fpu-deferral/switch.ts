@@ -19,9 +19,13 @@ const ownsRegisters =
   (k: Kernel): boolean =>
     !k.isKernelThread(k.task) && !mustLoad(k);
 
-/** switch_fpu_prepare() and switch_fpu_finish(), in __switch_to(). */
+/**
+ * switch_fpu_prepare() and switch_fpu_finish(), in __switch_to(). Here current is the old task in the one and the new task in the other, so
+ * that naming them, as 6.7 on does, makes no difference; where the compiler keeps current across the switch, it does (F09).
+ */
 export function switchRoutines(context: FpuContext): readonly Routine[] {
-  const { needLoad, lastCpu } = context;
+  const { era, needLoad, lastCpu } = context;
+  const ofNew = era === 'linux-6.12' ? 'set TIF_NEED_FPU_LOAD of new' : 'set TIF_NEED_FPU_LOAD';
   return [
     routine('switch_fpu_prepare', [
       when(ownsRegisters(context), [
@@ -29,7 +33,7 @@ export function switchRoutines(context: FpuContext): readonly Routine[] {
         step('last_cpu = cpu, owner stays', (k) => k.write(lastCpu, k.task, k.cpu)),
       ]),
     ]),
-    routine('switch_fpu_finish', [step('set TIF_NEED_FPU_LOAD', (k) => k.write(needLoad, k.task, 1))]),
+    routine('switch_fpu_finish', [step(ofNew, (k) => k.write(needLoad, k.task, 1))]),
   ];
 }
 
