@@ -253,6 +253,10 @@ export class Cpu implements Hypervisor {
     return first + task;
   }
 
+  get compacted(): boolean {
+    return this.area.format === 'xsaves';
+  }
+
   get vcpuFpstate(): number {
     return this.at.vcpuFpstates + this.cpu;
   }

@@ -107,6 +107,8 @@ export interface Kernel {
 
   /** A memory image of a task; its own when no kind is named. */
   fpstateOf(task: number, kind?: FpstateKind): number;
+  /** Images are in the compacted format: the kernel uses XSAVES, and the processor has it. */
+  readonly compacted: boolean;
   /** All components that this kernel enables, as a bitmap. */
   readonly xfeatures: number;
   /**

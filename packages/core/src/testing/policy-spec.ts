@@ -6,6 +6,7 @@ import type { Patch } from '../kernel/routine';
 import type { MachineEvent } from '../machine/event-type';
 import { statusName } from '../machine/frames';
 import type { Field } from '../machine/layout';
+import { HEADER } from '../machine/state';
 import { DEFAULT_PKRU, INIT, PRINCIPAL, serialOf, taskOfPrincipal, writerOf } from '../machine/values';
 import { ORACLES } from '../oracle/oracles';
 import { compose } from '../plugin/compose';
@@ -25,6 +26,8 @@ export interface Situation {
   readonly policies: readonly Policy[];
   readonly patches?: readonly Patch[];
   readonly tasks: Readonly<Record<string, readonly Operation[]>>;
+  /** Signal handlers of tasks that have one; `syscall('raise')` sends a signal. */
+  readonly handlers?: Readonly<Record<string, readonly Operation[]>>;
   /** Tasks that only fork() brings to life. */
   readonly unborn?: readonly string[];
   /** Tasks that never run user code. */
@@ -33,6 +36,10 @@ export interface Situation {
   readonly pick?: Schedule['pick'];
   /** How allocations end, in order; then they succeed. */
   readonly alloc?: Schedule['alloc'];
+  /** What accesses to signal frames find, in order; then the pages are there. */
+  readonly page?: Schedule['page'];
+  /** What a faulting XRSTOR had loaded, in order; then nothing. */
+  readonly fault?: Schedule['fault'];
   /** What `inject` may do. */
   readonly interference?: Interference;
   readonly cpu?: string | CpuModel;
@@ -41,7 +48,7 @@ export interface Situation {
 
 /**
  * The machine as plain data: real TS, fpregs, masks, every slot by name. Slots of a task are `A.has_fpu`, its image is
- * `A.image`; what exists per CPU has a prefix `cpu1.` only if there are several.
+ * `A.image`, its signal frame `A.frame`; what exists per CPU has a prefix `cpu1.` only if there are several.
  */
 export type Observation = Readonly<Record<string, number | string>>;
 
@@ -84,10 +91,12 @@ export class PolicySpec {
     const tasks: readonly TaskSpec[] = Object.entries(situation.tasks).map(([name, program]) => ({
       name,
       program,
+      handler: situation.handlers?.[name],
       unborn: situation.unborn?.includes(name) ?? false,
       kind: situation.kinds?.[name],
     }));
-    this.driver = new SpecDriver({ pick: situation.pick ?? [], alloc: situation.alloc ?? [] });
+    const { pick = [], alloc = [], page = [], fault = [] } = situation;
+    this.driver = new SpecDriver({ pick, alloc, page, fault });
     this.machine = compose({
       platform: situation.platform,
       policies: situation.policies,
@@ -162,8 +171,17 @@ export class PolicySpec {
     this.hook = undefined;
     const alive = this.machine.step();
     if (this.moment !== '') this.moments.push(this.moment);
-    if (this.watch?.ended) this.watch.after ??= this.observe();
+    this.endWatch();
     return alive;
+  }
+
+  /** The answer is complete, unless its last step has called another routine. */
+  private endWatch(): void {
+    const { watch } = this;
+    if (!watch?.ended) return;
+    const { at, words } = this.machine.state;
+    if (words[at.depth + watch.task] >= watch.depth) watch.ended = false;
+    else watch.after ??= this.observe();
   }
 
   /** Lets something intervene now: `preempt`, `hardirq`, `softirq`, `vcpu`. */
@@ -210,6 +228,7 @@ export class PolicySpec {
     this.machine.taskNames.forEach((name, task) => {
       const allocated = words[at.allocated + task] !== 0;
       seen[`${name}.image`] = allocated ? this.registers(at.image + task * at.components) : 'none';
+      if (at.firstFpstate.sigframe >= 0) seen[`${name}.frame`] = this.frame(at.firstFpstate.sigframe + task);
     });
     for (const field of layout.fields) {
       const plugin = this.plugins.find((id) => field.name.startsWith(`${id}.`));
@@ -277,6 +296,12 @@ export class PolicySpec {
     if (field.kind === 'value') return this.value(word);
     if (field.kind === 'cpu') return word < 0 ? 'none' : `cpu${word}`;
     return word;
+  }
+
+  private frame(fpstate: number): string {
+    const { words, at } = this.machine.state;
+    const isAbsent = words[at.header + fpstate] === HEADER.absent;
+    return isAbsent ? 'no FPU state' : this.registers(at.image + fpstate * at.components);
   }
 
   private registers(base: number): string {
