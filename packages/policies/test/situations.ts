@@ -3,7 +3,7 @@ import { fork, frame, program, sse, syscall, x87, type BasePolicy } from '@fpula
 import type { Cell, PolicySpec, Situation } from '@fpulab/core/testing';
 import type { KernelName } from './cells';
 import { KERNELS, withStrayTs } from './cells';
-import { alternate, nap, noFpu, onBareMetal, slice, slices } from './support';
+import { nap, noFpu, onBareMetal, slice, slices } from './support';
 
 /** A cell of the table. */
 export interface CellOfTable {
