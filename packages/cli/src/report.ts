@@ -109,6 +109,8 @@ export function describeViolation(violation: Violation): string {
       return `atomic-sleep at ${at}: ${task} may sleep with interrupts, bottom halves or preemption off`;
     case 'unexpected-fault':
       return `unexpected-fault at ${at}: ${task} takes #NM in kernel mode, at ${violation.at}`;
+    case 'pkru-mismatch':
+      return `pkru-mismatch at ${at}: ${task} accesses user memory under PKRU ${value} instead of ${expected}, at ${violation.at}${way}`;
     default:
       return unreachable(id);
   }

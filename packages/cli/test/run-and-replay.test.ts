@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CPUS_MAX } from '@fpulab/core';
 import { FPULAB_VERSION } from '@fpulab/eventlog';
+import { PRESETS } from '@fpulab/policies';
 import { fpulab, temporaryDirectory } from './command';
 
 /** Runs in a directory of their own: failures are kept below it. */
@@ -240,11 +241,15 @@ describe('fpulab list', () => {
   it('lists what there is to combine', async () => {
     const { exitCode, document } = await json('list');
     expect(exitCode).toBe(0);
-    expect((document.presets as readonly { id: string }[]).map(({ id }) => id)).toEqual([
-      'linux-3.6',
-      'linux-4.2',
-      'linux-4.8',
-    ]);
+    const presets = document.presets as readonly { id: string; parts: unknown; bugs: unknown }[];
+    expect(presets.map(({ id }) => id)).toEqual(PRESETS.map(({ id }) => id));
+    expect(presets.find(({ id }) => id === 'linux-3.6')).toEqual({
+      id: 'linux-3.6',
+      title: 'Linux 3.6: lazy, state allocated at first use with interrupts on',
+      parts: [{ policy: 'lazy-cr0-ts', era: 'linux-3.6' }],
+      patches: [],
+      bugs: [{ id: 'F44', on: 'xen-pv' }, { id: 'F49' }],
+    });
     expect((document.platforms as readonly { id: string }[]).map(({ id }) => id)).toEqual([
       'bare-metal',
       'xen-hvm',

@@ -247,6 +247,7 @@ export {
   type Operation,
   type SyscallName,
 } from './kernel/program';
+export { kthread, type TaskKind } from './kernel/kernel-thread';
 export {
   applyPatch,
   group,

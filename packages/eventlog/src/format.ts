@@ -130,6 +130,8 @@ const headerShape = z.strictObject({
   signals: z.boolean(),
   /** True when there are fields for IA32_XFD and IA32_XFD_ERR. */
   xfd: z.boolean(),
+  /** True when kernel threads borrow address spaces: there is a field for that then. */
+  borrowedMm: z.boolean(),
   /** Fields of the packed state behind the core's own. */
   slots: z.array(slotSchema.readonly()).max(SLOTS_MAX).readonly(),
   /** A unique label per kernel address. */

@@ -40,6 +40,7 @@ export function headerOf(machine: Machine, meta: LogMeta): LogHeader {
     fpstateKinds: FPSTATE_KINDS.filter((kind) => at.firstFpstate[kind] >= 0),
     signals: at.resume >= 0,
     xfd: at.xfd >= 0,
+    borrowedMm: at.borrowedMm >= 0,
     slots: machine.composition.slotFields().map(({ name, space, kind, initial }) => ({
       name,
       space,

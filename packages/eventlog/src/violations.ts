@@ -111,6 +111,7 @@ function whatWasGoingOn({ seq, cause, data }: MachineEvent, { events, header }: 
 const PLACES: Readonly<Record<string, (data: MachineEvent['data'], header: LogHeader) => string>> = {
   'kernel.stepped': ({ at }, { steps }) => steps[at],
   'user.stepped': ({ task, at }, header) => operationName(header, task, at),
+  'kthread.stepped': ({ task, at }, header) => operationName(header, task, at),
   'context.entered': ({ at }, { steps }) => steps[at],
   'trap.raised': ({ vector }) => vectorName(vector),
 };

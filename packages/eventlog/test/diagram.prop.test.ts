@@ -1,4 +1,4 @@
-import { ORACLES, SCENARIOS, type MachineEvent } from '@fpulab/core';
+import { ORACLES, type MachineEvent } from '@fpulab/core';
 import {
   DIAGRAM_SIZE,
   headerOf,
@@ -8,19 +8,17 @@ import {
   type Lane,
   type LogHeader,
 } from '@fpulab/eventlog';
-import { PLATFORMS } from '@fpulab/hypervisor';
-import { PRESETS } from '@fpulab/policies';
 import fc from 'fast-check';
-import { eventsOf, metaOf, type RunSetup } from './helpers';
+import { EVERYTHING, eventsOf, metaOf, type RunSetup } from './helpers';
 import { holds } from './properties';
 
-const setups: fc.Arbitrary<RunSetup> = fc.record({
-  preset: fc.constantFrom(...PRESETS.map(({ id }) => id)),
-  platform: fc.constantFrom(...Object.keys(PLATFORMS)),
-  scenario: fc.constantFrom(...SCENARIOS.map(({ id }) => id)),
-  seed: fc.nat(200).map(BigInt),
-  stepsMax: fc.integer({ min: 1, max: 1500 }),
-});
+const setups: fc.Arbitrary<RunSetup> = fc
+  .record({
+    parts: fc.constantFrom(...EVERYTHING),
+    seed: fc.nat(200).map(BigInt),
+    stepsMax: fc.integer({ min: 1, max: 1500 }),
+  })
+  .map(({ parts: [preset, platform, scenario], ...rest }) => ({ preset, platform, scenario, ...rest }));
 
 function run(setup: RunSetup): { readonly header: LogHeader; readonly events: readonly MachineEvent[] } {
   const { machine, live } = eventsOf(setup);

@@ -11,6 +11,7 @@ import {
   type MachineEvent,
   type Patch,
 } from '@fpulab/core';
+import { isSupported } from '@fpulab/core/testing';
 import { PLATFORMS, platformOf } from '@fpulab/hypervisor';
 import { PRESETS, presetOf } from '@fpulab/policies';
 import { memorySink, readLog, recordLog, type EventLog, type LogMeta, type LogSummary } from '@fpulab/eventlog';
@@ -73,11 +74,13 @@ export function read(text: string | Uint8Array): EventLog {
   return readLog(typeof text === 'string' ? Buffer.from(text) : text);
 }
 
-/** Every preset on every platform in every scenario. */
+/** Every preset on every platform in every scenario that it can run. */
 export const EVERYTHING: readonly (readonly [preset: string, platform: string, scenario: string])[] = PRESETS.flatMap(
   (preset) =>
     Object.keys(PLATFORMS).flatMap((platform) =>
-      SCENARIOS.map((scenario) => [preset.id, platform, scenario.id] as const),
+      SCENARIOS.filter((scenario) =>
+        isSupported({ platform: platformOf(platform), policies: preset.policies(), scenario }),
+      ).map((scenario) => [preset.id, platform, scenario.id] as const),
     ),
 );
 

@@ -53,6 +53,7 @@ describe('a log', () => {
       fpstateKinds: ['task'],
       signals: false,
       xfd: false,
+      borrowedMm: false,
       roles: {
         owner: 'lazy-cr0-ts.fpu_owner_task',
         active: 'lazy-cr0-ts.has_fpu',

@@ -245,7 +245,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
       isUsed,
       [
         when(
-          (k) => isActive(k) || xsaves,
+          (k) => isActive(k) || k.compacted,
           [userAccess('copy_fpregs_to_sigframe', (k) => k.saveToUser(userFeatures(k)), LOADS)],
           [userAccess('__copy_to_user', (k) => k.copyToUser(k.fpstateOf(k.task)))],
         ),

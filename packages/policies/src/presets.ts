@@ -1,43 +1,150 @@
-import { FpuError, type BasePolicy } from '@fpulab/core';
-import { eager } from './eager';
-import { lazyCr0Ts } from './lazy-cr0-ts';
-import { loadFpuDeferral } from './load-fpu-deferral';
+import { FpuError, applyPatch, type BasePolicy, type Patch } from '@fpulab/core';
+import { BUGS } from './bugs';
+import { eager, type EagerEra } from './eager';
+import { lazyCr0Ts, type LazyEra } from './lazy-cr0-ts';
+import { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
+
+/** A policy of a preset, and which kernel's form of it. */
+export interface PresetPart {
+  /** Id of the policy. */
+  readonly policy: string;
+  readonly era?: string;
+}
+
+/** A bug that the real kernel has, and so has its preset. */
+export interface PresetBug {
+  /** Its number in the museum. */
+  readonly id: string;
+  /** Where it shows, if not everywhere. */
+  readonly on?: string;
+}
 
 /** A real kernel, as a composition of policies. */
 export interface Preset {
   readonly id: string;
   readonly title: string;
+  /** What it is made of. */
+  readonly parts: readonly PresetPart[];
+  /** Patches on them, by id: what the release has and later versions do not. */
+  readonly patches: readonly string[];
+  /** Known bugs of that kernel that are left in. */
+  readonly bugs: readonly PresetBug[];
   /** Fresh policy objects, for one machine. */
   readonly policies: () => readonly BasePolicy[];
 }
 
+type Base = Pick<Preset, 'parts' | 'patches' | 'policies'>;
+
+const lazy = (era: LazyEra): Base => ({
+  parts: [{ policy: 'lazy-cr0-ts', era }],
+  patches: [],
+  policies: () => [lazyCr0Ts({ era })],
+});
+const always = (era: EagerEra): Base => ({
+  parts: [{ policy: 'eager', era }],
+  patches: [],
+  policies: () => [eager({ era })],
+});
+const deferred = (era: DeferralEra, bugs: readonly string[] = []): Base => {
+  const patches = bugs.map(patchOfBug);
+  return {
+    parts: [{ policy: 'load-fpu-deferral', era }],
+    patches: patches.map(({ id }) => id),
+    policies: () => [patched(loadFpuDeferral({ era }), patches)],
+  };
+};
+
+/** The patch that puts a bug of the museum back. */
+function patchOfBug(id: string): Patch {
+  const bug = BUGS.find((candidate) => candidate.id === id);
+  if (!bug) throw new Error(`fpulab bug: no bug '${id}'`);
+  return bug.patch;
+}
+
+/** A policy with patches applied. */
+function patched(policy: BasePolicy, patches: readonly Patch[]): BasePolicy {
+  return { ...policy, routines: patches.reduce(applyPatch, policy.routines) };
+}
+
+/** Bugs of Linux 5.2 that later releases fixed. */
+const BUGS_5_2 = ['F01', 'F03', 'F05'];
+
+/** Allocation in #NM under a hypervisor that has cleared TS. */
+const F44: PresetBug = { id: 'F44', on: 'xen-pv' };
+
 /** The kernels that are modelled. */
 export const PRESETS: readonly Preset[] = [
   {
+    id: 'linux-2.6.32',
+    title: 'Linux 2.6.32, 64-bit: lazy, TS_USEDFPU in thread_info, state allocated at first use with interrupts on',
+    bugs: [{ id: 'F42' }, F44, { id: 'F49' }],
+    ...lazy('linux-2.6.32'),
+  },
+  {
     id: 'linux-3.6',
     title: 'Linux 3.6: lazy, state allocated at first use with interrupts on',
-    policies: () => [lazyCr0Ts({ era: 'linux-3.6' })],
+    bugs: [F44, { id: 'F49' }],
+    ...lazy('linux-3.6'),
+  },
+  {
+    id: 'linux-4.1',
+    title: 'Linux 4.1 without XSAVEOPT and MPX, or with eagerfpu=off: lazy, state allocated at first use',
+    bugs: [F44],
+    ...lazy('linux-4.1'),
+  },
+  {
+    id: 'linux-4.1-eager',
+    title: 'Linux 4.1 with XSAVEOPT or MPX, or with eagerfpu=on: eager, state allocated at execve()',
+    bugs: [],
+    ...always('linux-4.1'),
   },
   {
     id: 'linux-4.2',
     title: 'Linux 4.2 to 4.5 without XSAVEOPT, or with eagerfpu=off: lazy, state embedded in the task',
-    policies: () => [lazyCr0Ts({ era: 'linux-4.2' })],
+    bugs: [],
+    ...lazy('linux-4.2'),
   },
-  { id: 'linux-4.8', title: 'Linux 4.6 to 4.9: eager (execve() as in 4.8.15 and 4.9)', policies: () => [eager()] },
+  {
+    id: 'linux-4.8',
+    title: 'Linux 4.6 to 4.9: eager (execve() as in 4.8.15 and 4.9)',
+    bugs: [],
+    ...always('linux-4.8'),
+  },
+  {
+    id: 'linux-4.14',
+    title: 'Linux 4.14 to 5.1: eager, and lazy switching is gone from the code',
+    bugs: [],
+    ...always('linux-4.14'),
+  },
+  {
+    id: 'linux-5.2',
+    title: 'Linux 5.2 as released: registers are loaded on the return to user code',
+    bugs: BUGS_5_2.map((id) => ({ id })),
+    ...deferred('linux-5.2', BUGS_5_2),
+  },
   {
     id: 'linux-5.10',
-    title: 'Linux 5.2 to 5.13: registers are loaded on the return to user code',
-    policies: () => [loadFpuDeferral({ era: 'linux-5.2' })],
+    title: 'Linux 5.10, with the fixes that 5.2 to 5.13 got: registers are loaded on the return to user code',
+    bugs: [],
+    ...deferred('linux-5.2'),
   },
   {
     id: 'linux-5.15',
     title: 'Linux 5.14 and 5.15: the same, PKRU apart',
-    policies: () => [loadFpuDeferral({ era: 'linux-5.14' })],
+    bugs: [],
+    ...deferred('linux-5.14'),
   },
   {
     id: 'linux-6.1',
-    title: 'Linux 5.16 and later: the same, fork() loads first',
-    policies: () => [loadFpuDeferral({ era: 'linux-6.1' })],
+    title: 'Linux 5.16 to 6.6: the same, fork() loads first',
+    bugs: [],
+    ...deferred('linux-6.1'),
+  },
+  {
+    id: 'linux-6.12',
+    title: 'Linux 6.7 and later: the same, flags are those of the old and the new task by name',
+    bugs: [],
+    ...deferred('linux-6.12'),
   },
 ];
 

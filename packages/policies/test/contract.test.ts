@@ -1,5 +1,5 @@
 import { SCENARIOS, scenarioOf, step, type BasePolicy } from '@fpulab/core';
-import { checkPolicyContract, describePolicyContract } from '@fpulab/core/testing';
+import { checkPolicyContract, describePolicyContract, isSupported } from '@fpulab/core/testing';
 import { PLATFORMS } from '@fpulab/hypervisor';
 import { PRESETS, lazyCr0Ts, presetOf } from '../src';
 import { slotOf } from './support';
@@ -10,7 +10,9 @@ const HYPERVISED = ['xen-pv-leak', 'interrupts', 'fork-exec-exit', 'vcpu-preempt
 
 for (const preset of PRESETS) {
   for (const [id, platform] of platforms) {
-    const scenarios = id === 'bare-metal' ? SCENARIOS : HYPERVISED;
+    const scenarios = (id === 'bare-metal' ? SCENARIOS : HYPERVISED).filter((scenario) =>
+      isSupported({ policies: preset.policies(), platform: platform(), scenario }),
+    );
     describePolicyContract(`${preset.id} on ${id}`, { policies: preset.policies, platform, scenarios });
   }
 }

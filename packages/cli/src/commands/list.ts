@@ -10,7 +10,7 @@ import {
   type Feature,
 } from '@fpulab/core';
 import { PLATFORMS } from '@fpulab/hypervisor';
-import { PRESETS } from '@fpulab/policies';
+import { PRESETS, type Preset } from '@fpulab/policies';
 import { EXIT } from '../exit-codes';
 import { PATCHES } from '../request';
 import { print, printJson, type GlobalOptions } from '../terminal';
@@ -23,7 +23,7 @@ interface Listed {
 }
 
 const KINDS: Readonly<Record<string, () => readonly Listed[]>> = {
-  presets: () => PRESETS.map(({ id, title }) => ({ id, title })),
+  presets: () => PRESETS.map(({ id, title, parts, patches, bugs }) => ({ id, title, parts, patches, bugs })),
   platforms: () => Object.entries(PLATFORMS).map(([id, make]) => ({ id, title: make().title })),
   patches: () => PATCHES.map(({ id, title }) => ({ id, title })),
   scenarios: () => SCENARIOS.map(({ id, title }) => ({ id, title })),
@@ -50,9 +50,28 @@ function section(name: string, entries: readonly Listed[], titled: boolean): str
   const indent = titled ? '  ' : '';
   const lines = entries.flatMap((entry) => [
     `${indent}${entry.id.padEnd(width)}  ${entry.title}`,
-    ...(isCpu(entry) ? [`${indent}${' '.repeat(width)}    ${summaryOf(entry)}`] : []),
+    ...detailsOf(entry).map((detail) => `${indent}${' '.repeat(width)}    ${detail}`),
   ]);
   return [...(titled ? [name] : []), ...lines].join('\n');
+}
+
+function detailsOf(entry: Listed): readonly string[] {
+  if (isCpu(entry)) return [summaryOf(entry)];
+  return isPreset(entry) ? [compositionOf(entry)] : [];
+}
+
+type ListedPreset = Omit<Preset, 'policies'>;
+
+function isPreset(entry: Listed): entry is ListedPreset {
+  return 'parts' in entry;
+}
+
+/** `lazy-cr0-ts (linux-3.6); with its bugs F44 on xen-pv, F49` */
+function compositionOf({ parts, patches, bugs }: ListedPreset): string {
+  const policies = parts.map(({ policy, era }) => (era === undefined ? policy : `${policy} (${era})`));
+  const composed = [...policies, ...patches].join(' + ');
+  if (bugs.length === 0) return composed;
+  return `${composed}; with its bugs ${bugs.map(({ id, on }) => (on === undefined ? id : `${id} on ${on}`)).join(', ')}`;
 }
 
 function isCpu(entry: Listed): entry is CpuModelFile {

@@ -27,21 +27,28 @@ const PREEMPTION = {
   full: 'of user code and of kernel code, where the masks allow it',
 };
 
+const KIND = { user: 'task', kthread: 'kernel thread', 'io-worker': 'IO worker' };
+
 function tasks({ id, tasks }: Scenario): readonly string[] {
-  const names = tasks.map(({ name }) => name).join(', ');
+  const users = tasks.filter(({ kind = 'user' }) => kind === 'user');
+  const names = users.map(({ name }) => name).join(', ');
   const [first] = tasks[0].program;
   if (/\.any-\d+/.test(id) && first?.kind === 'loop') {
     const operations = first.body.flatMap((one) => (one.kind === 'either' ? one.alternatives.flat() : [one]));
     const made = operations.map((operation) => programText([operation])).join(', ');
-    const many = tasks.length === 1 ? '1 task' : `${tasks.length} tasks`;
+    const many = users.length === 1 ? '1 task' : `${users.length} tasks`;
     return [
       `${many} (${names}) with any programs that are made of ${made} and go on for ever`,
       'no fork(), and no task ends: a CPU idles only where the scenario lets it',
+      ...tasks
+        .filter((task) => !users.includes(task))
+        .map(({ name, program }) => `kernel thread ${name} runs ${programText(program)}`),
     ];
   }
   return [
     ...tasks.map(
-      ({ name, program, unborn }) => `task ${name}${unborn ? ', when forked,' : ''} runs ${programText(program)}`,
+      ({ name, program, unborn, kind = 'user' }) =>
+        `${KIND[kind]} ${name}${unborn ? ', when forked,' : ''} runs ${programText(program)}`,
     ),
   ];
 }
@@ -55,6 +62,7 @@ function programText(program: readonly Operation[]): string {
         case 'fpu':
         case 'frame':
         case 'syscall':
+        case 'kernel':
           return operation.text;
         case 'loop':
           return `${operation.times === Infinity ? 'for ever' : `${operation.times} times`} (${programText(operation.body)})`;
@@ -81,6 +89,7 @@ function others({ vcpu, idle, migration, userFaults }: Interference, cpus: numbe
     ...(cpus > 1 ? [migration ? 'tasks move between CPUs' : 'tasks stay on their CPUs'] : []),
     ...(vcpu ? ['the hypervisor takes the physical CPU away at any time, where the platform has one'] : []),
     ...(idle ? ['the idle task may run although others could'] : []),
+    ...(idle === 'preempts' ? ['and take the CPU from a task that is alone, as a kernel thread would'] : []),
     ...(userFaults ? ['restores from user memory may fault part-way'] : []),
   ];
 }

@@ -85,9 +85,19 @@ function violationsIn({ from, to }: RunStep, violations: Rerun['report']['violat
 }
 
 function readFacts(events: readonly MachineEvent[], { tasks }: LogHeader): readonly string[] {
-  return events
-    .filter(({ type }) => type === 'fpregs.read' || type === 'kernel.fpregs-checked')
-    .map(({ data }) => `reads ${valueName(data.value, tasks)} in ${componentName(data.component)}`);
+  return events.flatMap(({ type, data }) => {
+    switch (type) {
+      case 'fpregs.read':
+      case 'kernel.fpregs-checked':
+        return [`reads ${valueName(data.value, tasks)} in ${componentName(data.component)}`];
+      case 'user-memory.accessed':
+        return [`accesses user memory under PKRU ${valueName(data.pkru, tasks)}`];
+      case 'kernel.pkru-changed':
+        return ['watch: PKRU changes inside a kernel FPU section'];
+      default:
+        return [];
+    }
+  });
 }
 
 /** Where a step happened, before it did. */
@@ -103,7 +113,7 @@ function labelOf(events: readonly MachineEvent[], { header, task, userPc }: Step
   const last = (type: string): MachineEvent['data'] | undefined =>
     events.filter((event) => event.type === type).at(-1)?.data;
   const trap = last('trap.raised');
-  const user = last('user.stepped');
+  const user = last('user.stepped') ?? last('kthread.stepped');
   if (trap) {
     const pc = user?.next ?? userPc; // behind an either()
     return `${vectorName(trap.vector)} at ${trap.user ? operationName(header, task, pc) : header.steps[trap.at]}`;

@@ -29,6 +29,7 @@ export const LETTERS: Readonly<Record<OracleId, string>> = {
   'unexpected-fault': 'F',
   'speculative-exposure': 'X',
   validity: 'V',
+  'pkru-mismatch': 'P',
 };
 
 /** What stands beside the sign: states, or letters of violations, with a + where there may be others. */

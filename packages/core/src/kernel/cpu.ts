@@ -14,7 +14,7 @@ import {
 } from '../machine/frames';
 import { FRAME_PAGES, HEADER, LOCALS, type CoreOffsets, type FpstateKind } from '../machine/state';
 import type { EventStream } from '../machine/stream';
-import { DEFAULT_PKRU, nextSerial, PRINCIPAL, valueId } from '../machine/values';
+import { DEFAULT_PKRU, INIT, nextSerial, PRINCIPAL, valueId } from '../machine/values';
 import { PKRU, SSE, USER_COMPONENTS, X87, componentName } from '../x86/components';
 import { CR0_TS } from '../x86/control-registers';
 import type { CpuModel } from '../x86/cpu-model';
@@ -23,6 +23,7 @@ import { ALLOC, CHOICE, PAGE } from './choices';
 import type { CounterRange, Cr0Access, Hypervisor, Slot, UserRestore } from './kernel';
 import { returningThrough } from './exit-to-user';
 import { saveArea, type SaveArea } from './save-format';
+import { ACCESS } from './user-access';
 
 /** What a CPU needs of the machine around it. */
 export interface CpuMachine {
@@ -33,6 +34,8 @@ export interface CpuMachine {
   readonly host: CpuModel;
   /** The kernel uses XSAVES where it sees it. */
   readonly xsaves: boolean;
+  /** It uses XSAVEOPT where it sees it. */
+  readonly xsaveopt: boolean;
   readonly platform: { readonly id: string; readonly cr0: Cr0Access };
   /** Alternatives of the choice `alloc` in this scenario. */
   readonly allocAlternatives: readonly number[];
@@ -42,6 +45,9 @@ export interface CpuMachine {
   readonly accessAlternatives: readonly number[];
   readonly pageInAlternatives: readonly number[];
   isKernelThread(task: number): boolean;
+  isIoWorker(task: number): boolean;
+  /** True while a kernel FPU section is on the task's stack. */
+  isInKernelFpuSection(task: number): boolean;
   /** A new program starts with the kernel's default PKRU rather than with INIT. */
   readonly restrictivePkru: boolean;
   /** Counters pass their thresholds by choice, not by number. */
@@ -49,6 +55,8 @@ export interface CpuMachine {
   /** Asks the driver; returns the alternative. */
   choose(kind: number, alternatives: readonly number[]): number;
   entry(routine: string): number;
+  /** Slots of all plugins, base policy first. */
+  readonly slots: readonly Slot[];
 }
 
 /** Where schedule() keeps the next task, as __schedule() does: in a local. A nested schedule() has its own. */
@@ -72,6 +80,8 @@ export class Cpu implements Hypervisor {
   readonly xfeatures: number;
   private readonly vcpuArea: SaveArea;
   private readonly kernelComponent: number;
+  /** Word of the PKRU register; -1 on processors that have none. */
+  private readonly pkruWord: number;
 
   constructor(
     readonly cpu: number,
@@ -81,10 +91,16 @@ export class Cpu implements Hypervisor {
     this.at = machine.stream.state.at;
     this.allMask = this.at.componentBits.reduce((mask, bit) => mask | (1 << bit), 0);
     this.xfeatures = this.allMask;
-    this.area = saveArea(machine.model, { xfeatures: this.allMask, xsaves: machine.xsaves });
+    this.area = saveArea(machine.model, {
+      xfeatures: this.allMask,
+      xsaves: machine.xsaves,
+      xsaveopt: machine.xsaveopt,
+    });
     // Xen uses XSAVES only for supervisor components, of which guests have none (xen/arch/x86/xstate.c xsave()).
     this.vcpuArea = saveArea(machine.host, { xfeatures: this.allMask, xsaves: false });
     this.kernelComponent = this.at.indexOfBit[SSE] >= 0 ? SSE : X87;
+    const pkru = this.at.indexOfBit[PKRU];
+    this.pkruWord = pkru < 0 ? -1 : this.at.fpregs + cpu * this.at.components + pkru;
   }
 
   // --- who and where ---------------------------------------------------------------------------------------------
@@ -111,6 +127,13 @@ export class Cpu implements Hypervisor {
   }
 
   // --- slots -----------------------------------------------------------------------------------------------------
+
+  slotNamed(name: string): Slot {
+    const { slots } = this.machine;
+    const found = slots.find((slot) => slot.name === name);
+    if (found) return found;
+    return this.refuseStep(`wants the slot '${name}'; declared: ${slots.map((slot) => slot.name).join(', ')}`);
+  }
 
   read(slot: Slot, instance: number): number {
     if (!this.owns(slot, instance)) this.machine.stream.touchedShared = true;
@@ -215,10 +238,23 @@ export class Cpu implements Hypervisor {
     return this.machine.isKernelThread(task);
   }
 
+  isIoWorker(task: number): boolean {
+    return this.machine.isIoWorker(task);
+  }
+
+  hasMm(task: number): boolean {
+    if (!this.machine.isKernelThread(task)) return true;
+    return this.at.borrowedMm >= 0 && this.words[this.at.borrowedMm + task] !== 0;
+  }
+
   fpstateOf(task: number, kind: FpstateKind = 'task'): number {
     const first = this.at.firstFpstate[kind];
     if (first < 0) this.refuseStep(`uses the image '${kind}' of a task, which this machine does not have`);
     return first + task;
+  }
+
+  get compacted(): boolean {
+    return this.area.format === 'xsaves';
   }
 
   get vcpuFpstate(): number {
@@ -236,7 +272,9 @@ export class Cpu implements Hypervisor {
   restore(fpstate: number, xfeatures = this.allMask): boolean {
     this.needDeclaration('loads registers');
     if (this.headerOf(fpstate) === HEADER.reserved) return false;
+    const { pkru } = this;
     this.emit(events.FpregsRestored, this.cpu, fpstate, xfeatures, this.area.bytes, this.area.restore);
+    this.watchPkru(pkru);
     return true;
   }
 
@@ -246,7 +284,9 @@ export class Cpu implements Hypervisor {
 
   writeRegister(component: number, value: number): void {
     this.indexOf(component);
+    const { pkru } = this;
     this.emit(events.FpregsLoaded, this.cpu, component, value);
+    this.watchPkru(pkru);
   }
 
   readFpstate(fpstate: number, component: number): number {
@@ -297,9 +337,19 @@ export class Cpu implements Hypervisor {
     return this.frameIsThere() && (this.copyFpstate({ from: fpstate, to }), true);
   }
 
-  copyFromUser(fpstate: number): boolean {
+  copyFromUser(fpstate: number, xfeatures?: number): boolean {
     const from = this.fpstateOf(this.task, 'sigframe');
-    return this.frameIsThere() && (this.copyFpstate({ from, to: fpstate }), true);
+    if (!this.frameIsThere()) return false;
+    if (xfeatures === undefined) this.copyFpstate({ from, to: fpstate });
+    else this.copyComponents(from, fpstate, xfeatures);
+    return true;
+  }
+
+  private copyComponents(from: number, to: number, xfeatures: number): void {
+    for (const bit of this.at.componentBits) {
+      if (xfeatures & (1 << bit)) this.writeFpstate(to, bit, this.readFpstate(from, bit));
+    }
+    this.writeXstateBv(to, (this.xstateBv(to) & ~xfeatures) | (this.xstateBv(from) & xfeatures));
   }
 
   leaveOutOfFrame(): void {
@@ -362,6 +412,43 @@ export class Cpu implements Hypervisor {
     this.emit(events.ArchitecturalSet, this.task, PKRU, DEFAULT_PKRU);
   }
 
+  /** One access to user memory; local 0 says how it went. */
+  accessUserMemory(): void {
+    this.emit(events.UserMemoryAccessed, this.cpu, this.task, this.pkru, this.expectedPkru);
+    const how = this.machine.choose(CHOICE.page, this.machine.accessAlternatives);
+    this.setLocal(0, how === PAGE.missing ? ACCESS.faulted : ACCESS.over);
+  }
+
+  /** The page comes, after a while or at once, or it never does: -EFAULT. */
+  faultInUserMemory(): void {
+    this.emit(events.MightSleepReached, this.cpu, this.task, this.status);
+    const how = this.machine.choose(CHOICE.page, this.machine.pageInAlternatives);
+    this.setLocal(0, how === PAGE.gone ? ACCESS.over : ACCESS.goesOn);
+    if (how === PAGE.sleep) this.goToSleep();
+  }
+
+  /** The PKRU register; INIT on processors that have none. */
+  private get pkru(): number {
+    return this.pkruWord < 0 ? INIT : this.words[this.pkruWord];
+  }
+
+  /** The PKRU under which the current task may access user memory. */
+  private get expectedPkru(): number {
+    const index = this.at.indexOfBit[PKRU];
+    if (index < 0) return INIT;
+    if (!this.machine.isKernelThread(this.task)) {
+      return this.words[this.at.architectural + this.task * this.at.components + index];
+    }
+    return this.machine.restrictivePkru ? DEFAULT_PKRU : INIT;
+  }
+
+  /** The debug watch that was thought of in June 2018: says which step changed PKRU inside a kernel FPU section. */
+  private watchPkru(before: number): void {
+    const { pkru } = this;
+    if (pkru === before || !this.machine.isInKernelFpuSection(this.task)) return;
+    this.emit(events.KernelPkruChanged, this.cpu, this.task, this.pc, before, pkru);
+  }
+
   private get framePages(): number {
     return this.words[this.at.framePages + this.task];
   }
@@ -374,7 +461,9 @@ export class Cpu implements Hypervisor {
 
   initFpregs(xfeatures = this.allMask): void {
     this.needDeclaration('loads registers');
+    const { pkru } = this;
     this.emit(events.FpregsInitialised, this.cpu, xfeatures);
+    this.watchPkru(pkru);
   }
 
   isAllocated(fpstate: number): boolean {

@@ -1,12 +1,13 @@
 /** Runs a machine: one atomic step after the other, every choice answered by a driver. */
 import { assert } from '../error';
+import type { EventType } from '../machine/event-type';
 import * as events from '../machine/events';
 import { CONTEXT, IRQS_OFF, PREEMPT_OFF, contextOf } from '../machine/frames';
 import { FRAME_PAGES, HEADER, LIFECYCLE } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { INIT, nextSerial, principalOfTask, valueId } from '../machine/values';
 import type { CpuModel } from '../x86/cpu-model';
-import { xfeaturesName } from '../x86/components';
+import { PKRU, xfeaturesName } from '../x86/components';
 import { fpuFault, VECTOR } from '../x86/faults';
 import { ChoicePoint } from './choice-point';
 import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, PAGE, type ChoiceDriver } from './choices';
@@ -14,10 +15,11 @@ import { compileCode, type Code, type OwnedRoutine, type StepInstruction } from 
 import { Cpu, CPU_STOPPED, type CpuMachine } from './cpu';
 import type { PlatformHook, PolicyHook } from './hooks';
 import type { Interference } from './interference';
-import type { Cr0Access } from './kernel';
+import type { Cr0Access, Slot } from './kernel';
 import type { CompiledOperation, FpuOperation, FrameOperation } from './program';
+import { KERNEL_CALLS, KTHREAD_ROUTINE, PROGRAM_LOCAL, type TaskKind } from './kernel-thread';
 import { Scheduler } from './scheduler';
-import { IDLE_ROUTINE, skeletonRoutines } from './skeleton';
+import { IDLE_ROUTINE, KERNEL_FPU_BEGIN, KERNEL_FPU_SECTION, skeletonRoutines } from './skeleton';
 
 /** A task as the engine runs it. Idle tasks come last and have no program. */
 export interface EngineTask {
@@ -26,6 +28,7 @@ export interface EngineTask {
   /** First operation of the signal handler in `code`; -1 where there is none. */
   readonly handler: number;
   readonly unborn: boolean;
+  readonly kind: TaskKind;
   readonly idle: boolean;
 }
 
@@ -38,11 +41,15 @@ export interface EngineParts {
   readonly host: CpuModel;
   /** The kernel uses XSAVES where it sees it. */
   readonly xsaves: boolean;
+  /** It uses XSAVEOPT where it sees it. */
+  readonly xsaveopt: boolean;
   /** A new program starts with the kernel's default PKRU rather than with INIT. */
   readonly restrictivePkru: boolean;
   readonly tasks: readonly EngineTask[];
   /** Routines of policies and platform. */
   readonly routines: readonly OwnedRoutine[];
+  /** Their slots. */
+  readonly slots: readonly Slot[];
   readonly interference: Interference;
   /** Counters pass their thresholds by choice. */
   readonly abstractCounters: boolean;
@@ -65,8 +72,10 @@ export class Engine implements CpuMachine {
   readonly model: CpuModel;
   readonly host: CpuModel;
   readonly xsaves: boolean;
+  readonly xsaveopt: boolean;
   readonly restrictivePkru: boolean;
   readonly platform: EngineParts['platform'];
+  readonly slots: readonly Slot[];
   readonly code: Code;
   readonly cpus: readonly Cpu[];
   readonly allocAlternatives: readonly number[];
@@ -81,6 +90,8 @@ export class Engine implements CpuMachine {
   /** Scratch: whose program a choice of the kind `program` is about. */
   private deciding = 0;
   private readonly scheduler: Scheduler;
+  /** By address: 1 where a kernel FPU section has begun and has not ended. */
+  private readonly inSection: Uint8Array;
 
   constructor(
     private readonly parts: EngineParts,
@@ -90,8 +101,10 @@ export class Engine implements CpuMachine {
     this.model = parts.model;
     this.host = parts.host;
     this.xsaves = parts.xsaves;
+    this.xsaveopt = parts.xsaveopt;
     this.restrictivePkru = parts.restrictivePkru;
     this.platform = parts.platform;
+    this.slots = parts.slots;
     this.words = this.stream.state.words;
     this.allocAlternatives = allocAlternatives(parts.interference);
     this.faultAlternatives = faultAlternatives(parts.interference, parts.stream.state.at.componentBits);
@@ -111,11 +124,17 @@ export class Engine implements CpuMachine {
       },
       isIdle: (task) => parts.tasks[task].idle,
       startChild: (cpu) => this.startChild(cpu),
+      runKernelThread: (cpu) => this.runKernelThread(this.cpus[cpu]),
+      uses: (name) => parts.tasks.some(({ code }) => code.some((one) => 'name' in one && one.name === name)),
+      hasKernelThreads: parts.tasks.some(({ kind, idle }) => kind !== 'user' && !idle),
       answers: parts.answers,
       exitWork: (cpu) => this.scheduler.exitWork(cpu, parts.tasks[this.cpus[cpu].task].handler >= 0),
       handlers: parts.tasks.map(({ handler }) => handler),
     }).map((routine) => ({ owner: 'kernel', routine }));
     this.code = compileCode([...own, ...parts.routines]);
+    this.inSection = Uint8Array.from(this.code.instructions, (one) =>
+      one.op === 'step' && one.path.includes(KERNEL_FPU_SECTION) && one.name !== KERNEL_FPU_BEGIN ? 1 : 0,
+    );
     const { at } = this.stream.state;
     this.cpus = Array.from({ length: at.cpus }, (_, cpu) => new Cpu(cpu, this));
     this.choices = new ChoicePoint(this.stream, {
@@ -147,7 +166,9 @@ export class Engine implements CpuMachine {
     const { TaskCreated, CpuBooted } = events;
     this.parts.tasks.forEach((task, number) => {
       if (task.idle) this.stream.emit(TaskCreated, number, this.entry(IDLE_ROUTINE), idle, NO_PROGRAM, 0);
-      else if (!task.unborn) {
+      else if (task.unborn) return;
+      else if (task.kind !== 'user') this.createKernelThread(number);
+      else {
         this.stream.emit(TaskCreated, number, this.entry('kernel_execve'), firstSwitch, 0, CONTEXT.user);
       }
     });
@@ -186,7 +207,20 @@ export class Engine implements CpuMachine {
   }
 
   isKernelThread(task: number): boolean {
-    return this.parts.tasks[task].idle;
+    return this.parts.tasks[task].kind === 'kthread';
+  }
+
+  isIoWorker(task: number): boolean {
+    return this.parts.tasks[task].kind === 'io-worker';
+  }
+
+  isInKernelFpuSection(task: number): boolean {
+    const { at } = this.stream.state;
+    for (let frame = task * at.stackDepth + this.words[at.depth + task] - 1; frame >= task * at.stackDepth; frame--) {
+      const isCode = contextOf(this.words[at.frameStatus + frame]) !== CONTEXT.user;
+      if (isCode && this.inSection[this.words[at.framePc + frame]] === 1) return true;
+    }
+    return false;
   }
 
   /** Name of a task, for people. */
@@ -307,16 +341,10 @@ export class Engine implements CpuMachine {
     const { stream } = this;
     const task = cpu.task;
     const code = this.parts.tasks[task].code;
-    let pc = this.words[at.framePc + task * at.stackDepth + this.words[at.depth + task] - 1];
     stream.actor = 'user';
-    let operation = code[pc];
-    while (operation.kind === 'either') {
-      this.deciding = task;
-      const target = this.choose(CHOICE.program, operation.targets);
-      stream.emit(events.UserStepped, cpu.cpu, task, pc, target);
-      pc = target;
-      operation = code[pc];
-    }
+    const first = this.words[at.framePc + task * at.stackDepth + this.words[at.depth + task] - 1];
+    const pc = this.decide(events.UserStepped, cpu, first);
+    const operation = code[pc] as Exclude<CompiledOperation, { readonly kind: 'either' | 'kernel' }>;
     if (operation.kind === 'fpu' && this.faults(cpu, operation.instruction, USER_CODE)) return;
     const { seq } = stream;
     stream.emit(events.UserStepped, cpu.cpu, task, pc, operation.next);
@@ -327,12 +355,38 @@ export class Engine implements CpuMachine {
       cpu.enter(CONTEXT.syscall, operation.name === 'exit' ? 'do_exit' : `sys_${operation.name}`, false);
       if (operation.child !== undefined) {
         cpu.frame = cpu.depth - 1;
-        cpu.setTaskLocal(
-          0,
-          this.parts.tasks.findIndex((candidate) => candidate.name === operation.child),
-        );
+        cpu.setTaskLocal(0, this.taskNamed(operation.child));
       }
     }
+  }
+
+  /** Where the program of the current task goes on, behind either()s: each is decided. */
+  private decide(type: EventType, cpu: Cpu, from: number): number {
+    const { task } = cpu;
+    const { code } = this.parts.tasks[task];
+    let pc = from;
+    for (let operation = code[pc]; operation.kind === 'either'; operation = code[pc]) {
+      this.deciding = task;
+      const target = this.choose(CHOICE.program, operation.targets);
+      this.stream.emit(type, cpu.cpu, task, pc, target);
+      pc = target;
+    }
+    return pc;
+  }
+
+  private runKernelThread(cpu: Cpu): void {
+    const { task } = cpu;
+    const pc = this.decide(events.KernelThreadStepped, cpu, cpu.local(PROGRAM_LOCAL));
+    const operation = this.parts.tasks[task].code[pc];
+    this.stream.emit(events.KernelThreadStepped, cpu.cpu, task, pc, operation.next);
+    if (operation.kind !== 'kernel') return cpu.call('do_exit');
+    if (operation.child !== undefined) cpu.setTaskLocal(0, this.taskNamed(operation.child));
+    if (operation.name === 'sleep') cpu.sleep();
+    else cpu.call(KERNEL_CALLS[operation.name]);
+  }
+
+  private taskNamed(name: string): number {
+    return this.parts.tasks.findIndex((candidate) => candidate.name === name);
   }
 
   private useFpu(cpu: Cpu, task: number, operation: FpuOperation): void {
@@ -374,8 +428,23 @@ export class Engine implements CpuMachine {
     const kernel = this.cpus[cpu];
     const status = CONTEXT.syscall | PREEMPT_OFF | IRQS_OFF;
     const { child } = kernel;
+    if (this.parts.tasks[child].kind !== 'user') return this.startKernelThread(kernel);
     this.stream.emit(events.TaskCreated, child, this.code.entry('ret_from_fork'), status, 0, CONTEXT.user);
     this.stream.emit(events.TaskForked, cpu, kernel.task, child);
+  }
+
+  private createKernelThread(task: number): void {
+    const status = CONTEXT.kthread | PREEMPT_OFF | IRQS_OFF;
+    this.stream.emit(events.TaskCreated, task, this.code.entry(KTHREAD_ROUTINE), status, NO_PROGRAM, 0);
+  }
+
+  /** It has no FPU state, but an IO worker accesses its process's memory under the PKRU of the thread that created it. */
+  private startKernelThread({ task, child }: Cpu): void {
+    const { at } = this.stream.state;
+    this.createKernelThread(child);
+    const index = at.indexOfBit[PKRU];
+    if (this.parts.tasks[child].kind !== 'io-worker' || index < 0) return;
+    this.stream.emit(events.ArchitecturalSet, child, PKRU, this.words[at.architectural + task * at.components + index]);
   }
 }
 

@@ -17,6 +17,9 @@ export const POLICY_HOOKS = [
   'signal-clear',
   'signal-restore',
   'cpu-up',
+  'kernel-fpu-section',
+  'use-mm',
+  'unuse-mm',
 ] as const;
 
 /** A hook of a policy. */
@@ -30,6 +33,9 @@ export const OPTIONAL_HOOKS: readonly PolicyHook[] = [
   'signal-clear',
   'signal-restore',
   'cpu-up',
+  'kernel-fpu-section',
+  'use-mm',
+  'unuse-mm',
 ];
 
 /** Hooks that the machine asks of a platform. None has to be owned: hardware does something by itself. */

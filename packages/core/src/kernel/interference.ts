@@ -8,8 +8,8 @@ export interface Interference {
   readonly softirq?: boolean;
   /** The hypervisor takes the physical CPU away. */
   readonly vcpu?: boolean;
-  /** The idle task may be picked although others could run. */
-  readonly idle?: boolean;
+  /** The idle task may be picked although others could run. `preempts`: even where no other task could, as a kernel thread would run then. */
+  readonly idle?: boolean | 'preempts';
   /** Tasks may move between CPUs. */
   readonly migration?: boolean;
   /** How many interrupts may nest on one stack; as many as the masks allow (a hardirq in a softirq: 2) when left out. */

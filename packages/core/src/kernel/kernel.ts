@@ -65,6 +65,12 @@ export interface Kernel {
   /** During fork: the new task. */
   readonly child: number;
 
+  /**
+   * The slot of this name: how patches, which are written for no machine in particular, get at a policy's state.
+   *
+   * @throws FpuError FPU209 when no plugin of this machine declares it
+   */
+  slotNamed(name: string): Slot;
   /** A slot of this CPU, of a given task, or of the machine. */
   read(slot: Slot, instance: number): number;
   /** Writes a slot. */
@@ -94,9 +100,15 @@ export interface Kernel {
 
   /** True for kernel threads and idle tasks: PF_KTHREAD. They have no user registers. */
   isKernelThread(task: number): boolean;
+  /** True for IO workers: PF_IO_WORKER. They are threads of a user process that never run user code. */
+  isIoWorker(task: number): boolean;
+  /** True for tasks with an address space, their own or a borrowed one: task->mm != NULL. */
+  hasMm(task: number): boolean;
 
   /** A memory image of a task; its own when no kind is named. */
   fpstateOf(task: number, kind?: FpstateKind): number;
+  /** Images are in the compacted format: the kernel uses XSAVES, and the processor has it. */
+  readonly compacted: boolean;
   /** All components that this kernel enables, as a bitmap. */
   readonly xfeatures: number;
   /**
@@ -136,8 +148,11 @@ export interface Kernel {
   restoreFromUser(xfeatures?: number): UserRestore;
   /** Copies an image to the signal frame (__copy_to_user). False when a page is missing. */
   copyToUser(fpstate: number): boolean;
-  /** Copies the signal frame to an image (__copy_from_user). False when a page is missing. */
-  copyFromUser(fpstate: number): boolean;
+  /**
+   * Copies the signal frame to an image, header and all (__copy_from_user), or only these components with their bits of XSTATE_BV
+   * (copy_user_to_xstate). False when a page is missing.
+   */
+  copyFromUser(fpstate: number, xfeatures?: number): boolean;
   /** The signal frame gets no FPU state: the task has none. */
   leaveOutOfFrame(): void;
   /** Brings the pages of the signal frame in (fault_in_writeable(), or a fault that the kernel takes); may sleep. False: there are none. */

@@ -10,7 +10,21 @@ import type { InstructionClass } from '../x86/faults';
 
 /** System calls that the kernel skeleton knows. */
 export type SyscallName =
-  'getpid' | 'nanosleep' | 'sched_yield' | 'kernel_fpu' | 'fork' | 'execve' | 'exit' | 'raise' | 'rt_sigreturn';
+  | 'getpid'
+  | 'nanosleep'
+  | 'sched_yield'
+  | 'kernel_fpu'
+  | 'fork'
+  | 'execve'
+  | 'exit'
+  | 'raise'
+  | 'rt_sigreturn'
+  /** copy_to_user() */
+  | 'read'
+  /** copy_from_user() */
+  | 'write'
+  /** A kernel FPU section, then copy_from_user(). */
+  | 'kernel_fpu_copy';
 
 /** One FPU instruction: its class for CR0's rules, and the components that it reads and writes. */
 export interface FpuOperation {
@@ -39,6 +53,15 @@ export interface SyscallOperation {
   readonly child?: string;
 }
 
+/** A kernel thread calls a kernel function: see kernel-thread.ts. */
+export interface KernelOperation {
+  readonly kind: 'kernel';
+  readonly text: string;
+  readonly name:
+    'schedule' | 'sleep' | 'kernel_fpu' | 'use_mm' | 'unuse_mm' | 'copy_to_user' | 'copy_from_user' | 'fork';
+  readonly child?: string;
+}
+
 /** Repeats its body. */
 export interface LoopOperation {
   readonly kind: 'loop';
@@ -54,7 +77,8 @@ export interface EitherOperation {
 }
 
 /** What a task does, operation by operation. */
-export type Operation = FpuOperation | FrameOperation | SyscallOperation | LoopOperation | EitherOperation;
+export type Operation =
+  FpuOperation | FrameOperation | SyscallOperation | KernelOperation | LoopOperation | EitherOperation;
 
 function registerOps(name: string, instruction: InstructionClass, components: readonly number[]) {
   return {
@@ -142,6 +166,7 @@ export type CompiledOperation =
   | (FpuOperation & { readonly next: number })
   | (FrameOperation & { readonly next: number })
   | (SyscallOperation & { readonly next: number })
+  | (KernelOperation & { readonly next: number })
   | { readonly kind: 'either'; readonly text: string; readonly targets: readonly number[]; readonly next: number };
 
 const UNROLL_LIMIT = 4096;
@@ -186,6 +211,7 @@ export function compileTask(operations: readonly Operation[], handler?: readonly
         case 'fpu':
         case 'frame':
         case 'syscall':
+        case 'kernel':
           emit({ ...operation, next: code.length + 1 });
           break;
         case 'loop':
@@ -246,6 +272,7 @@ function mayDoNothing(operations: readonly Operation[]): boolean {
       case 'fpu':
       case 'frame':
       case 'syscall':
+      case 'kernel':
         return false;
       case 'loop':
         return operation.times === 0 || (operation.times !== Infinity && mayDoNothing(operation.body));

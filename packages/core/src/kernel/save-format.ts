@@ -37,7 +37,12 @@ export interface SaveDemand {
   readonly xfeatures: number;
   /** It uses XSAVES and XRSTORS where the processor has them. */
   readonly xsaves: boolean;
+  /** It uses XSAVEOPT where the processor has it; so do all kernels from 2.6.37 on, and when left out. */
+  readonly xsaveopt?: boolean;
 }
+
+/** Which XSAVE extensions a kernel uses where the processor has them. */
+export type SaveInstructions = Pick<SaveDemand, 'xsaves' | 'xsaveopt'>;
 
 /** A decision: two instructions and the size of their area. */
 export interface SaveArea {
@@ -55,8 +60,8 @@ const FNSAVE_BYTES = 108;
 const FXSAVE_BYTES = 512;
 
 /** How a kernel saves on this processor. */
-export function saveArea(model: CpuModel, { xfeatures, xsaves }: SaveDemand): SaveArea {
-  const format = saveFormat(model, { xsaves });
+export function saveArea(model: CpuModel, { xfeatures, xsaves, xsaveopt }: SaveDemand): SaveArea {
+  const format = saveFormat(model, { xsaves, xsaveopt });
   return { format, bytes: saveAreaBytes(model, { format, xfeatures }), ...INSTRUCTIONS_OF[format] };
 }
 
@@ -66,9 +71,9 @@ export function saveArea(model: CpuModel, { xfeatures, xsaves }: SaveDemand): Sa
  * @see Linux 3.6 fpu_save_init() and fpu_xsave(): XSAVEOPT, else XSAVE, else FXSAVE, else FNSAVE; 4.8
  *   copy_xregs_to_kernel(): XSAVES before those
  */
-export function saveFormat(model: CpuModel, { xsaves }: { readonly xsaves: boolean }): SaveFormat {
+export function saveFormat(model: CpuModel, { xsaves, xsaveopt = true }: SaveInstructions): SaveFormat {
   if (xsaves && hasFeature(model, 'xsaves')) return 'xsaves';
-  if (hasFeature(model, 'xsaveopt')) return 'xsaveopt';
+  if (xsaveopt && hasFeature(model, 'xsaveopt')) return 'xsaveopt';
   if (hasFeature(model, 'xsave')) return 'xsave';
   return hasFeature(model, 'fxsr') ? 'fxsave' : 'fnsave';
 }

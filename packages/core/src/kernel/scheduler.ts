@@ -96,7 +96,7 @@ export class Scheduler {
     };
     const signal = pending ? WORK.signal : WORK.none;
     add(signal);
-    const resched = preempt !== 'none' && this.addPickable(cpu, task, count) > count;
+    const resched = preempt !== 'none' && this.othersCouldRun(cpu, task, count);
     if (mayArrive) add(WORK.signal);
     if (resched) add(signal | WORK.resched);
     if (resched && mayArrive) add(WORK.signal | WORK.resched);
@@ -119,7 +119,7 @@ export class Scheduler {
     const base = cpu << ACTION_BITS;
     let count = from;
     if (!irqsOff(status) && !inHardirq(status)) {
-      if (this.mayPreempt(status) && this.addPickable(cpu, task, count) > count) {
+      if (this.mayPreempt(status, task) && this.othersCouldRun(cpu, task, count)) {
         alternatives[count++] = base | ACTION.preempt;
       }
       const mayNest = interruptsBelow(status) < (this.parts.interference.nesting ?? Infinity);
@@ -130,12 +130,18 @@ export class Scheduler {
     return count;
   }
 
-  private mayPreempt(status: number): boolean {
+  private mayPreempt(status: number, task: number): boolean {
     const { preempt } = this.parts.interference;
     const context = contextOf(status);
     if (context === CONTEXT.user) return preempt === 'user' || preempt === 'full';
-    if (preempt !== 'full' || context === CONTEXT.kthread) return false;
+    if (preempt !== 'full' || (context === CONTEXT.kthread && task >= this.users)) return false;
     return preemptOffDepth(status) === 0 && bhOffDepth(status) === 0 && !inInterrupt(status);
+  }
+
+  /** True when there is a reason to take `cpu` from its task; `count` alternatives are taken. */
+  private othersCouldRun(cpu: number, task: number, count: number): boolean {
+    const idle = this.parts.interference.idle === 'preempts' && task < this.users;
+    return idle || this.addPickable(cpu, task, count) > count;
   }
 
   /** Writes the tasks that may run next on `cpu` behind `from`, starting after `prev` in turn; returns the new count. */

@@ -10,7 +10,10 @@ import { NEXT_LOCAL, type Cpu } from './cpu';
 import { at, exitPath, exitRoutines, hookStep as hook, type ExitServices } from './exit-to-user';
 import { NOBODY } from './kernel';
 import type { PlatformHook, PolicyHook } from './hooks';
+import { kernelThreadRoutines } from './kernel-thread';
+import type { KernelOperation, SyscallName } from './program';
 import { group, routine, when, whileHolds, type Routine, type RoutineNode } from './routine';
+import { userAccess, userAccessRoutines } from './user-access';
 
 /** What the skeleton needs of the scheduler. */
 export interface SkeletonServices extends ExitServices {
@@ -22,6 +25,12 @@ export interface SkeletonServices extends ExitServices {
   isIdle(task: number): boolean;
   /** Brings the child of a fork to life. */
   startChild(cpu: number): void;
+  /** The next operation of a kernel thread. */
+  runKernelThread(cpu: number): void;
+  /** True when some program calls it. */
+  uses(operation: SyscallName | KernelOperation['name']): boolean;
+  /** True when some task never runs user code. */
+  readonly hasKernelThreads: boolean;
 }
 
 /** Name of the idle loop's routine. */
@@ -29,8 +38,16 @@ export const IDLE_ROUTINE = 'cpu_idle';
 /** The step of the idle loop at which it looks for work. */
 export const IDLE_SCHEDULE_STEP = 'look for work';
 
+/** The steps from kernel_fpu_begin() to kernel_fpu_end(). */
+export const KERNEL_FPU_SECTION = 'kernel FPU section';
+/** The first of them. */
+export const KERNEL_FPU_BEGIN = 'kernel_fpu_begin';
+
 /** A kernel FPU section remembers in local 1 what it computed. */
 const KEEPS_RESULT = { locals: ['number', 'value'] } as const;
+
+/** Operations that access user memory. */
+const ACCESSES = ['read', 'write', 'kernel_fpu_copy', 'copy_to_user', 'copy_from_user'] as const;
 
 /** All routines of the skeleton. */
 export function skeletonRoutines(services: SkeletonServices): readonly Routine[] {
@@ -88,8 +105,9 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     ),
   ]);
 
-  const kernelFpuSection = group('kernel FPU section', [
-    hook('kernel_fpu_begin', events.KernelFpuBegin),
+  const kernelFpuSection = group(KERNEL_FPU_SECTION, [
+    hook(KERNEL_FPU_BEGIN, events.KernelFpuBegin),
+    ...optional('kernel-fpu-section', hook('something', events.KernelFpuSection)),
     at('compute', (k) => k.useKernelFpu(), { instruction: 'sse' }),
     at('use the result', (k) => k.checkKernelFpu(), { instruction: 'sse' }),
     hook('kernel_fpu_end', events.KernelFpuEnd),
@@ -101,6 +119,16 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
       [hook('irq_fpu_usable', events.IrqFpuUsable), when((k) => k.local(0) !== 0, [kernelFpuSection]), ...exit('iret')],
       KEEPS_RESULT,
     );
+
+  const fork: readonly RoutineNode[] = [
+    when(
+      (k) => services.childIsUnborn(k.cpu),
+      [
+        at('dup_task_struct', (k) => k.emit(events.Fork, k.cpu, k.task, k.child)),
+        when((k) => k.local(1) === 0, [at('wake_up_new_task', (k) => services.startChild(k.cpu))]),
+      ],
+    ),
+  ];
 
   const syscall = (name: string, body: readonly RoutineNode[], options?: Pick<Routine, 'locals'>): Routine =>
     routine(name, [...body, ...exit('sysret')], options);
@@ -130,19 +158,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     syscall('sys_nanosleep', [at('sleep', (k) => k.sleep())]),
     syscall('sys_sched_yield', [at('yield', (k) => k.call('schedule'))]),
     syscall('sys_kernel_fpu', [kernelFpuSection], KEEPS_RESULT),
-    syscall(
-      'sys_fork',
-      [
-        when(
-          (k) => services.childIsUnborn(k.cpu),
-          [
-            at('dup_task_struct', (k) => k.emit(events.Fork, k.cpu, k.task, k.child)),
-            when((k) => k.local(1) === 0, [at('wake_up_new_task', (k) => services.startChild(k.cpu))]),
-          ],
-        ),
-      ],
-      { locals: ['task', 'number'] },
-    ),
+    syscall('sys_fork', fork, { locals: ['task', 'number'] }),
     syscall('sys_execve', [flushThread]),
     ...exitRoutines(services),
     ...(services.handlers.some((handler) => handler >= 0)
@@ -162,5 +178,20 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
         throw new Error('fpulab bug: a dead task was scheduled');
       }),
     ]),
+    ...(services.hasKernelThreads
+      ? kernelThreadRoutines({
+          goOn: (cpu) => services.runKernelThread(cpu),
+          firstSwitchIn,
+          kernelFpuSection,
+          fork,
+          optional,
+        })
+      : []),
+    ...(services.uses('read') ? [syscall('sys_read', [userAccess('copy_to_user')])] : []),
+    ...(services.uses('write') ? [syscall('sys_write', [userAccess('copy_from_user')])] : []),
+    ...(services.uses('kernel_fpu_copy')
+      ? [syscall('sys_kernel_fpu_copy', [kernelFpuSection, userAccess('copy_from_user')], KEEPS_RESULT)]
+      : []),
+    ...(ACCESSES.some((name) => services.uses(name)) ? userAccessRoutines() : []),
   ];
 }

@@ -52,6 +52,15 @@ export const UserStepped = defineEvent(
   },
 );
 
+/** A kernel thread began the next operation of its program. `at` and `next` index it. */
+export const KernelThreadStepped = defineEvent(
+  'kthread.stepped',
+  { cpu: 'cpu', task: 'task', at: 'number', next: 'number' },
+  (s, _cpu, task, _at, next) => {
+    s.words[s.at.frameLocal + task * s.at.stackDepth * LOCALS + 1] = next;
+  },
+);
+
 // --- contexts, frames, masks -----------------------------------------------------------------------------------
 
 /** A context was entered: a system call, an exception, an interrupt, the hypervisor. */
@@ -162,6 +171,15 @@ export const TaskForked = defineEvent(
       s.at.architectural + (parent + 1) * n,
     );
     s.words[s.at.execed + child] = s.words[s.at.execed + parent];
+  },
+);
+
+/** A kernel thread borrowed the address space of a user task (1), or gave it back (0). Linux: kthread_use_mm(). */
+export const MmBorrowed = defineEvent(
+  'mm.borrowed',
+  { cpu: 'cpu', task: 'task', borrowed: 'number' },
+  (s, _cpu, task, borrowed) => {
+    s.words[s.at.borrowedMm + task] = borrowed;
   },
 );
 
@@ -305,6 +323,23 @@ export const FpregsRestored = defineEvent(
 export const RestoreSkipped = defineEvent('fpregs.restore-skipped', { cpu: 'cpu', task: 'task' }, () => {}, {
   local: true,
 });
+
+/**
+ * The kernel accessed user memory: under the PKRU that was in the register, where `expected` is the task's; a kernel thread's is the kernel's
+ * default.
+ */
+export const UserMemoryAccessed = defineEvent(
+  'user-memory.accessed',
+  { cpu: 'cpu', task: 'task', pkru: 'value', expected: 'value' },
+  () => {},
+);
+
+/** Something changed PKRU inside a kernel FPU section. `at` is the step that did it: a debug watch. */
+export const KernelPkruChanged = defineEvent(
+  'kernel.pkru-changed',
+  { cpu: 'cpu', task: 'task', at: 'pc', from: 'value', to: 'value' },
+  () => {},
+);
 
 // --- signals ---------------------------------------------------------------------------------------------------
 
@@ -519,6 +554,13 @@ export const SignalRestore = defineHook('hook.signal-restore', { cpu: 'cpu', tas
 export const ExitToUser = defineHook('hook.exit-to-user', { cpu: 'cpu', task: 'task' });
 /** A CPU comes up: the policy brings TS into the state that it expects. Linux: fpu_init(), fpu__init_cpu(). */
 export const CpuUp = defineHook('hook.cpu-up', { cpu: 'cpu', task: 'task' });
+
+/** Code inside a kernel FPU section runs, before the section computes. */
+export const KernelFpuSection = defineHook('hook.kernel-fpu-section', { cpu: 'cpu', task: 'task' });
+/** A kernel thread has borrowed an address space. */
+export const UseMm = defineHook('hook.use-mm', { cpu: 'cpu', task: 'task' });
+/** A kernel thread has given an address space back. */
+export const UnuseMm = defineHook('hook.unuse-mm', { cpu: 'cpu', task: 'task' });
 
 /** #NM was raised: the platform decides who receives it. */
 export const NmRaised = defineHook('hook.nm-raised', { cpu: 'cpu', task: 'task' });

@@ -28,6 +28,8 @@ export interface Dimensions {
   readonly signals?: boolean;
   /** The processor can disable components (XFD), and the kernel uses that. */
   readonly xfd?: boolean;
+  /** There are kernel threads that borrow address spaces. */
+  readonly borrowedMm?: boolean;
 }
 
 /**
@@ -89,6 +91,8 @@ export interface CoreOffsets {
   /** IA32_XFD and IA32_XFD_ERR; -1 where nothing uses them. */
   readonly xfd: number;
   readonly xfdErr: number;
+  /** 1 while a kernel thread has borrowed an address space; -1 where none does. */
+  readonly borrowedMm: number;
 }
 
 /**
@@ -152,6 +156,7 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     field('fpstate.header', 'fpstate', 'number'),
     ...(dimensions.signals ? signals : []),
     ...(dimensions.xfd ? xfd : []),
+    ...(dimensions.borrowedMm ? [field('task.borrowed-mm', 'task', 'flag')] : []),
   ];
 }
 
@@ -200,6 +205,7 @@ export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOf
     framePages: baseIfAny('task.frame-pages'),
     xfd: baseIfAny('cpu.xfd'),
     xfdErr: baseIfAny('cpu.xfd-err'),
+    borrowedMm: baseIfAny('task.borrowed-mm'),
   };
 }
 

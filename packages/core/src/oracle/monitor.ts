@@ -3,7 +3,8 @@ import * as events from '../machine/events';
 import { CONTEXT, contextOf, isAtomic } from '../machine/frames';
 import { LIFECYCLE, ORACLE_SLOTS, type MachineState } from '../machine/state';
 import type { EventStream } from '../machine/stream';
-import { INIT, principalOfTask, writerOf } from '../machine/values';
+import { DEFAULT_PKRU, INIT, principalOfTask, writerOf } from '../machine/values';
+import { PKRU } from '../x86/components';
 import { ORACLE, ORACLES, VALIDITY, type OracleId } from './oracles';
 
 /** What the monitor has to know about the machine around the state. */
@@ -33,16 +34,25 @@ export class OracleMonitor {
   private readonly reports: readonly boolean[];
   private readonly watchesExposure: boolean;
   private readonly watchesLeaks: boolean;
+  /** Index of PKRU among the components where somebody watches it; -1 else. */
+  private readonly watchedPkru: number;
   /** First image of each kind in which the kernel keeps a task's state. */
   private readonly ownImages: readonly number[];
+  /** By component: true where a policy keeps it in a slot per task, apart from the image, and switches it by itself. */
+  private readonly hasOwnHome: readonly boolean[];
 
   constructor(private readonly machine: MonitoredMachine) {
     this.state = machine.stream.state;
     this.reports = ORACLES.map((id) => machine.oracles.includes(id));
     this.watchesExposure = machine.oracles.includes('speculative-exposure');
     this.watchesLeaks = machine.oracles.includes('leak');
+    this.watchedPkru = machine.oracles.includes('pkru-mismatch') ? this.state.at.indexOfBit[PKRU] : -1;
     const { task, dynamic } = this.state.at.firstFpstate;
     this.ownImages = [task, dynamic].filter((first) => first >= 0);
+    const { fields } = this.state.layout;
+    this.hasOwnHome = this.state.at.componentBits.map((bit) =>
+      fields.some(({ component, space }) => component === bit && space === 'task'),
+    );
     this.watchReads();
     this.watchKernelSections();
     this.watchKernelContexts();
@@ -58,6 +68,15 @@ export class OracleMonitor {
     if (contextOf(words[at.frameStatus + top]) !== CONTEXT.user) return;
     if (this.watchesExposure) this.checkExposed(cpu, task);
     if (this.watchesLeaks) this.checkVisible(cpu, task);
+    if (this.watchedPkru >= 0) this.checkUserPkru(cpu, task);
+  }
+
+  /** Whatever user code does next, it accesses memory. */
+  private checkUserPkru(cpu: number, task: number): void {
+    const { words, at } = this.state;
+    const value = words[this.guestRegisters(cpu) + this.watchedPkru];
+    const expected = words[at.architectural + task * at.components + this.watchedPkru];
+    if (value !== expected) this.report('pkru-mismatch', cpu, task, this.watchedPkru, value, expected);
   }
 
   private checkExposed(cpu: number, task: number): void {
@@ -90,7 +109,7 @@ export class OracleMonitor {
 
   /** A value that a task has no right to: another principal's, or one from before its execve(). */
   private isForeign(task: number, index: number, value: number): boolean {
-    if (value === INIT) return false;
+    if (value === INIT || value === DEFAULT_PKRU) return false;
     const { words, at } = this.state;
     const architectural = words[at.architectural + task * at.components + index];
     if (value === architectural) return false;
@@ -122,6 +141,9 @@ export class OracleMonitor {
 
   private watchKernelContexts(): void {
     const { stream } = this.machine;
+    stream.watch(events.UserMemoryAccessed, (cpu, task, value, expected) => {
+      if (value !== expected) this.report('pkru-mismatch', cpu, task, this.state.at.indexOfBit[PKRU], value, expected);
+    });
     stream.watch(events.MightSleepReached, (cpu, task, status) => {
       if (isAtomic(status)) this.report('atomic-sleep', cpu, task, NO_COMPONENT, INIT, INIT);
     });
@@ -184,7 +206,7 @@ export class OracleMonitor {
   private firstLost(task: number): number {
     const { words, at } = this.state;
     for (let index = 0; index < at.components; index++) {
-      if (words[at.architectural + task * at.components + index] === INIT) continue;
+      if (this.hasOwnHome[index] || isConstant(words[at.architectural + task * at.components + index])) continue;
       if (this.placesOf(task, index) === NOWHERE) return index;
     }
     return NO_COMPONENT;
@@ -233,9 +255,11 @@ export class OracleMonitor {
     let lost = false;
     let transit = at.returning >= 0 && words[at.returning + task] !== 0;
     for (let index = 0; index < at.components; index++) {
+      const latest = words[at.architectural + task * at.components + index];
+      if (this.hasOwnHome[index] || latest === DEFAULT_PKRU) continue;
       const places = this.placesOf(task, index);
       everywhere &= places;
-      if (words[at.architectural + task * at.components + index] === INIT) continue;
+      if (latest === INIT) continue;
       used = true;
       if (places === NOWHERE) lost = true;
       if (places === ELSEWHERE) transit = true;
@@ -260,6 +284,11 @@ export class OracleMonitor {
     stream.emit(events.OracleViolated, id, cpu, task, component, value, expected);
     stream.actor = actor;
   }
+}
+
+/** INIT and the kernel's default PKRU cannot be lost. */
+function isConstant(value: number): boolean {
+  return value === INIT || value === DEFAULT_PKRU;
 }
 
 const NOWHERE = 0;

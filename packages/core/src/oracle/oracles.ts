@@ -9,6 +9,7 @@ export const ORACLES = [
   'unexpected-fault',
   'speculative-exposure',
   'validity',
+  'pkru-mismatch',
 ] as const;
 
 /** The id of an oracle. */
@@ -26,6 +27,7 @@ export const ORACLE_TEXT: Readonly<Record<OracleId, string>> = {
   'unexpected-fault': '#NM in kernel mode where the kernel does not expect it',
   'speculative-exposure':
     "user code runs while the registers hold another principal's data, even behind TS=1 (on affected CPUs: CVE-2018-3665)",
+  'pkru-mismatch': "the kernel or user code accesses user memory under another PKRU than the task's",
   validity: "a task's latest FPU state is lost, or its registers are written before they were loaded",
 };
 

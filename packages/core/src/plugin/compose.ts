@@ -11,6 +11,7 @@ import { NOTHING, type PlatformHook, type PolicyHook } from '../kernel/hooks';
 import { OracleMonitor } from '../oracle/monitor';
 import { ORACLES, type OracleId } from '../oracle/oracles';
 import { Engine, type EngineTask } from '../kernel/engine';
+import { refuseBadKind } from '../kernel/kernel-thread';
 import { compileTask } from '../kernel/program';
 import type { Patch } from '../kernel/routine';
 import type { Scenario } from '../scenario/scenario';
@@ -66,6 +67,9 @@ const POLICY_HOOK_EVENTS: Readonly<Record<PolicyHook, EventType>> = {
   'signal-clear': events.SignalClear,
   'signal-restore': events.SignalRestore,
   'cpu-up': events.CpuUp,
+  'kernel-fpu-section': events.KernelFpuSection,
+  'use-mm': events.UseMm,
+  'unuse-mm': events.UnuseMm,
 };
 
 const PLATFORM_HOOK_EVENTS: Readonly<Record<PlatformHook, EventType>> = {
@@ -101,6 +105,7 @@ export function compose(options: ComposeOptions): Machine {
       fpstateEmbedded: composition.base.fpstate === 'embedded',
       fpstateKinds: kinds,
       signals,
+      borrowedMm: tasks.some(({ code }) => code.some((one) => one.kind === 'kernel' && one.name === 'use_mm')),
     },
     composition.slotFields(),
   );
@@ -111,9 +116,11 @@ export function compose(options: ComposeOptions): Machine {
       model: composition.guestCpu,
       host: settings.cpu,
       xsaves: composition.base.xsaves ?? false,
+      xsaveopt: composition.base.xsaveopt ?? true,
       restrictivePkru: composition.plugins.some((plugin) => 'newPkru' in plugin && plugin.newPkru === 'restrictive'),
       tasks,
       routines: composition.routines,
+      slots: composition.plugins.flatMap(({ slots }) => slots),
       interference: settings.scenario.interference,
       abstractCounters: options.counters === 'abstract',
       platform: composition.platform,
@@ -180,16 +187,23 @@ function pluginModule(token: symbol, plugin: Policy | Platform): ContainerModule
 
 function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
   refuseBadTasks(scenario);
-  const users = scenario.tasks.map(({ name, program, handler: operations, unborn = false }) => {
+  const users = scenario.tasks.map((task) => {
+    const { name, program, handler: operations, unborn = false, kind = 'user' } = task;
     const { code, handler } = compileTask(program, operations);
-    for (const operation of code) if (operation.kind === 'syscall') refuseUnknownChild(scenario, name, operation.child);
-    return { name, code, handler, unborn, idle: false };
+    refuseBadKind(task);
+    for (const operation of code) {
+      if (operation.kind === 'syscall' || operation.kind === 'kernel') {
+        refuseUnknownChild(scenario, name, operation.child);
+      }
+    }
+    return { name, code, handler, unborn, kind, idle: false };
   });
   const idle = Array.from({ length: cpus }, (_, cpu) => ({
     name: `idle${cpu}`,
     code: [],
     handler: -1,
     unborn: false,
+    kind: 'kthread' as const,
     idle: true,
   }));
   return [...users, ...idle];

@@ -40,6 +40,8 @@ export interface BasePolicy extends Plugin {
   readonly newPkru?: 'init' | 'restrictive';
   /** It saves with XSAVES where the processor has it: its images are compacted then. */
   readonly xsaves?: boolean;
+  /** False for a kernel from before XSAVEOPT: it saves with XSAVE even where the processor has better. */
+  readonly xsaveopt?: boolean;
   /** Slots that tools show by role. */
   readonly roles: PolicyRoles;
 }

@@ -103,7 +103,7 @@ export class Probe {
   get kernelUsesFpu(): boolean {
     const { hardirq, softirq } = this.interference;
     const calls = this.tasks.some(({ code }) =>
-      code.some((one) => one.kind === 'syscall' && one.name === 'kernel_fpu'),
+      code.some((one) => 'name' in one && (one.name === 'kernel_fpu' || one.name === 'kernel_fpu_copy')),
     );
     return calls || hardirq === true || softirq === true;
   }
@@ -113,7 +113,7 @@ export class Probe {
     const groups = new Map<string, number[]>();
     this.tasks.forEach((task, number) => {
       if (task.idle || task.unborn || forks(task)) return;
-      const key = JSON.stringify(task.code);
+      const key = `${task.kind} ${JSON.stringify(task.code)}`;
       groups.set(key, [...(groups.get(key) ?? []), number]);
     });
     return [...groups.values()].filter((group) => group.length > 1);
@@ -121,7 +121,7 @@ export class Probe {
 }
 
 function forks(task: EngineTask): boolean {
-  return task.code.some((operation) => operation.kind === 'syscall' && operation.child !== undefined);
+  return task.code.some((operation) => 'child' in operation && operation.child !== undefined);
 }
 
 /** More than any compiled program has operations. */

@@ -2,7 +2,8 @@ import { FpuError } from '../error';
 import { either, fork, forever, frame, loop, mmx, program, sse, syscall, x87 } from '../kernel/program';
 import type { OracleId } from '../oracle/oracles';
 import type { Scenario } from './scenario';
-import { USED_BY_ALL } from './sometimes';
+import { NARROW } from './narrow';
+import { USED_BY_ALL, cameBack } from './sometimes';
 import { anyPrograms, withNesting } from './variants';
 
 /** Everything but speculative-exposure, which every lazy policy has by nature. */
@@ -142,8 +143,47 @@ const signals = scenario({
     { name: 'B', program: program(loop(2, sse.write(), sse.read(), syscall('sched_yield'))) },
   ],
   interference: { preempt: 'full', userFaults: true, allocation: { sleep: true } },
+  sometimes: [...USED_BY_ALL(['A', 'B']), cameBack('A')],
+});
+
+/** Signals, preemption, and nothing that fails. */
+const signalsPreempted = scenario({
+  id: 'signals-preempted',
+  title: 'A takes a signal, B computes; everything is preempted, nothing faults',
+  tasks: [
+    {
+      name: 'A',
+      program: program(sse.write(), syscall('raise'), sse.read()),
+      handler: program(),
+    },
+    { name: 'B', program: program(sse.read()) },
+  ],
+  interference: { preempt: 'full' },
   sometimes: [
     ...USED_BY_ALL(['A', 'B']),
+    {
+      id: 'A-came-back',
+      text: 'A came back from its handler',
+      tasks: ['A'],
+      test: (event, [task]) => event.type === 'signal.handler-left' && event.data.task === task,
+    },
+  ],
+});
+
+/** One task, and frames that fault. */
+const frameFails = scenario({
+  id: 'frame-fails',
+  title: 'a task takes two signals; their frames fault, for a while or for good, and the handler spoils them',
+  tasks: [
+    {
+      name: 'A',
+      program: program(sse.write(), syscall('raise'), sse.read(), syscall('raise'), sse.read()),
+      handler: program(either(sse.update(), frame('fx-only'), frame('forged'), frame('unmapped'))),
+    },
+  ],
+  interference: { userFaults: true, allocation: { sleep: true } },
+  sometimes: [
+    ...USED_BY_ALL(['A']),
     {
       id: 'A-came-back',
       text: 'A came back from its handler',
@@ -176,8 +216,11 @@ export const SCENARIOS: readonly Scenario[] = [
   smp,
   vcpu,
   signals,
+  signalsPreempted,
+  frameFails,
   x87Only,
   endless,
+  ...NARROW.map(scenario),
 ];
 
 /**

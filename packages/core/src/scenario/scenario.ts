@@ -1,5 +1,6 @@
 import type { Schedule } from '../kernel/choices';
 import type { Interference } from '../kernel/interference';
+import type { TaskKind } from '../kernel/kernel-thread';
 import type { Operation } from '../kernel/program';
 import type { MachineEvent } from '../machine/event-type';
 import type { OracleId } from '../oracle/oracles';
@@ -12,6 +13,8 @@ export interface TaskSpec {
   readonly handler?: readonly Operation[];
   /** True for a slot that only fork() brings to life. */
   readonly unborn?: boolean;
+  /** `user` when left out. */
+  readonly kind?: TaskKind;
 }
 
 /** Where tasks are when an event happens. */

@@ -8,3 +8,11 @@ export const USED_BY_ALL = (tasks: readonly string[]): readonly Sometimes[] =>
     tasks: [name],
     test: (event, [task]) => event.type === 'fpregs.read' && event.data.task === task,
   }));
+
+/** A task comes back from its signal handler. */
+export const cameBack = (name: string): Sometimes => ({
+  id: `${name}-came-back`,
+  text: `${name} came back from its handler`,
+  tasks: [name],
+  test: (event, [task]) => event.type === 'signal.handler-left' && event.data.task === task,
+});

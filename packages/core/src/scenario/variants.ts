@@ -23,7 +23,8 @@ const NAMES = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
  * Where the scenario has a signal handler, each of the tasks has it.
  *
  * fork() is left out, because its child would have to be one of them, and so is exit(): no task ends, so that a CPU idles only
- * where the scenario lets it (`interference.idle`) or has more CPUs than tasks to run.
+ * where the scenario lets it (`interference.idle`) or has more CPUs than tasks to run. Kernel threads stay, and run their programs again
+ * and again.
  *
  * @throws FpuError FPU208 for a scenario without operations, or a count that is not from 1 to 26
  */
@@ -41,7 +42,7 @@ export function anyPrograms(scenario: Scenario, count: number): Scenario {
     ...scenario,
     id: `${scenario.id}.any-${count}`,
     title: `${count} identical ${count === 1 ? 'task does' : 'tasks do'} any of ${operations.map(({ text }) => text).join(', ')}, in any order, for ever`,
-    tasks: names.map((name) => ({ name, program: anything, handler })),
+    tasks: [...names.map((name) => ({ name, program: anything, handler })), ...kernelThreads(scenario)],
     schedule: {},
     sometimes: [
       ...USED_BY_ALL(
@@ -56,6 +57,13 @@ export function anyPrograms(scenario: Scenario, count: number): Scenario {
 export function withNesting(scenario: Scenario, depth: number): Scenario {
   const interference = { ...scenario.interference, nesting: depth };
   return { ...scenario, id: `${scenario.id}.nest-${depth}`, interference };
+}
+
+/** Those that are there from the start. */
+function kernelThreads({ tasks }: Scenario): Scenario['tasks'] {
+  return tasks
+    .filter(({ kind = 'user', unborn }) => kind !== 'user' && !unborn)
+    .map((task) => ({ ...task, program: program(forever(...task.program)) }));
 }
 
 type SimpleOperation = Exclude<Operation, LoopOperation | EitherOperation>;
@@ -75,6 +83,6 @@ function operationsOf({ tasks }: Scenario): readonly SimpleOperation[] {
       }
     }
   };
-  for (const task of tasks) visit(task.program);
+  for (const task of tasks) if ((task.kind ?? 'user') === 'user') visit(task.program);
   return [...byText.values()];
 }

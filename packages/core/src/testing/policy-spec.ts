@@ -1,11 +1,13 @@
 import { FpuError } from '../error';
 import { scriptDriver, type ChoiceDriver, type ChoiceRequest, type Schedule } from '../kernel/choices';
+import type { TaskKind } from '../kernel/kernel-thread';
 import type { Operation } from '../kernel/program';
 import type { Patch } from '../kernel/routine';
 import type { MachineEvent } from '../machine/event-type';
 import { statusName } from '../machine/frames';
 import type { Field } from '../machine/layout';
-import { INIT, PRINCIPAL, serialOf, taskOfPrincipal, writerOf } from '../machine/values';
+import { HEADER } from '../machine/state';
+import { DEFAULT_PKRU, INIT, PRINCIPAL, serialOf, taskOfPrincipal, writerOf } from '../machine/values';
 import { ORACLES } from '../oracle/oracles';
 import { compose } from '../plugin/compose';
 import type { Machine } from '../plugin/machine';
@@ -24,12 +26,20 @@ export interface Situation {
   readonly policies: readonly Policy[];
   readonly patches?: readonly Patch[];
   readonly tasks: Readonly<Record<string, readonly Operation[]>>;
+  /** Signal handlers of tasks that have one; `syscall('raise')` sends a signal. */
+  readonly handlers?: Readonly<Record<string, readonly Operation[]>>;
   /** Tasks that only fork() brings to life. */
   readonly unborn?: readonly string[];
+  /** Tasks that never run user code. */
+  readonly kinds?: Readonly<Record<string, TaskKind>>;
   /** Wanted scheduling decisions, in order; then round robin. */
   readonly pick?: Schedule['pick'];
   /** How allocations end, in order; then they succeed. */
   readonly alloc?: Schedule['alloc'];
+  /** What accesses to signal frames find, in order; then the pages are there. */
+  readonly page?: Schedule['page'];
+  /** What a faulting XRSTOR had loaded, in order; then nothing. */
+  readonly fault?: Schedule['fault'];
   /** What `inject` may do. */
   readonly interference?: Interference;
   readonly cpu?: string | CpuModel;
@@ -38,7 +48,7 @@ export interface Situation {
 
 /**
  * The machine as plain data: real TS, fpregs, masks, every slot by name. Slots of a task are `A.has_fpu`, its image is
- * `A.image`; what exists per CPU has a prefix `cpu1.` only if there are several.
+ * `A.image`, its signal frame `A.frame`; what exists per CPU has a prefix `cpu1.` only if there are several.
  */
 export type Observation = Readonly<Record<string, number | string>>;
 
@@ -81,9 +91,12 @@ export class PolicySpec {
     const tasks: readonly TaskSpec[] = Object.entries(situation.tasks).map(([name, program]) => ({
       name,
       program,
+      handler: situation.handlers?.[name],
       unborn: situation.unborn?.includes(name) ?? false,
+      kind: situation.kinds?.[name],
     }));
-    this.driver = new SpecDriver({ pick: situation.pick ?? [], alloc: situation.alloc ?? [] });
+    const { pick = [], alloc = [], page = [], fault = [] } = situation;
+    this.driver = new SpecDriver({ pick, alloc, page, fault });
     this.machine = compose({
       platform: situation.platform,
       policies: situation.policies,
@@ -158,8 +171,17 @@ export class PolicySpec {
     this.hook = undefined;
     const alive = this.machine.step();
     if (this.moment !== '') this.moments.push(this.moment);
-    if (this.watch?.ended) this.watch.after ??= this.observe();
+    this.endWatch();
     return alive;
+  }
+
+  /** The answer is complete, unless its last step has called another routine. */
+  private endWatch(): void {
+    const { watch } = this;
+    if (!watch?.ended) return;
+    const { at, words } = this.machine.state;
+    if (words[at.depth + watch.task] >= watch.depth) watch.ended = false;
+    else watch.after ??= this.observe();
   }
 
   /** Lets something intervene now: `preempt`, `hardirq`, `softirq`, `vcpu`. */
@@ -206,6 +228,7 @@ export class PolicySpec {
     this.machine.taskNames.forEach((name, task) => {
       const allocated = words[at.allocated + task] !== 0;
       seen[`${name}.image`] = allocated ? this.registers(at.image + task * at.components) : 'none';
+      if (at.firstFpstate.sigframe >= 0) seen[`${name}.frame`] = this.frame(at.firstFpstate.sigframe + task);
     });
     for (const field of layout.fields) {
       const plugin = this.plugins.find((id) => field.name.startsWith(`${id}.`));
@@ -233,6 +256,7 @@ export class PolicySpec {
         this.noteKernelStep(data.task, data.at);
         break;
       case 'user.stepped':
+      case 'kthread.stepped':
         this.moment = `${this.taskName(data.task)}: ${this.machine.programs[data.task][data.at]}`;
         break;
       case 'trap.raised':
@@ -269,8 +293,15 @@ export class PolicySpec {
 
   private slotValue(field: Field, word: number): number | string {
     if (field.kind === 'task') return this.taskName(word);
+    if (field.kind === 'value') return this.value(word);
     if (field.kind === 'cpu') return word < 0 ? 'none' : `cpu${word}`;
     return word;
+  }
+
+  private frame(fpstate: number): string {
+    const { words, at } = this.machine.state;
+    const isAbsent = words[at.header + fpstate] === HEADER.absent;
+    return isAbsent ? 'no FPU state' : this.registers(at.image + fpstate * at.components);
   }
 
   private registers(base: number): string {
@@ -287,6 +318,7 @@ export class PolicySpec {
     const writer = writerOf(value);
     const task = taskOfPrincipal(writer);
     const name = task >= 0 ? this.taskName(task) : writer === PRINCIPAL.kernel ? 'kernel' : 'other-guest';
+    if (value === DEFAULT_PKRU) return 'default';
     return `${name}:${serialOf(value)}`;
   }
 

@@ -25,7 +25,7 @@ interface Example {
   readonly changes: Words;
 }
 
-const { syscall, hardirq, user } = CONTEXT;
+const { syscall, hardirq, user, kthread: kernelThread } = CONTEXT;
 const RETURN = events.RETURN;
 
 const STEPS: readonly Example[] = [
@@ -104,6 +104,13 @@ const STEPS: readonly Example[] = [
     data: { cpu: 0, task: 2, at: 0, next: 1 },
     before: aliveTask(2, 1, 0, user),
     changes: { 'task.frame.pc[2.0]': 1 },
+  },
+  {
+    fact: 'a kernel thread notes in its bottom frame how far its program got',
+    event: 'kthread.stepped',
+    data: { cpu: 0, task: 2, at: 0, next: 1 },
+    before: aliveTask(2, 2, 30, kernelThread),
+    changes: { 'task.frame.local[2.1]': 1 },
   },
 ];
 
@@ -418,6 +425,27 @@ const PROCESSOR: readonly Example[] = [
   },
 ];
 
+const USER_MEMORY: readonly Example[] = [
+  {
+    fact: 'a kernel thread has an address space while it borrows one',
+    event: 'mm.borrowed',
+    data: { cpu: 0, task: 2, borrowed: 1 },
+    changes: { 'task.borrowed-mm[2]': 1 },
+  },
+  {
+    fact: 'an access to user memory changes nothing here: what PKRU was, and what it should have been',
+    event: 'user-memory.accessed',
+    data: { cpu: 0, task: 1, pkru: 5, expected: 6 },
+    changes: {},
+  },
+  {
+    fact: 'the watch of PKRU changes nothing',
+    event: 'kernel.pkru-changed',
+    data: { cpu: 0, task: 1, at: 33, from: 5, to: 6 },
+    changes: {},
+  },
+];
+
 const SIGNALS: readonly Example[] = [
   {
     fact: 'a signal is pending until it is taken',
@@ -591,7 +619,16 @@ const PLUGINS_AND_ORACLES: readonly Example[] = [
   },
 ];
 
-const EXAMPLES = [...STEPS, ...CONTEXTS, ...TASKS, ...PROCESSOR, ...SIGNALS, ...IMAGES, ...PLUGINS_AND_ORACLES];
+const EXAMPLES = [
+  ...STEPS,
+  ...CONTEXTS,
+  ...TASKS,
+  ...PROCESSOR,
+  ...USER_MEMORY,
+  ...SIGNALS,
+  ...IMAGES,
+  ...PLUGINS_AND_ORACLES,
+];
 
 describe('what events do to the state', () => {
   it.each(EXAMPLES)('$event: $fact', ({ event, data, before = {}, changes }) => {
@@ -636,6 +673,9 @@ describe('what events do to the state', () => {
       'signal-restore',
       'exit-to-user',
       'cpu-up',
+      'kernel-fpu-section',
+      'use-mm',
+      'unuse-mm',
       'nm-raised',
       'context-switch-start',
       'context-switch-end',

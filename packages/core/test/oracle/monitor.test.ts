@@ -75,6 +75,7 @@ describe('the oracles', () => {
       'unexpected-fault',
       'speculative-exposure',
       'validity',
+      'pkru-mismatch',
     ]);
     for (const id of ORACLES) expect(ORACLE_TEXT[id]).not.toBe('');
   });

@@ -18,6 +18,7 @@ import {
   type Scenario,
   type Schedule,
   type StepAction,
+  type TaskKind,
 } from '@fpulab/core';
 import { bareMetal } from '@fpulab/hypervisor';
 
@@ -74,6 +75,8 @@ export interface MachineOptions {
   readonly handlers?: Readonly<Record<string, readonly Operation[]>>;
   /** Names of tasks that only fork() brings to life. */
   readonly unborn?: readonly string[];
+  /** Tasks that never run user code. */
+  readonly kinds?: Readonly<Record<string, TaskKind>>;
   readonly interference?: Interference;
   readonly schedule?: Schedule;
   readonly policy?: Policy;
@@ -87,6 +90,7 @@ export function scenarioWith({
   tasks,
   handlers = {},
   unborn = [],
+  kinds = {},
   interference = {},
   schedule = {},
 }: MachineOptions): Scenario {
@@ -98,6 +102,7 @@ export function scenarioWith({
       program,
       handler: handlers[name],
       unborn: unborn.includes(name),
+      kind: kinds[name],
     })),
     interference,
     oracles: [],

@@ -15,6 +15,7 @@ export const FULL: Dimensions = {
   fpstateKinds: ['task', 'sigframe'],
   signals: true,
   xfd: true,
+  borrowedMm: true,
 };
 
 /** A fresh state of SMALL dimensions with one slot per CPU and one per task. */

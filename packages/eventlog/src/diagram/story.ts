@@ -274,6 +274,15 @@ class Teller {
         if (this.operation === 'either') return; // which way the program goes shows in what it does next
         if (!/\.(read|write|update)$/.test(this.operation)) this.line(`syscall ${this.operation}`);
         return;
+      case 'kthread.stepped':
+        this.line(this.context.programs[data.task]?.[data.at] ?? 'kernel code');
+        return;
+      case 'user-memory.accessed':
+        this.effect(`user memory, PKRU ${valueName(data.pkru, this.context.tasks)}`);
+        return;
+      case 'kernel.pkru-changed':
+        this.effect('PKRU changes in a kernel FPU section');
+        return;
       case 'trap.raised':
         return this.line(data.user ? `${this.pendingOperation(data.task)}: #NM` : '#NM in the kernel');
       case 'task.slept':

@@ -1,17 +1,31 @@
 import type { BasePolicy, Patch } from '@fpulab/core';
 import { step } from '@fpulab/core';
+import { allocatedFpu } from '../allocated-fpu';
 import { embeddedFpu } from '../embedded-fpu';
 import { XFEATURES_LAZY } from '../xfeatures';
+import { linux2632 } from './linux-2.6.32';
 import { linux36 } from './linux-3.6';
 
+export { PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './linux-2.6.32';
+
 /** Kernels whose lazy code is modelled. `linux-4.8` is that kernel with eagerfpu=off. */
-export type LazyEra = 'linux-3.6' | 'linux-4.2' | 'linux-4.8';
+export type LazyEra = 'linux-2.6.32' | 'linux-3.6' | 'linux-4.1' | 'linux-4.2' | 'linux-4.8';
 
 /** Lazy FPU switching with CR0.TS: registers are loaded when a task's first FPU instruction traps. */
 export function lazyCr0Ts({ era }: { readonly era: LazyEra }): BasePolicy {
   switch (era) {
+    case 'linux-2.6.32':
+      return linux2632();
     case 'linux-3.6':
       return linux36();
+    case 'linux-4.1':
+      return allocatedFpu({
+        id: 'lazy-cr0-ts',
+        title: 'lazy FPU switching with CR0.TS, Linux 4.1',
+        source: 'Linux 4.1.27 asm/fpu-internal.h, kernel/i387.c, xsave.c, traps.c, process.c',
+        eager: false,
+        xfeatures: XFEATURES_LAZY,
+      });
     case 'linux-4.2':
       return embeddedFpu({
         id: 'lazy-cr0-ts',

@@ -8,20 +8,23 @@ import { kernelFpuRoutines, returnRoutine, switchRoutines } from './switch';
 
 /**
  * Kernels whose code differs: 5.2 to 5.13 load INIT at execve() and keep PKRU in the image; 5.14 and 5.15 reset the image at execve() and
- * switch PKRU apart from it; 5.16 on loads the registers before fork().
+ * switch PKRU apart from it; 5.16 on loads the registers before fork(); 6.7 on names the
+ * task whose flags it reads or writes in a switch, where the kernels before say current.
  */
-export type DeferralEra = 'linux-5.2' | 'linux-5.14' | 'linux-6.1';
+export type DeferralEra = 'linux-5.2' | 'linux-5.14' | 'linux-6.1' | 'linux-6.12';
 
 const TITLES: Readonly<Record<DeferralEra, string>> = {
   'linux-5.2': 'registers are loaded on the return to user code, Linux 5.2 to 5.13',
   'linux-5.14': 'registers are loaded on the return to user code, Linux 5.14 and 5.15',
-  'linux-6.1': 'registers are loaded on the return to user code, Linux 5.16 and later',
+  'linux-6.1': 'registers are loaded on the return to user code, Linux 5.16 to 6.6',
+  'linux-6.12': 'registers are loaded on the return to user code, Linux 6.7 and later',
 };
 
 const SOURCES: Readonly<Record<DeferralEra, string>> = {
   'linux-5.2': 'Linux 5.10.13 asm/fpu/internal.h, kernel/fpu/core.c, signal.c, with the fixes that 5.10.y has',
   'linux-5.14': 'Linux 6.1.176 kernel/fpu, with fork() as in 5.10.13',
   'linux-6.1': 'Linux 6.1.176 asm/fpu/sched.h, kernel/fpu/context.h, core.c, signal.c',
+  'linux-6.12': 'Linux 6.12.19 asm/fpu/sched.h, kernel/fpu/context.h, core.c, signal.c',
 };
 
 /** Saves at switch-out, loads on the return to user code unless the registers are still valid. Linux 5.2 and later. */

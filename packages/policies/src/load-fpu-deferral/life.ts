@@ -80,7 +80,7 @@ export function lifeRoutines(context: FpuContext): {
   readonly exit: Routine;
 } {
   return {
-    fork: context.era === 'linux-6.1' ? fpuClone(context) : fpuCopy(context),
+    fork: context.era === 'linux-5.2' || context.era === 'linux-5.14' ? fpuCopy(context) : fpuClone(context),
     exec: context.era === 'linux-5.2' ? fpuClearAll(context) : fpuFlushThread(context),
     exit: routine('fpu__drop', [
       step('preempt_disable', (k) => k.preemptDisable()),

@@ -2,6 +2,7 @@
 import {
   NOBODY,
   PKRU,
+  group,
   routine,
   step,
   when,
@@ -13,16 +14,19 @@ import {
 import { XSAVE, fpregsLock, fpregsUnlock, supervisorFeatures, type FpuContext } from './context';
 import { ATTEMPT, attempt, faultIn, inFrame, notInFrame, userFeatures, went } from '../user-frame';
 import { writeDefaultPkru } from './life';
+import { restoreRoutine52 } from './restore-sig-5.2';
 
 /** copy_fpstate_to_sigframe(): straight from the registers to the user's stack, page faults disabled, again after a fault. */
 export function saveRoutine({ mustLoad, restoreUserregs }: FpuContext): Routine {
   return routine('copy_fpstate_to_sigframe', [
-    whileHolds(went(ATTEMPT.retry), [
-      fpregsLock(),
-      when(mustLoad, [restoreUserregs]),
-      step('xsave_to_user_sigframe', (k) => k.setLocal(0, attempt(k.saveToUser(userFeatures(k)))), XSAVE),
-      fpregsUnlock(),
-      faultIn('fault_in_writeable'),
+    group('retry', [
+      whileHolds(went(ATTEMPT.retry), [
+        fpregsLock(),
+        when(mustLoad, [restoreUserregs]),
+        step('xsave_to_user_sigframe', (k) => k.setLocal(0, attempt(k.saveToUser(userFeatures(k)))), XSAVE),
+        fpregsUnlock(),
+        faultIn('fault_in_writeable'),
+      ]),
     ]),
     when(went(ATTEMPT.failed), [step('return false', (k) => k.refuse())]),
   ]);
@@ -50,11 +54,12 @@ export function clearRoutine(context: FpuContext): Routine {
 }
 
 /**
- * restore_fpregs_from_user(): straight from the user's stack. A fault can leave registers half loaded; if they were
+ * restore_fpregs_from_user(), from 5.14 on: straight from the user's stack. A fault can leave registers half loaded; if they were
  * somebody else's, they are nobody's from then on (d8778e393afa).
  */
 export function restoreRoutine(context: FpuContext): Routine {
-  const { owner, mustLoad, markActivate } = context;
+  const { era, owner, mustLoad, markActivate } = context;
+  if (era === 'linux-5.2') return restoreRoutine52(context);
   return routine('fpu__restore_sig', [
     whileHolds(went(ATTEMPT.retry), [
       fpregsLock(),

@@ -10,6 +10,7 @@ import {
   when,
   type Kernel,
   type Routine,
+  type RoutineNode,
 } from '@fpulab/core';
 import { XSAVE, saveFpregs, type FpuContext } from './context';
 
@@ -19,17 +20,34 @@ const ownsRegisters =
   (k: Kernel): boolean =>
     !k.isKernelThread(k.task) && !mustLoad(k);
 
-/** switch_fpu_prepare() and switch_fpu_finish(), in __switch_to(). */
+/** From 5.14 on the registers are there whatever the instruction was. */
+const saveAndKeep = ({ lastCpu }: FpuContext): readonly RoutineNode[] => [
+  step('save_fpregs_to_fpstate', (k) => saveFpregs(k, k.fpstateOf(k.task)), XSAVE),
+  step('last_cpu = cpu, owner stays', (k) => k.write(lastCpu, k.task, k.cpu)),
+];
+
+/** Before, FNSAVE has taken them away. */
+const saveOrInvalidate = ({ lastCpu }: FpuContext): readonly RoutineNode[] => [
+  step('save_fpregs_to_fpstate', (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 0), XSAVE),
+  when(
+    (k) => k.local(0) !== 0,
+    [step('last_cpu = cpu, owner stays', (k) => k.write(lastCpu, k.task, k.cpu))],
+    [step('last_cpu = -1, owner stays', (k) => k.write(lastCpu, k.task, NOBODY))],
+  ),
+];
+
+/**
+ * switch_fpu_prepare() and switch_fpu_finish(), in __switch_to(). Here current is the old task in the one and the new task in the other, so
+ * that naming them, as 6.7 on does, makes no difference; where the compiler keeps current across the switch, it does (F09).
+ */
 export function switchRoutines(context: FpuContext): readonly Routine[] {
-  const { needLoad, lastCpu } = context;
+  const { era, needLoad } = context;
+  const ofNew = era === 'linux-6.12' ? 'set TIF_NEED_FPU_LOAD of new' : 'set TIF_NEED_FPU_LOAD';
   return [
     routine('switch_fpu_prepare', [
-      when(ownsRegisters(context), [
-        step('save_fpregs_to_fpstate', (k) => saveFpregs(k, k.fpstateOf(k.task)), XSAVE),
-        step('last_cpu = cpu, owner stays', (k) => k.write(lastCpu, k.task, k.cpu)),
-      ]),
+      when(ownsRegisters(context), [...(era === 'linux-5.2' ? saveOrInvalidate(context) : saveAndKeep(context))]),
     ]),
-    routine('switch_fpu_finish', [step('set TIF_NEED_FPU_LOAD', (k) => k.write(needLoad, k.task, 1))]),
+    routine('switch_fpu_finish', [step(ofNew, (k) => k.write(needLoad, k.task, 1))]),
   ];
 }
 
@@ -40,14 +58,17 @@ export function returnRoutine({ mustLoad, restoreUserregs }: FpuContext): Routin
 
 /** kernel_fpu_begin(), kernel_fpu_end() and who may call them. */
 export function kernelFpuRoutines(context: FpuContext): readonly Routine[] {
-  const { needLoad, owner, inKernelFpu } = context;
+  const { era, needLoad, owner, inKernelFpu } = context;
+  /** 5.2 on does not care whether FNSAVE has taken the registers away: they are the kernel's now. */
+  const save = (k: Kernel, fpstate: number): void =>
+    era === 'linux-5.2' ? void k.save(fpstate) : saveFpregs(k, fpstate);
   return [
     routine('kernel_fpu_begin', [
       step('preempt_disable', (k) => k.preemptDisable()),
       step('in_kernel_fpu = true', (k) => k.write(inKernelFpu, k.cpu, 1)),
       when(ownsRegisters(context), [
         step('set TIF_NEED_FPU_LOAD', (k) => k.write(needLoad, k.task, 1)),
-        step('save_fpregs_to_fpstate', (k) => saveFpregs(k, k.fpstateOf(k.task)), XSAVE),
+        step('save_fpregs_to_fpstate', (k) => save(k, k.fpstateOf(k.task)), XSAVE),
       ]),
       step('owner = NULL', (k) => k.write(owner, k.cpu, NOBODY)),
     ]),

@@ -1,0 +1,25 @@
+import type { Bug } from './bug';
+
+/** CVE-2021-47226. */
+export const F03: Bug = {
+  id: 'F03',
+  name: 'failed-xrstor-user',
+  source:
+    'd8778e393afa "x86/fpu: Invalidate FPU state after a failed XRSTOR from a user buffer", CVE-2021-47226; 5.2 to 5.12',
+  property: 'leak',
+  story:
+    'A task is preempted in rt_sigreturn(), another one returns to user code and becomes the owner of the registers; it is saved and ' +
+    'switched out, and its registers stay. Now the first task restores from its frame. XRSTOR meets a page that is not there, but has ' +
+    'loaded some components by then, as the architecture allows. Nobody notes that the registers are no longer what their owner ' +
+    'left: before the page is there the owner runs again, finds its name and its CPU, skips the load, and reads values of the first ' +
+    "task's frame.",
+  scenario: 'sigreturn-fault',
+  preset: 'linux-5.10',
+  platform: 'bare-metal',
+  patch: {
+    id: 'failed-xrstor-user',
+    title: 'a failed XRSTOR from a signal frame leaves the owner of the registers as it was',
+    source: 'before d8778e393afa',
+    edits: [{ edit: 'remove', routine: 'fpu__restore_sig', step: 'owner = NULL' }],
+  },
+};

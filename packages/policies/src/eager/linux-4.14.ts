@@ -1,0 +1,186 @@
+/**
+ * Linux 4.14 to 5.1: lazy switching is gone from the code. arch/x86/include/asm/fpu/internal.h, arch/x86/kernel/fpu/core.c, signal.c,
+ * traps.c, all of 4.14.74. 4.10 to 4.13 keep fpregs_active beside fpstate_active, which 4.14 has made one flag, `initialized`.
+ *
+ * Not modelled: a failing restore of a kernel image (ex_handler_fprestore()), 32-bit frames.
+ */
+import {
+  CONTEXT,
+  CR0_TS,
+  DEFAULT_PKRU,
+  HEADER,
+  NOBODY,
+  PKRU,
+  contextOf,
+  group,
+  hasComponent,
+  inInterrupt,
+  routine,
+  slot,
+  step,
+  unless,
+  when,
+  type BasePolicy,
+  type Kernel,
+  type RoutineNode,
+} from '@fpulab/core';
+import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, userFeatures, went } from '../user-frame';
+import { XFEATURES_4_8 } from '../xfeatures';
+
+const XSAVE = { instruction: 'xsave' } as const;
+
+/** The eager policy of Linux 4.14. */
+export function linux414(): BasePolicy {
+  const initialized = slot.task('initialized', 'flag');
+  const lastCpu = slot.task('last_cpu', 'cpu', NOBODY);
+  const owner = slot.cpu('fpu_fpregs_owner_ctx', 'task', NOBODY);
+  const inKernelFpu = slot.cpu('in_kernel_fpu', 'flag');
+
+  const isInitialized = (k: Kernel): boolean => k.read(initialized, k.task) !== 0;
+  const isValid = (k: Kernel): boolean => k.read(owner, k.cpu) === k.task && k.read(lastCpu, k.task) === k.cpu;
+  const activate = (name: string): RoutineNode => step(name, (k) => k.write(owner, k.cpu, k.task));
+  const save = step('copy_fpregs_to_fpstate', (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 0), XSAVE);
+  const restore = step('copy_kernel_to_fpregs', (k) => k.restore(k.fpstateOf(k.task)), XSAVE);
+  const initialize = group('fpu__initialize', [
+    unless(isInitialized, [
+      step('fpstate_init', (k) => k.initFpstate(k.fpstateOf(k.task))),
+      step('initialized = 1', (k) => k.write(initialized, k.task, 1)),
+    ]),
+  ]);
+  const drop = group('fpu__drop', [
+    step('preempt_disable for drop', (k) => k.preemptDisable()),
+    when(isInitialized, [
+      step('fwait', () => {}, { instruction: 'wait' }),
+      step('fpregs_deactivate: owner = NULL', (k) => k.write(owner, k.cpu, NOBODY)),
+    ]),
+    step('initialized = 0', (k) => k.write(initialized, k.task, 0)),
+    step('preempt_enable after drop', (k) => k.preemptEnable()),
+  ]);
+
+  return {
+    kind: 'base',
+    id: 'eager',
+    title: 'eager FPU switching, Linux 4.14 to 5.1',
+    source: 'Linux 4.14.74 asm/fpu/internal.h, kernel/fpu/core.c, signal.c, kernel/traps.c',
+    requires: ['fpu'],
+    fpstate: 'embedded',
+    xfeatures: XFEATURES_4_8,
+    xsaves: true,
+    newPkru: 'restrictive',
+    slots: [initialized, lastCpu, owner, inKernelFpu],
+    roles: { owner, active: initialized, used: initialized },
+    routines: [
+      routine('switch_fpu_prepare', [
+        when(
+          isInitialized,
+          [save, step('last_cpu = cpu, owner stays', (k) => k.write(lastCpu, k.task, k.local(0) ? k.cpu : NOBODY))],
+          [step('last_cpu = -1', (k) => k.write(lastCpu, k.task, NOBODY))],
+        ),
+      ]),
+      routine('switch_fpu_finish', [
+        when(isInitialized, [
+          when(isValid, [step('registers are valid', (k) => k.skipRestore(k.task))], [restore]),
+          activate('fpregs_activate: owner = new'),
+        ]),
+      ]),
+      routine('do_device_not_available', [
+        when(
+          (k) => (k.readCr0() & CR0_TS) !== 0,
+          [step('WARN, clear CR0.TS', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))],
+          [step('die("unexpected #NM exception")', (k) => k.killCurrent())],
+        ),
+      ]),
+      routine('kernel_fpu_begin', [
+        step('preempt_disable', (k) => k.preemptDisable()),
+        step('kernel_fpu_disable', (k) => k.write(inKernelFpu, k.cpu, 1)),
+        when(
+          isInitialized,
+          [step('copy_fpregs_to_fpstate', (k) => void k.save(k.fpstateOf(k.task)), XSAVE)],
+          [step('owner = NULL', (k) => k.write(owner, k.cpu, NOBODY))],
+        ),
+      ]),
+      routine('kernel_fpu_end', [
+        when(isInitialized, [restore]),
+        step('kernel_fpu_enable', (k) => k.write(inKernelFpu, k.cpu, 0)),
+        step('preempt_enable', (k) => k.preemptEnable()),
+      ]),
+      routine('irq_fpu_usable', [
+        step('irq_fpu_usable', (k) => {
+          const interruptedUserMode = contextOf(k.interrupted) === CONTEXT.user;
+          k.answer(!inInterrupt(k.status) || interruptedUserMode || k.read(inKernelFpu, k.cpu) === 0);
+        }),
+      ]),
+      // Preemption stays on: harmless but for FNSAVE, see the README.
+      routine('fpu__copy', [
+        step('arch_dup_task_struct: *dst = *src', (k) => {
+          k.write(initialized, k.child, k.read(initialized, k.task));
+          k.copyFpstate({ from: k.fpstateOf(k.task), to: k.fpstateOf(k.child) });
+        }),
+        step('child: last_cpu = -1', (k) => k.write(lastCpu, k.child, NOBODY)),
+        when(isInitialized, [
+          step('copy_fpregs_to_fpstate(dst)', (k) => k.setLocal(0, k.save(k.fpstateOf(k.child)) ? 1 : 0), XSAVE),
+          unless(
+            (k) => k.local(0) !== 0,
+            [
+              step('memcpy(src, dst)', (k) => k.copyFpstate({ from: k.fpstateOf(k.child), to: k.fpstateOf(k.task) })),
+              restore,
+            ],
+          ),
+        ]),
+      ]),
+      routine('fpu__clear', [
+        drop,
+        step('preempt_disable', (k) => k.preemptDisable()),
+        initialize,
+        activate('user_fpu_begin: owner = current'),
+        step('copy_init_fpstate_to_fpregs', (k) => k.initFpregs(), XSAVE),
+        when(
+          (k) => hasComponent(k.xfeatures, PKRU),
+          [step('copy_init_pkru_to_fpregs', (k) => k.writeRegister(PKRU, DEFAULT_PKRU), { instruction: 'pkru' })],
+        ),
+        step('preempt_enable', (k) => k.preemptEnable()),
+      ]),
+      routine('exit_thread', [drop]),
+      routine('copy_fpstate_to_sigframe', [
+        userAccess('copy_fpregs_to_sigframe', (k) => k.saveToUser(userFeatures(k)), XSAVE),
+        unless(went(ATTEMPT.ok), [step('return -1', (k) => k.refuse())]),
+      ]),
+      routine('handle_signal', [when(isInitialized, [step('fpu__clear', (k) => k.call('fpu__clear'))])]),
+      routine('fpu__restore_sig', [
+        when(
+          (k) => frameHeader(k) === HEADER.absent,
+          [step('fpu__clear, for there is no frame', (k) => k.call('fpu__clear'))],
+          [
+            initialize,
+            activate('user_fpu_begin: owner = current'),
+            when(
+              (k) => notInFrame(k) !== 0,
+              [step('copy_kernel_to_xregs(init_fpstate)', (k) => k.initFpregs(notInFrame(k)), XSAVE)],
+            ),
+            userAccess('copy_user_to_xregs', (k) => k.restoreFromUser(inFrame(k)), XSAVE),
+            unless(went(ATTEMPT.ok), [
+              step('fpu__clear', (k) => k.call('fpu__clear')),
+              step('return -1', (k) => k.refuse()),
+            ]),
+          ],
+        ),
+      ]),
+      routine('fpu__init_cpu', [step('clear CR0.TS', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))]),
+    ],
+    hooks: {
+      'switch-out': 'switch_fpu_prepare',
+      'switch-in': 'switch_fpu_finish',
+      'trap-nm': 'do_device_not_available',
+      'irq-fpu-usable': 'irq_fpu_usable',
+      'kernel-fpu-begin': 'kernel_fpu_begin',
+      'kernel-fpu-end': 'kernel_fpu_end',
+      fork: 'fpu__copy',
+      exec: 'fpu__clear',
+      exit: 'exit_thread',
+      'signal-save': 'copy_fpstate_to_sigframe',
+      'signal-clear': 'handle_signal',
+      'signal-restore': 'fpu__restore_sig',
+      'cpu-up': 'fpu__init_cpu',
+    },
+  };
+}

@@ -1,0 +1,283 @@
+/** The cells: how each is reached, and in which kernels it is one. */
+import { fork, frame, program, sse, syscall, x87, type BasePolicy } from '@fpulab/core';
+import type { Cell, PolicySpec, Situation } from '@fpulab/core/testing';
+import type { KernelName } from './cells';
+import { KERNELS, withStrayTs } from './cells';
+import { nap, noFpu, onBareMetal, slice, slices } from './support';
+
+/** A cell of the table. */
+export interface CellOfTable {
+  readonly kernels: readonly KernelName[];
+  readonly run: (make: () => BasePolicy) => Cell;
+  /** Whose state the row tells. */
+  readonly task?: string;
+}
+
+const ALL = Object.keys(KERNELS) as readonly KernelName[];
+const DEFERRAL = ALL.filter((name) => /5\.|6\.1/.test(name) && !name.includes('2.6'));
+/** Tests of their own have the other cells of 3.6, 4.2 and 4.8. */
+const LAZY: readonly KernelName[] = ['linux-2.6.32', 'linux-4.1 lazy'];
+const EAGER: readonly KernelName[] = ['linux-4.1 eager', 'linux-4.14'];
+const NEW: readonly KernelName[] = [...LAZY, ...EAGER, ...DEFERRAL];
+
+type Tasks = Situation['tasks'];
+const on = (make: () => BasePolicy, tasks: Tasks, more: Partial<Situation> = {}): PolicySpec =>
+  onBareMetal(make(), { tasks, ...more });
+
+/** A slice without FPU use first: an eager kernel's new program starts with the registers. */
+const later = (count: number) => program(nap, slices(count));
+const child = program(sse.read());
+const forked = { unborn: ['child'] };
+
+// --- signals: A takes one, B computes meanwhile ---------------------------------------------------------------------
+
+const A = program(sse.write(), syscall('raise'), sse.read());
+const B = program(sse.write(), nap, sse.read());
+const signalled = (
+  make: () => BasePolicy,
+  { spoil = [], ...more }: Partial<Situation> & { readonly spoil?: readonly ReturnType<typeof frame>[] } = {},
+): PolicySpec =>
+  on(
+    make,
+    { A, B },
+    {
+      handlers: { A: program(sse.write(), ...spoil) },
+      interference: { preempt: 'full', userFaults: true },
+      pick: ['A'],
+      ...more,
+    },
+  );
+/** B runs before the kernel goes on with A. */
+const preemptedAt = (run: PolicySpec, moment: string): PolicySpec => {
+  run.until(moment);
+  run.inject('preempt');
+  return run;
+};
+
+/** All cells that are rows of text. */
+export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
+  'CPU up': {
+    kernels: [...EAGER, ...DEFERRAL],
+    run: (make) => on(make, { A: noFpu }).when('cpu-up', { task: 'idle0' }),
+    task: 'A',
+  },
+  'switch-out, registers in use': {
+    kernels: NEW,
+    run: (make) => {
+      const run = on(make, { A: later(1), B: noFpu });
+      run.until('A: sse.update');
+      return run.when('switch-out', { task: 'A' });
+    },
+  },
+  'switch-out, a slice without FPU use': {
+    kernels: NEW,
+    run: (make) => {
+      const run = on(make, { A: program(nap, ...slice, nap), B: program(...slice, nap) });
+      run.until('A: sse.update');
+      return run.when('switch-out', { task: 'A', nth: 2 });
+    },
+  },
+  'switch-out of a task that is preempted in the kernel before its registers are loaded again': {
+    kernels: DEFERRAL,
+    run: (make) => {
+      const tasks = { A: program(sse.write(), nap), B: program(sse.write(), nap) };
+      const run = on(make, tasks, { interference: { preempt: 'full' } });
+      run.until('B: sse.write');
+      return preemptedAt(run, 'A: finish_task_switch').when('switch-out', { task: 'A' });
+    },
+  },
+  'switch-out to a task that is preloaded': {
+    kernels: LAZY,
+    run: (make) => {
+      const run = on(make, { A: later(7), B: later(7) }, { pick: ['A'] });
+      run.until('B: sse.update', { nth: 6 });
+      return run.when('switch-out', { task: 'B' });
+    },
+    task: 'B',
+  },
+  'switch-out of a task without registers to one that is preloaded and owner': {
+    kernels: LAZY,
+    run: (make) => {
+      const run = on(make, { A: later(8), B: noFpu });
+      run.until('A: sse.update', { nth: 6 });
+      return run.when('switch-out', { task: 'B' });
+    },
+  },
+  'switch-in, not preloaded': {
+    kernels: LAZY,
+    run: (make) => {
+      const run = on(make, { A: later(2), B: later(2) });
+      run.until('A: sse.update');
+      return run.when('switch-in', { task: 'B' });
+    },
+    task: 'B',
+  },
+  'switch-in, preloaded': {
+    kernels: LAZY,
+    run: (make) => {
+      const run = on(make, { A: later(7), B: later(7) }, { pick: ['A'] });
+      run.until('B: sse.update', { nth: 6 });
+      return run.when('switch-in', { task: 'A' });
+    },
+  },
+  'switch-in, another task was the owner': {
+    kernels: [...EAGER, ...DEFERRAL],
+    run: (make) => {
+      const run = on(make, { A: later(2), B: later(2) });
+      run.until('B: sse.update');
+      return run.when('switch-in', { task: 'A' });
+    },
+  },
+  'switch-in, the registers are still its own': {
+    kernels: [...EAGER, ...DEFERRAL],
+    run: (make) => {
+      const run = on(make, { A: later(2) });
+      run.until('A: sse.update');
+      return run.when('switch-in', { task: 'A' });
+    },
+  },
+  '#NM, first use': {
+    kernels: LAZY,
+    run: (make) => {
+      const run = on(make, { A: program(sse.write(), nap), B: program(nap, sse.write()) });
+      run.until('A: sse.write');
+      return run.when('trap-nm', { task: 'B' });
+    },
+    task: 'B',
+  },
+  '#NM, later use': {
+    kernels: LAZY,
+    run: (make) => {
+      const run = on(make, { A: later(2), B: later(1) });
+      run.until('B: sse.update');
+      return run.when('trap-nm', { task: 'A' });
+    },
+  },
+  '#NM, because somebody has set TS': {
+    kernels: ['linux-4.14', ...DEFERRAL],
+    run: (make) => on(() => withStrayTs(make()), { A: later(1), B: noFpu }).when('trap-nm', { task: 'A' }),
+  },
+  "exit to user, registers are another task's": {
+    kernels: DEFERRAL,
+    run: (make) => {
+      const run = on(make, { A: later(2), B: later(2) });
+      run.until('B: sse.update');
+      return run.when('exit-to-user', { task: 'A' });
+    },
+  },
+  'exit to user, registers are still its own': {
+    kernels: DEFERRAL,
+    run: (make) => {
+      const run = on(make, { A: later(2) });
+      run.until('A: sse.update');
+      return run.when('exit-to-user', { task: 'A' });
+    },
+  },
+  'kernel_fpu_begin, registers in use': {
+    kernels: NEW,
+    run: (make) => on(make, { A: program(sse.write(), syscall('kernel_fpu')) }).when('kernel-fpu-begin', { task: 'A' }),
+  },
+  'kernel_fpu_begin, registers not its own': {
+    kernels: [...LAZY, ...DEFERRAL],
+    run: (make) => {
+      const run = on(
+        make,
+        { A: program(sse.write(), syscall('kernel_fpu')), B: program(sse.write(), nap) },
+        { interference: { preempt: 'full' } },
+      );
+      return preemptedAt(run, 'A: kernel_fpu').when('kernel-fpu-begin', { task: 'A' });
+    },
+  },
+  'kernel_fpu_end, registers in use': {
+    kernels: NEW,
+    run: (make) => on(make, { A: program(sse.write(), syscall('kernel_fpu')) }).when('kernel-fpu-end', { task: 'A' }),
+  },
+  'fork, parent with registers: the parent': {
+    kernels: NEW,
+    run: (make) => on(make, { A: program(sse.write(), fork('child')), child }, forked).when('fork', { task: 'A' }),
+  },
+  "fork, parent whose registers are another task's": {
+    kernels: [...LAZY, ...DEFERRAL],
+    run: (make) => {
+      const tasks = { A: program(sse.write(), fork('child')), B: program(sse.write(), nap), child };
+      const run = on(make, tasks, { ...forked, interference: { preempt: 'full' } });
+      return preemptedAt(run, 'A: fork(child)').when('fork', { task: 'A' });
+    },
+  },
+  'exec, registers in use': {
+    kernels: NEW,
+    run: (make) => {
+      const run = on(make, { A: program(sse.write(), syscall('execve')), B: noFpu });
+      run.until('A: sse.write');
+      return run.when('exec', { task: 'A' });
+    },
+  },
+  'exec, registers not its own': {
+    kernels: [...LAZY, ...DEFERRAL],
+    run: (make) => {
+      const tasks = { A: program(sse.write(), syscall('execve')), B: program(sse.write(), nap) };
+      const run = on(make, tasks, { interference: { preempt: 'full' } });
+      return preemptedAt(run, 'A: execve').when('exec', { task: 'A' });
+    },
+  },
+  'exit, registers in use': {
+    kernels: NEW,
+    run: (make) => {
+      const run = on(make, { A: program(sse.write()), B: noFpu });
+      run.until('A: sse.write');
+      return run.when('exit', { task: 'A' });
+    },
+  },
+  'signal delivery, registers in use: the frame': {
+    kernels: ALL,
+    run: (make) => signalled(make).when('signal-save', { task: 'A' }),
+  },
+  'signal delivery, preempted before: the frame': {
+    kernels: ALL,
+    run: (make) => preemptedAt(signalled(make), 'A: get_signal').when('signal-save', { task: 'A' }),
+  },
+  "signal delivery, registers in use: the handler's state": {
+    kernels: ALL,
+    run: (make) => signalled(make).when('signal-clear', { task: 'A' }),
+  },
+  'sigreturn, registers in use': {
+    kernels: ALL,
+    run: (make) => signalled(make).when('signal-restore', { task: 'A' }),
+  },
+  'sigreturn, preempted before': {
+    kernels: ALL,
+    run: (make) => preemptedAt(signalled(make), 'A: rt_sigreturn').when('signal-restore', { task: 'A' }),
+  },
+  'sigreturn, a page of the frame is missing and comes; XRSTOR had loaded SSE': {
+    kernels: ALL,
+    run: (make) =>
+      preemptedAt(
+        signalled(make, { page: ['there', 'there', 'missing', 'there'], fault: ['sse'] }),
+        'A: rt_sigreturn',
+      ).when('signal-restore', { task: 'A' }),
+  },
+  'sigreturn, forged frame': {
+    kernels: ALL,
+    run: (make) =>
+      preemptedAt(signalled(make, { spoil: [frame('forged')] }), 'A: rt_sigreturn').when('signal-restore', {
+        task: 'A',
+      }),
+  },
+  'sigreturn, a frame without FPU state': {
+    kernels: ['linux-2.6.32', 'linux-3.6', 'linux-4.1 lazy', 'linux-4.2 lazy'],
+    run: (make) =>
+      on(
+        make,
+        { A: program(syscall('raise'), sse.read()), B },
+        { handlers: { A: program(sse.write()) }, pick: ['A'] },
+      ).when('signal-restore', { task: 'A' }),
+  },
+  'FNSAVE hosts: switch-out': {
+    kernels: ['linux-2.6.32', 'linux-4.1 lazy', 'linux-4.14', ...DEFERRAL],
+    run: (make) => {
+      const run = on(make, { A: program(nap, x87.write(), nap), B: noFpu }, { cpu: 'pentium-mmx', pick: ['B', 'A'] });
+      run.until('A: x87.write');
+      return run.when('switch-out', { task: 'A' });
+    },
+  },
+};
