@@ -1,4 +1,5 @@
-import { Subject, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
+import { Subject } from '../subject';
 import { eventObject, type EventFields, type EventType, type MachineEvent } from './event-type';
 import type { MachineState } from './state';
 
