@@ -46,13 +46,8 @@ export {
   type CpuModel,
   type CpuidRegisters,
 } from './x86/cpu-model';
-export {
-  CPU_MODEL_SCHEMA,
-  cpuModelFile,
-  cpuModelSchema,
-  parseCpuModel,
-  type CpuModelFile,
-} from './x86/cpu-model-schema';
+export { CPU_MODEL_SCHEMA, cpuModelFile, cpuModelSchema, parseCpuModel } from './x86/cpu-model-file';
+export type { CpuModelFile } from './x86/cpu-model-schema';
 export { cpuid, type CpuidControl } from './x86/cpuid';
 export {
   CR0_BOOT,
