@@ -24,11 +24,19 @@ export interface TableMemory {
 
 /** Reserves a table. */
 export function reserveTable(arenaBytes: number, indexSlots: number): TableMemory {
+  const maxByteLength = Math.floor(arenaBytes / 4) * 4;
   return {
-    arena: new SharedArrayBuffer(Math.floor(arenaBytes / 4) * 4),
+    // Growable, though it has its full length already: the system does not count such memory before it is used, so that a
+    // process can start others after many explorations.
+    arena: new SharedArrayBuffer(maxByteLength, { maxByteLength }),
     index: new SharedArrayBuffer(indexSlots * 4),
     counts: new SharedArrayBuffer(8),
   };
+}
+
+/** A table's arena as words. With a length, because a view that would grow with its buffer is slower. */
+export function arenaOf({ arena }: TableMemory): Int32Array {
+  return new Int32Array(arena, 0, arena.byteLength / 4);
 }
 
 /** What both tables have in common: slots, probing, the arena's end. */
@@ -39,7 +47,7 @@ abstract class SharedTable {
   private mask: number;
 
   constructor(protected memory: TableMemory) {
-    this.arena = new Int32Array(memory.arena);
+    this.arena = arenaOf(memory);
     this.counts = new Int32Array(memory.counts);
     this.index = new Int32Array(memory.index);
     this.mask = this.index.length - 1;

@@ -9,6 +9,7 @@ import {
   OUT_OF_MEMORY,
   PartTable,
   StateTable,
+  arenaOf,
   hashWords,
   reserveTable,
   type TableMemory,
@@ -103,7 +104,7 @@ export class Space implements SuccessorVisitor {
       cpuSymmetry: reductions.symmetry && settings.cpus > 1 && machine.composition.cpusAreInterchangeable,
     });
     const { codec } = this;
-    const arena = new Int32Array(memory.states.arena);
+    const arena = arenaOf(memory.states);
     const { fingerprints } = options;
     this.states = new StateTable(
       memory.states,

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { totalmem } from 'node:os';
 import {
   INSERTED,
   NO_PARENT,
@@ -149,5 +151,14 @@ describe('states', () => {
     expect(thrownBy(() => states.insert(key(3, 0), 5, 0))).toBe(OUT_OF_MEMORY);
     expect(states.size).toBe(3);
     expect(states.insert(key(2, 0), 4, 0)).toBe(INSERTED.nearer);
+  });
+});
+
+describe('memory that is reserved', () => {
+  it('does not keep a process from starting others, although there is more of it than of memory', () => {
+    const arenaBytes = 2 ** 31;
+    const tables = Array.from({ length: Math.ceil((2 * totalmem()) / arenaBytes) }, () => reserveTable(arenaBytes, 16));
+    expect(tables[0].arena.byteLength).toBe(arenaBytes);
+    expect(spawnSync(process.execPath, ['--version']).error).toBeUndefined();
   });
 });
