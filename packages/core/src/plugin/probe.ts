@@ -79,6 +79,18 @@ export class Probe {
     this.stream.touchedShared = value;
   }
 
+  /**
+   * True when some step since it was cleared used a slot that another CPU takes for its own: of another CPU, or of a task
+   * that may run there. Steps that `touchedShared` lets pass as private are none then.
+   */
+  get touchedForeign(): boolean {
+    return this.stream.touchedForeign;
+  }
+
+  set touchedForeign(value: boolean) {
+    this.stream.touchedForeign = value;
+  }
+
   /** Calls `watcher(oracle, cpu, reader, component, value, expected)` for every violation. */
   onViolation(watcher: Watcher): void {
     this.stream.watch(events.OracleViolated, watcher);
