@@ -154,6 +154,23 @@ describe('what has to be reached is confirmed with exact counters', () => {
   });
 });
 
+it('a kernel that stops its CPU is not verified', async () => {
+  const dies: Patch = {
+    id: 'dies',
+    title: 'the idle task is killed',
+    source: 'hypothetical',
+    edits: [{ edit: 'replace', routine: 'boot', step: 'clts', nodes: [step('kill', (k) => k.killCurrent())] }],
+  };
+  const compose: Compose = () => ({
+    platform: bareMetal(),
+    policies: [alwaysSwitch()],
+    patches: [dies],
+    scenario: { ...SCENARIO, tasks: [{ name: 'A', program: program(sse.update()) }] },
+  });
+  const { verdict, counterexamples } = await exploring(compose, ALL_REDUCTIONS);
+  expect([verdict, counterexamples.map(({ oracle }) => oracle)]).toEqual(['violation', ['unexpected-fault']]);
+});
+
 /** Whoever switches says so for a moment; whoever sees another one do so loads nothing, and leaves what is there. */
 function looksAround(busy: Slot, own: (k: Kernel) => number, other: (k: Kernel) => number): BasePolicy {
   const always = alwaysSwitch();
