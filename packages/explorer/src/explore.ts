@@ -125,7 +125,7 @@ class Explorer {
   private readonly composition: Composition;
   private readonly oracles: readonly OracleId[];
   private readonly phases: Phase[] = [];
-  /** Which of the scenario's `sometimes` a run of the machine reaches, and which only abstract counters have reached so far. */
+  /** Which of the scenario's `sometimes` a run of the machine reaches, and which only a proof has reached so far. */
   private readonly reached = new Set<number>();
   private readonly imagined = new Set<number>();
   private readonly started = performance.now();
@@ -173,16 +173,21 @@ class Explorer {
   }
 
   private get exactReductions(): Reductions {
-    return { ...this.reductions, partialOrder: false, abstractCounters: false };
+    return { ...this.reductions, partialOrder: false, abstractCounters: false, deadValues: false };
   }
 
   /** Undefined where they would change nothing. */
   private proofReductions(reductions: Reductions): Reductions | undefined {
-    const { settings, plugins } = this.composition;
+    const { settings, plugins, platform } = this.composition;
     const counters = plugins.some(({ slots }) => slots.some(({ counter }) => counter !== undefined));
     const partialOrder = reductions.partialOrder && settings.cpus > 1;
     const abstractCounters = reductions.abstractCounters && counters;
-    return partialOrder || abstractCounters ? { ...reductions, partialOrder, abstractCounters } : undefined;
+    // A fork has values that are nowhere but in the image of a child: what is in a vCPU's image besides might matter there.
+    const forks = settings.scenario.tasks.some(({ unborn }) => unborn);
+    const hasVcpus = Object.keys(platform.hooks).length > 0;
+    const deadValues = reductions.deadValues && reductions.versionFree && hasVcpus && !forks;
+    const helps = partialOrder || abstractCounters || deadValues;
+    return helps ? { ...reductions, partialOrder, abstractCounters, deadValues } : undefined;
   }
 
   /** @param wanted what a search of the kind `reach` looks for */
@@ -227,7 +232,7 @@ class Explorer {
       helpers: workers,
     }).run();
     await workers?.close();
-    const reached = reductions.abstractCounters ? this.imagined : this.reached;
+    const reached = reductions.abstractCounters || reductions.deadValues ? this.imagined : this.reached;
     space.sometimesReached.forEach((isReached, index) => isReached && reached.add(index));
     const states = space.states.size;
     const phase: Phase = {

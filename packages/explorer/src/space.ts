@@ -100,6 +100,7 @@ export class Space implements SuccessorVisitor {
     this.parts = new PartTable(memory.parts);
     this.codec = new StateCodec(machine.state, this.probe, this.parts, {
       versionFree: reductions.versionFree,
+      deadValues: reductions.deadValues,
       taskSymmetry: reductions.symmetry,
       cpuSymmetry: reductions.symmetry && settings.cpus > 1 && machine.composition.cpusAreInterchangeable,
     });

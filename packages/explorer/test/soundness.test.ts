@@ -18,7 +18,7 @@ import {
   type Scenario,
   type Slot,
 } from '@fpulab/core';
-import { bareMetal } from '@fpulab/hypervisor';
+import { bareMetal, xenHvm } from '@fpulab/hypervisor';
 import { lazyCr0Ts } from '@fpulab/policies';
 import alwaysSwitch from '../../../examples/my-policy';
 import { ALL_REDUCTIONS, NO_REDUCTIONS, explore, type Compose, type Reductions } from '../src';
@@ -151,6 +151,34 @@ describe('what has to be reached is confirmed with exact counters', () => {
       (await exploring(compose(sometimes, sse.update()), reductions)).phases.map(({ kind }) => kind);
     expect(await kinds([], ALL_REDUCTIONS)).toEqual(['proof']);
     expect(await kinds(USED_BY_ALL(['A']), { ...ALL_REDUCTIONS, abstractCounters: false })).toEqual(['exact']);
+  });
+});
+
+describe('a hypervisor that reads what it takes for dead', () => {
+  // The vCPU's registers are not saved when it halts: what it gets back is what it had saved, or loaded, before.
+  const compose: Compose = () => ({
+    platform: xenHvm(),
+    policies: [alwaysSwitch()],
+    patches: [removing('xen.context_switch', 'save vCPU image')],
+    scenario: {
+      ...SCENARIO,
+      tasks: ['A', 'B'].map((name) => ({ name, program: program(sse.update(), syscall('nanosleep'), sse.read()) })),
+      interference: { idle: true, vcpu: true },
+      oracles: ['lost-update'],
+    },
+  });
+
+  it('is found out, with the run that the machine has', async () => {
+    const [all, none] = [await exploring(compose, ALL_REDUCTIONS), await exploring(compose, NO_REDUCTIONS)];
+    expect(all.phases.map(({ kind, reductions }) => [kind, reductions.deadValues])).toEqual([
+      ['proof', true],
+      ['exact', false],
+    ]);
+    const lengths = [all, none].map(({ counterexamples }) =>
+      counterexamples.map(({ oracle, choices, steps }) => [oracle, choices.length, steps]),
+    );
+    expect(lengths[0]).toHaveLength(1);
+    expect(lengths[0]).toEqual(lengths[1]);
   });
 });
 

@@ -28,6 +28,8 @@ export class Probe {
     private readonly stream: EventStream,
     private readonly tasks: readonly EngineTask[],
     private readonly interference: Interference,
+    /** True when a guest's registers are in the processor, false when they are in the image of its vCPU. */
+    readonly registersLive: (cpu: number) => boolean,
   ) {
     this.alternatives = engine.choices.alternatives;
     this.users = tasks.filter(({ idle }) => !idle).length;

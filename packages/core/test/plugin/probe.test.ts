@@ -15,6 +15,7 @@ import {
   syscall,
   valueId,
   type ChoiceDriver,
+  type Kernel,
   type Machine,
   type Slot,
   type StepAction,
