@@ -125,10 +125,10 @@ describe('a search that stops early is inconclusive', () => {
   });
 
   it('but a proof that has found something leaves time for its run', async () => {
-    const scenario = scenarioOf('interrupts.any-1');
+    const scenario = scenarioOf('interrupts.any-2');
     const { verdict, counterexamples, phases } = await explore({
       compose: () => ({ platform: xenPv(), policies: [lazyCr0Ts({ era: 'linux-3.6' })], scenario }),
-      bounds: { timeoutMs: 1_000, memoryMax: 2 ** 27 },
+      bounds: { timeoutMs: 6_000, memoryMax: 2 ** 28 },
       all: true,
     });
     expect([verdict, counterexamples[0].oracle]).toEqual(['violation', 'unexpected-fault']);
