@@ -27,6 +27,9 @@ export const STALE = 0xfffff;
 /** What writers count on from: their next value differs from all of the above. */
 const FRESH = 0x80000;
 
+/** Stands for all that nobody can read any more: another guest's, so that it is a violation when somebody does. */
+const DEAD = valueId(PRINCIPAL.otherGuest, 2);
+
 /** Renumbers the values of a machine's state in place. */
 export class NormalForm {
   /** Word of the first component of every register file and image. */
@@ -35,12 +38,17 @@ export class NormalForm {
   private readonly valueLocals: Uint8Array;
   private readonly kernelUsesFpu: boolean;
   private readonly canFork: boolean;
+  private readonly registersLive: (cpu: number) => boolean;
   private readonly renumberedLatest: Int32Array;
 
+  /** @param forgetsDead whether what a vCPU's image holds is forgotten while its registers are live */
   constructor(
     private readonly state: MachineState,
-    { localKinds, canFork, kernelUsesFpu }: Pick<Probe, 'localKinds' | 'canFork' | 'kernelUsesFpu'>,
+    probe: Pick<Probe, 'localKinds' | 'canFork' | 'kernelUsesFpu' | 'registersLive'>,
+    private readonly forgetsDead = false,
   ) {
+    const { localKinds, canFork, kernelUsesFpu } = probe;
+    this.registersLive = probe.registersLive;
     const { at, layout } = state;
     const fpstates = layout.field('fpstate.image').instances;
     this.holders = [
@@ -56,6 +64,7 @@ export class NormalForm {
   /** Renumbers every value. */
   normalise(): void {
     const { words, at } = this.state;
+    if (this.forgetsDead) this.forgetDead();
     for (let component = 0; component < at.components; component++) {
       for (let holder = 0; holder < this.holders.length; holder++) {
         const word = this.holders[holder] + component;
@@ -70,6 +79,27 @@ export class NormalForm {
       });
     }
     this.resetCounts();
+  }
+
+  /**
+   * Live registers are saved before their image is read; where they are not, DEAD is seen. While the hypervisor runs, it may
+   * have saved them and not yet said so.
+   */
+  private forgetDead(): void {
+    const { words, at } = this.state;
+    for (let cpu = 0; cpu < at.cpus; cpu++) {
+      if (this.inHypervisor(cpu) || !this.registersLive(cpu)) continue;
+      const image = at.image + (at.tasks + cpu) * at.components;
+      words.fill(DEAD, image, image + at.components);
+    }
+  }
+
+  private inHypervisor(cpu: number): boolean {
+    const { words, at } = this.state;
+    const task = words[at.current + cpu];
+    if (task < 0) return false;
+    const top = task * at.stackDepth + words[at.depth + task] - 1;
+    return contextOf(words[at.frameStatus + top]) === CONTEXT.hypervisor;
   }
 
   /** Sets what writers count on from, so that their next values differ from those in the state. */

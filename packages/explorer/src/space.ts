@@ -48,7 +48,8 @@ export interface Violation {
 }
 
 /** Why an expansion stopped early. */
-export type Stop = 'none' | 'grow' | 'memory' | 'states';
+export type Stop = 'none' | 'grow' | OutOfRoom;
+type OutOfRoom = 'memory' | 'states';
 
 const FINGERPRINT_WORDS = 2;
 const STATE_SLOTS = 1 << 15;
@@ -100,6 +101,7 @@ export class Space implements SuccessorVisitor {
     this.parts = new PartTable(memory.parts);
     this.codec = new StateCodec(machine.state, this.probe, this.parts, {
       versionFree: reductions.versionFree,
+      deadValues: reductions.deadValues,
       taskSymmetry: reductions.symmetry,
       cpuSymmetry: reductions.symmetry && settings.cpus > 1 && machine.composition.cpusAreInterchangeable,
     });
@@ -129,13 +131,24 @@ export class Space implements SuccessorVisitor {
     return this.options.fingerprints ? this.codec.keyWords : 0;
   }
 
-  /** Reaches the first state. */
-  start(): void {
+  /** Reaches the first state, if there is room for it. */
+  start(): 'none' | OutOfRoom {
     this.parent = NO_PARENT;
     this.bucket = -1;
     this.choices = 0;
     this.steps = 0;
-    this.successors.visitWithoutChoice(this);
+    try {
+      this.successors.visitWithoutChoice(this);
+    } catch (error) {
+      return this.outOfRoom(error);
+    }
+    return 'none';
+  }
+
+  /** What an insertion ran out of; throws what is something else. */
+  private outOfRoom(error: unknown): OutOfRoom {
+    if (error !== OUT_OF_MEMORY) throw error;
+    return this.states.size >= this.options.bounds.statesMax ? 'states' : 'memory';
   }
 
   /**
@@ -162,8 +175,7 @@ export class Space implements SuccessorVisitor {
         if (stop()) break;
       }
     } catch (error) {
-      if (error !== OUT_OF_MEMORY) throw error;
-      return this.states.size >= this.options.bounds.statesMax ? 'states' : 'memory';
+      return this.outOfRoom(error);
     }
     return 'none';
   }
@@ -231,6 +243,15 @@ export class Space implements SuccessorVisitor {
     if (known && known.distance < violation.distance) return;
     if (known && known.distance === violation.distance && !this.states.prefers(violation.parent, known.parent)) return;
     this.violations.set(violation.oracle, violation);
+  }
+
+  /** True when a step used a slot that another CPU takes for its own; see `Probe`. */
+  get touchedForeign(): boolean {
+    return this.probe.touchedForeign;
+  }
+
+  set touchedForeign(value: boolean) {
+    this.probe.touchedForeign = value;
   }
 
   /** Whether each thing was reached that the scenario wants reached. */

@@ -9,6 +9,8 @@ import { TaskOrder } from './task-order';
 /** What a codec may do to states. */
 export interface CodecOptions {
   readonly versionFree: boolean;
+  /** What lies in the image of a vCPU whose registers are live is forgotten. */
+  readonly deadValues?: boolean;
   /** Tasks that run the same program are interchangeable. */
   readonly taskSymmetry: boolean;
   /** CPUs are. */
@@ -43,7 +45,7 @@ export class StateCodec {
     options: CodecOptions,
   ) {
     this.parts = new Parts(state, probe, options);
-    this.normalForm = options.versionFree ? new NormalForm(state, probe) : undefined;
+    this.normalForm = options.versionFree ? new NormalForm(state, probe, options.deadValues) : undefined;
     this.hasRun = probe.hasRun;
     const { cpus, tasks, count } = this.parts;
     this.keyWords = count;

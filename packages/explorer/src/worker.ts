@@ -32,6 +32,7 @@ export interface TaskResult {
   readonly transitions: number;
   readonly depth: number;
   readonly depthHit: boolean;
+  readonly touchedForeign: boolean;
 }
 
 let space: Space | undefined;
@@ -59,6 +60,7 @@ export default function work(task: Task): TaskResult {
     transitions: space.transitions,
     depth: space.depth,
     depthHit: space.depthHit,
+    touchedForeign: space.touchedForeign,
   };
   space.reachedBuckets.clear();
   space.violations.clear();

@@ -58,13 +58,14 @@ export class Workers implements Helpers {
     return stops.find((one) => one === 'memory' || one === 'states') ?? (stops.includes('grow') ? 'grow' : 'none');
   }
 
-  private take({ reached, violations, transitions, depth, depthHit }: TaskResult): void {
+  private take({ reached, violations, transitions, depth, depthHit, touchedForeign }: TaskResult): void {
     const { space } = this;
     for (const [bucket, entries] of reached) space.frontierOf(bucket).append(entries);
     for (const violation of violations) space.keepViolation(violation);
     space.transitions += transitions;
     space.depth = Math.max(space.depth, depth);
     space.depthHit ||= depthHit;
+    space.touchedForeign ||= touchedForeign;
   }
 
   private async started(): Promise<Tinypool> {

@@ -36,7 +36,7 @@ function tasks({ id, tasks }: Scenario): readonly string[] {
     const many = tasks.length === 1 ? '1 task' : `${tasks.length} tasks`;
     return [
       `${many} (${names}) with any programs that are made of ${made} and go on for ever`,
-      'no fork(), and no task ends: a CPU idles only where the scenario lets it',
+      'no fork(), and no task ends',
     ];
   }
   return [

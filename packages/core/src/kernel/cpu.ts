@@ -12,7 +12,7 @@ import {
   preemptOffDepth,
   type Context,
 } from '../machine/frames';
-import { LOCALS, type CoreOffsets } from '../machine/state';
+import { LIFECYCLE, LOCALS, type CoreOffsets } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { nextSerial, PRINCIPAL, valueId } from '../machine/values';
 import { SSE, X87 } from '../x86/components';
@@ -104,12 +104,12 @@ export class Cpu implements Hypervisor {
   // --- slots -----------------------------------------------------------------------------------------------------
 
   read(slot: Slot, instance: number): number {
-    if (!this.owns(slot, instance)) this.machine.stream.touchedShared = true;
+    if (!this.owns(slot, instance)) this.noteShared(slot, instance);
     return this.words[slot.base + instance];
   }
 
   write(slot: Slot, instance: number, value: number): void {
-    if (!this.owns(slot, instance)) this.machine.stream.touchedShared = true;
+    if (!this.owns(slot, instance)) this.noteShared(slot, instance);
     this.emit(events.SlotWritten, slot.base + instance, value);
   }
 
@@ -142,6 +142,14 @@ export class Cpu implements Hypervisor {
       case 'machine':
         return false;
     }
+  }
+
+  /** An unborn task is nobody's: whoever uses its slots does so as a stranger, and is seen to. */
+  private noteShared({ space }: Slot, instance: number): void {
+    const { stream } = this.machine;
+    stream.touchedShared = true;
+    const isUnborn = space === 'task' && this.words[this.at.lifecycle + instance] === LIFECYCLE.unborn;
+    if (space !== 'machine' && !isUnborn) stream.touchedForeign = true;
   }
 
   // --- CR0 -------------------------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ export class EventStream {
 
   /** Set by events, and by reads, that concern more than one CPU and its current task; whoever asks clears it. */
   touchedShared = false;
+  /** Set by code that uses slots of other CPUs, or of tasks that may run there; whoever asks clears it. */
+  touchedForeign = false;
 
   private readonly all = new Subject<MachineEvent>();
   private readonly perType: (Subject<MachineEvent> | undefined)[] = [];

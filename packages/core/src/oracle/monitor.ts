@@ -111,6 +111,11 @@ export class OracleMonitor {
 
   private watchKernelContexts(): void {
     const { stream } = this.machine;
+    const faulted = (cpu: number, task: number): void => {
+      this.report('unexpected-fault', cpu, task, NO_COMPONENT, INIT, INIT);
+    };
+    stream.watch(events.StackOverflowed, faulted);
+    stream.watch(events.KernelPanicked, faulted);
     stream.watch(events.MightSleepReached, (cpu, task, status) => {
       if (isAtomic(status)) this.report('atomic-sleep', cpu, task, NO_COMPONENT, INIT, INIT);
     });
@@ -120,7 +125,7 @@ export class OracleMonitor {
       const below = task * at.stackDepth + words[at.depth + task] - 2;
       if (contextOf(words[at.frameStatus + below]) === CONTEXT.user) return;
       if (this.machine.nmExpectedAt(words[at.framePc + below])) return;
-      this.report('unexpected-fault', cpu, task, NO_COMPONENT, INIT, INIT);
+      faulted(cpu, task);
     });
   }
 

@@ -28,6 +28,8 @@ export class Probe {
     private readonly stream: EventStream,
     private readonly tasks: readonly EngineTask[],
     private readonly interference: Interference,
+    /** True when a guest's registers are in the processor, false when they are in the image of its vCPU. */
+    readonly registersLive: (cpu: number) => boolean,
   ) {
     this.alternatives = engine.choices.alternatives;
     this.users = tasks.filter(({ idle }) => !idle).length;
@@ -77,6 +79,18 @@ export class Probe {
 
   set touchedShared(value: boolean) {
     this.stream.touchedShared = value;
+  }
+
+  /**
+   * True when some step since it was cleared used a slot that another CPU takes for its own: of another CPU, or of a task
+   * that may run there. Steps that `touchedShared` lets pass as private are none then.
+   */
+  get touchedForeign(): boolean {
+    return this.stream.touchedForeign;
+  }
+
+  set touchedForeign(value: boolean) {
+    this.stream.touchedForeign = value;
   }
 
   /** Calls `watcher(oracle, cpu, reader, component, value, expected)` for every violation. */
