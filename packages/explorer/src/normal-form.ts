@@ -36,6 +36,9 @@ export class NormalForm {
   private readonly kernelUsesFpu: boolean;
   private readonly canFork: boolean;
   private readonly renumberedLatest: Int32Array;
+  /** What was the latest when `remember` was called: architectural values, and values of kernel sections. */
+  private readonly latest: Int32Array;
+  private readonly kernelLatest: number[] = [];
 
   constructor(
     private readonly state: MachineState,
@@ -51,6 +54,7 @@ export class NormalForm {
     this.kernelUsesFpu = kernelUsesFpu;
     this.canFork = canFork;
     this.renumberedLatest = new Int32Array(at.tasks);
+    this.latest = new Int32Array(at.tasks * at.components);
   }
 
   /** Renumbers every value. */
@@ -70,6 +74,34 @@ export class NormalForm {
       });
     }
     this.resetCounts();
+  }
+
+  /** The values of this state are renumbered; which ones are the latest is to be compared later. */
+  remember(): void {
+    const { words, at } = this.state;
+    const { latest, kernelLatest } = this;
+    for (let index = 0; index < latest.length; index++) latest[index] = words[at.architectural + index];
+    kernelLatest.length = 0;
+    if (this.kernelUsesFpu) this.eachKernelValue((word) => kernelLatest.push(word, words[word]));
+  }
+
+  /**
+   * True when other values are the latest than were when `remember` was called. If none are, every value that was there
+   * then keeps its number.
+   */
+  latestChanged(): boolean {
+    const { words, at } = this.state;
+    const { latest, kernelLatest } = this;
+    for (let index = 0; index < latest.length; index++) {
+      if (latest[index] !== words[at.architectural + index]) return true;
+    }
+    if (!this.kernelUsesFpu) return false;
+    let known = 0;
+    this.eachKernelValue((word) => {
+      if (kernelLatest[known] === word && kernelLatest[known + 1] === words[word]) known += 2;
+      else known = Infinity;
+    });
+    return known !== kernelLatest.length;
   }
 
   /** Sets what writers count on from, so that their next values differ from those in the state. */

@@ -5,7 +5,10 @@
 import {
   CONTEXT,
   LOCALS,
+  NOBODY,
   PRINCIPAL,
+  partCount,
+  partOfTask,
   taskOfPrincipal,
   valueId,
   writerOf,
@@ -85,6 +88,8 @@ export class Parts {
   foreign = 0;
   private readonly shapes: readonly PartShape[];
   private readonly localReferences: Uint8Array;
+  /** Where in a task's part the scheduler looks. */
+  private readonly scheduled: { readonly lifecycle: number; readonly pickedBy: number; readonly lastRan: number };
 
   constructor(
     private readonly state: MachineState,
@@ -94,19 +99,16 @@ export class Parts {
     const { at } = state;
     this.cpus = at.cpus;
     this.tasks = at.tasks;
-    this.count = 1 + this.cpus + this.tasks;
+    this.count = partCount(at);
     this.words = new Int32Array(state.words.length);
     this.localReferences = Uint8Array.from(probe.localKinds.flatMap((kinds) => kinds.map(localReference)));
     this.shapes = this.makeShapes();
-  }
-
-  /** Index of the part of a CPU or of a task. */
-  partOfCpu(cpu: number): number {
-    return 1 + cpu;
-  }
-
-  partOfTask(task: number): number {
-    return 1 + this.cpus + task;
+    const { places } = this.shapes[partOfTask(at, 0)];
+    this.scheduled = {
+      lifecycle: places.indexOf(at.lifecycle),
+      pickedBy: places.indexOf(at.pickedBy),
+      lastRan: places.indexOf(at.lastRan),
+    };
   }
 
   private makeShapes(): readonly PartShape[] {
@@ -186,34 +188,11 @@ export class Parts {
     }
   }
 
-  /**
-   * Whether a part is as it was in an earlier state.
-   *
-   * @param hasRun whether its task has run since: nobody else's stack can have changed
-   */
-  isAsIn(earlier: Int32Array, part: number, hasRun: boolean): boolean {
-    const { places, task } = this.shapes[part];
-    const { words: state } = this.state;
-    for (let index = 0; index < places.length; index++) {
-      const place = places[index];
-      if (state[place] !== earlier[place]) return false;
-    }
-    return task < 0 || !hasRun || this.stackIsAsIn(earlier, task);
-  }
-
-  private stackIsAsIn(earlier: Int32Array, task: number): boolean {
-    const { words: state, at } = this.state;
-    const first = task * at.stackDepth;
-    const last = first + state[at.depth + task];
-    for (let frame = first; frame < last; frame++) {
-      if (state[at.framePc + frame] !== earlier[at.framePc + frame]) return false;
-      if (state[at.frameStatus + frame] !== earlier[at.frameStatus + frame]) return false;
-    }
-    const lastLocal = at.frameLocal + last * LOCAL_WORDS;
-    for (let local = at.frameLocal + first * LOCAL_WORDS; local < lastLocal; local++) {
-      if (state[local] !== earlier[local]) return false;
-    }
-    return true;
+  /** The words of a task's part that the scheduler looks at, as one number. */
+  schedule(words: Int32Array, from: number): number {
+    const { lifecycle, pickedBy, lastRan } = this.scheduled;
+    const isPicked = words[from + pickedBy] === NOBODY ? 0 : 1;
+    return (((words[from + lifecycle] << 1) | isPicked) << 8) | (words[from + lastRan] & 0xff);
   }
 
   private gatherStack(task: number, from: number, renaming: Renaming, log: ReferenceLog | undefined): number {

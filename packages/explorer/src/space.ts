@@ -16,6 +16,7 @@ import {
 import { StateCodec } from './state-codec';
 import { Successors, type SuccessorVisitor } from './successors';
 import { SometimesWatch } from './sometimes-watch';
+import { Ways } from './ways';
 
 /** What a space is made for. */
 export interface SpaceOptions {
@@ -70,6 +71,7 @@ export class Space implements SuccessorVisitor {
   readonly parts: PartTable;
   readonly codec: StateCodec;
   readonly successors: Successors;
+  private readonly ways: Ways;
   /** New (or nearer) states by bucket, see `bucketOf`. */
   readonly reachedBuckets = new Map<number, Frontier>();
   /** The nearest violation of each oracle, by its number. */
@@ -121,6 +123,7 @@ export class Space implements SuccessorVisitor {
       beyondViolations: options.all,
     });
     this.sometimes = new SometimesWatch(machine, this.probe, reductions.symmetry, memory.sometimes);
+    this.ways = new Ways(codec, this.successors, this.probe, () => this.sometimes.isWatching);
   }
 
   /** Words of a key that lie beside each state of a frontier. */
@@ -134,7 +137,7 @@ export class Space implements SuccessorVisitor {
     this.bucket = -1;
     this.choices = 0;
     this.steps = 0;
-    this.successors.visitWithoutChoice(this);
+    this.ways.first(this);
   }
 
   /**
@@ -179,14 +182,9 @@ export class Space implements SuccessorVisitor {
     this.bucket = bucket;
     this.choices = choicesIn(distance);
     this.steps = stepsIn(distance);
-    this.load(state, entries, at + 1);
-    this.successors.visit(this, this.codec.lastLoaded);
-  }
-
-  /** Puts a state into the machine. */
-  load(state: number, keys: Int32Array, keyAt: number): void {
-    if (this.options.fingerprints) this.codec.decode(keys, keyAt);
-    else this.codec.decode(this.states.arena, this.states.keyAt(state));
+    if (this.options.fingerprints) this.codec.take(entries, at + 1);
+    else this.codec.take(this.states.arena, this.states.keyAt(state));
+    this.ways.visit(this);
   }
 
   reached(choices: number, steps: number, alive: boolean): void {

@@ -104,7 +104,9 @@ export class Cpu implements Hypervisor {
   // --- slots -----------------------------------------------------------------------------------------------------
 
   read(slot: Slot, instance: number): number {
-    if (!this.owns(slot, instance)) this.machine.stream.touchedShared = true;
+    const { stream } = this.machine;
+    stream.footprint?.readWord(slot.base + instance);
+    if (!this.owns(slot, instance)) stream.touchedShared = true;
     return this.words[slot.base + instance];
   }
 
@@ -243,6 +245,7 @@ export class Cpu implements Hypervisor {
   }
 
   isAllocated(fpstate: number): boolean {
+    this.machine.stream.footprint?.readWord(this.at.allocated + fpstate);
     return this.words[this.at.allocated + fpstate] !== 0;
   }
 
@@ -280,6 +283,7 @@ export class Cpu implements Hypervisor {
 
   /** A kernel FPU section computes: its component gets a new value, which local 1 remembers. */
   useKernelFpu(): void {
+    this.machine.stream.footprint?.readWord(this.at.kernelSerial);
     const value = valueId(PRINCIPAL.kernel, nextSerial(this.words[this.at.kernelSerial]));
     this.emit(events.FpregsWritten, this.cpu, this.kernelComponent, value);
     this.setLocal(1, value);

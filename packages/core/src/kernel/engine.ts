@@ -154,6 +154,7 @@ export class Engine implements CpuMachine {
     this.stream.cause = -1;
     const action = this.choices.take(CHOICE.next, count);
     const cpu = this.cpus[action >> ACTION_BITS];
+    this.stream.footprint?.readCpu(cpu.cpu, cpu.task);
     this.act(cpu, action & ((1 << ACTION_BITS) - 1));
     this.afterStep?.(cpu.cpu);
   }
@@ -320,6 +321,7 @@ export class Engine implements CpuMachine {
   // --- helpers ---------------------------------------------------------------------------------------------------
 
   private lifecycle(task: number): number {
+    this.stream.footprint?.readWord(this.stream.state.at.lifecycle + task);
     return this.words[this.stream.state.at.lifecycle + task];
   }
 

@@ -83,10 +83,14 @@ export const LocalWritten = defineEvent(
 );
 
 /** The stack of a task was exhausted by nested contexts: a double fault. The CPU stops. */
-export const StackOverflowed = defineEvent('kernel.stack-overflowed', { cpu: 'cpu', task: 'task' }, stopCpu);
+export const StackOverflowed = defineEvent('kernel.stack-overflowed', { cpu: 'cpu', task: 'task' }, stopCpu, {
+  everywhere: true,
+});
 
 /** The kernel tried to kill an idle task. The CPU stops. */
-export const KernelPanicked = defineEvent('kernel.panicked', { cpu: 'cpu', task: 'task' }, stopCpu);
+export const KernelPanicked = defineEvent('kernel.panicked', { cpu: 'cpu', task: 'task' }, stopCpu, {
+  everywhere: true,
+});
 
 /** Kernel code reached a point where it may sleep (might_sleep()). */
 export const MightSleepReached = defineEvent(
@@ -164,7 +168,9 @@ export const TaskExiting = defineEvent('task.exiting', { cpu: 'cpu', task: 'task
 );
 
 /** The task is dead and will not run again. */
-export const TaskExited = defineEvent('task.exited', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => bury(s, task));
+export const TaskExited = defineEvent('task.exited', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => bury(s, task), {
+  everywhere: true,
+});
 
 // --- processor -------------------------------------------------------------------------------------------------
 

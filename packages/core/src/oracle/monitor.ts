@@ -144,6 +144,7 @@ export class OracleMonitor {
 
   private updateValidity(): void {
     const { words, at } = this.state;
+    this.machine.stream.footprint?.readEverything();
     for (let task = 0; task < at.tasks; task++) {
       const from = words[at.validity + task];
       const to = this.validityOf(task);
