@@ -221,7 +221,7 @@ export {
   statusName,
   type Context,
 } from './machine/frames';
-export { partCount, partOfCpu, partOfTask } from './machine/footprint';
+export { PART, partOfField } from './machine/footprint';
 
 export {
   avx,

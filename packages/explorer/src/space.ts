@@ -111,7 +111,6 @@ export class Space implements SuccessorVisitor {
       memory.states,
       fingerprints ? FINGERPRINT_WORDS : codec.keyWords,
       bounds.statesMax,
-      fingerprints ? (words, at) => words[at] : (words, at) => codec.hash(words, at),
       fingerprints
         ? (one, other) => one >= 0 && arena[one + 2] < arena[other + 2]
         : (one, other) => one >= 0 && codec.precedes(arena, one + 2, arena, other + 2),

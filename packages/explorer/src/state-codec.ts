@@ -4,7 +4,7 @@
  * The parts of a state have names under the machine's own numbers of tasks and CPUs; a key has them under numbers that
  * interchangeable tasks and CPUs get by what they hold. A search works on names: the machine is only loaded to run.
  */
-import { partOfTask, type MachineState, type Probe } from '@fpulab/core';
+import { PART, type MachineState, type Probe } from '@fpulab/core';
 import { NormalForm } from './normal-form';
 import { PartRenaming } from './part-renaming';
 import { Parts, type Renaming } from './parts';
@@ -38,6 +38,7 @@ export class StateCodec {
   private readonly held: Int32Array;
   /** Of those, which have changed since. */
   private readonly changed: Uint8Array;
+  private readonly firstTask: number;
   private readonly reported: { readonly from: number; readonly to: number };
   /** The machine's own numbers. */
   private readonly own: Renaming;
@@ -59,6 +60,7 @@ export class StateCodec {
     this.key = new Int32Array(count);
     this.candidate = new Int32Array(count);
     this.held = new Int32Array(count).fill(-1);
+    this.firstTask = PART.task(state.at, 0);
     this.changed = probe.footprint.changed;
     const { base, instances, width } = state.layout.field('task.reported');
     this.reported = { from: base, to: base + instances * width };
@@ -134,7 +136,7 @@ export class StateCodec {
   /** What the scheduler asks of a task, as a number. */
   scheduleOf(task: number): number {
     const { table } = this;
-    return this.parts.schedule(table.arena, table.wordsAt(this.names[partOfTask(this.state.at, task)]));
+    return this.parts.schedule(table.arena, table.wordsAt(this.names[this.firstTask + task]));
   }
 
   /** Makes `key` of the state. */

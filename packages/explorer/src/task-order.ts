@@ -1,6 +1,6 @@
 /** Numbers for interchangeable tasks that do not depend on the numbers they had. */
-import { partOfCpu, partOfTask } from '@fpulab/core';
-import { combinations, permutations } from './permutations';
+import { PART } from '@fpulab/core';
+import { combinations, identity, permutations } from './permutations';
 import type { PartRenaming } from './part-renaming';
 import type { PartTable } from './shared-table';
 
@@ -15,19 +15,38 @@ export class TaskOrder {
   private readonly orders: number[][];
   /** By part: the place of a key that has its name. */
   private readonly places: Int32Array;
+  /** By place in the key: the part that comes there while tasks have the numbers that they had. */
+  private readonly parts: Int32Array;
+  /** By place: who refers from there. The place itself, or the task whose number is not settled, complemented. */
+  private readonly referrers: Int32Array;
+  private readonly firstTask: number;
+  private readonly firstTaskFpu: number;
 
   constructor(
     private readonly renaming: PartRenaming,
     private readonly table: PartTable,
     private readonly groups: readonly (readonly number[])[],
   ) {
-    const { tasks, cpus } = renaming;
+    const { tasks, cpuOrder, numbers } = renaming;
     this.held = new Int32Array(tasks);
     this.referred = new Int32Array(tasks);
     this.crossed = new Uint8Array(tasks);
     this.orders = groups.map((group) => [...group]);
-    this.places = new Int32Array(1 + cpus + tasks);
-    this.place();
+    this.firstTask = PART.task(renaming, 0);
+    this.firstTaskFpu = PART.taskFpu(renaming, 0);
+    this.places = Int32Array.from(identity(PART.count(renaming)));
+    cpuOrder.forEach((cpu, place) => {
+      this.places[PART.cpu(renaming, cpu)] = PART.cpu(renaming, place);
+      this.places[PART.cpuFpu(renaming, cpu)] = PART.cpuFpu(renaming, place);
+    });
+    for (let task = 0; task < tasks; task++) this.placeTask(task, numbers.tasks[task]);
+    this.parts = this.places.slice();
+    this.places.forEach((place, part) => (this.parts[place] = part));
+    // Tasks outside groups have numbers already; those inside are told apart by nothing but what they hold.
+    this.referrers = this.parts.map((part, place) => {
+      const task = (part - this.firstTask) % tasks;
+      return part >= this.firstTask && renaming.isUnsettled(task) ? ~task : place;
+    });
   }
 
   /**
@@ -66,52 +85,47 @@ export class TaskOrder {
   }
 
   private look(names: Int32Array): void {
-    const { renaming } = this;
-    const { cpuOrder } = renaming;
+    const { parts, firstTask, firstTaskFpu, table, held } = this;
     this.referred.fill(0);
     this.crossed.fill(0);
-    this.refer(0, 0, names);
-    for (let place = 0; place < cpuOrder.length; place++) this.refer(1 + place, partOfCpu(cpuOrder[place]), names);
-    for (let task = 0; task < renaming.tasks; task++) {
-      const part = partOfTask(renaming, task);
-      // Tasks outside groups have numbers already; those inside are told apart by nothing but what they hold.
-      const referrer = renaming.isUnsettled(task) ? ~task : 1 + cpuOrder.length + renaming.numbers.tasks[task];
-      this.held[task] = this.refer(referrer, part, names);
+    for (let place = 0; place < parts.length; place++) {
+      const part = parts[place];
+      const name = names[part];
+      const hash = table.isForeignAt(name) ? this.refer(place, name) : table.hashAt(name);
+      if (part >= firstTaskFpu) held[part - firstTaskFpu] = Math.imul(held[part - firstTaskFpu], HASH_FACTOR) + hash;
+      else if (part >= firstTask) held[part - firstTask] = hash;
     }
   }
 
-  /**
-   * Notes the references of a part.
-   *
-   * @param referrer who refers: a place in the key, or a task, complemented (which has none yet)
-   * @returns a hash of what the part holds
-   */
-  private refer(referrer: number, part: number, names: Int32Array): number {
-    const name = names[part];
-    if (!this.table.isForeignAt(name)) return this.table.hashAt(name);
-    const { references, hash } = this.renaming.look(part, name);
-    for (let index = 0; index < references.length; index += 3) {
-      const task = references[index];
-      this.referred[task] = (this.referred[task] + mix(referrer, references[index + 1], references[index + 2])) | 0;
-      if (referrer < 0) this.crossed[task] = this.crossed[~referrer] = 1;
+  /** Notes the references of a part. Returns a hash of what it holds. */
+  private refer(place: number, name: number): number {
+    const { referred, crossed } = this;
+    const referrer = this.referrers[place];
+    const { references, hash } = this.renaming.look(this.parts[place], name);
+    for (let at = 0; at < references.length; at += 3) {
+      const task = references[at];
+      referred[task] = (referred[task] + mix(referrer, references[at + 1], references[at + 2])) | 0;
+      if (referrer < 0) crossed[task] = crossed[~referrer] = 1;
     }
     return hash;
   }
 
   private number(orders: readonly (readonly number[])[]): void {
+    const { groups } = this;
     const { tasks } = this.renaming.numbers;
     for (let index = 0; index < orders.length; index++) {
-      const [order, group] = [orders[index], this.groups[index]];
-      for (let place = 0; place < group.length; place++) tasks[order[place]] = group[place];
+      const order = orders[index];
+      const group = groups[index];
+      for (let place = 0; place < group.length; place++) {
+        tasks[order[place]] = group[place];
+        this.placeTask(order[place], group[place]);
+      }
     }
-    this.place();
   }
 
-  private place(): void {
-    const { places, renaming } = this;
-    const { tasks, cpus } = renaming.numbers;
-    for (let cpu = 0; cpu < cpus.length; cpu++) places[partOfCpu(cpu)] = partOfCpu(cpus[cpu]);
-    for (let task = 0; task < tasks.length; task++) places[partOfTask(renaming, task)] = partOfTask(renaming, tasks[task]);
+  private placeTask(task: number, number: number): void {
+    this.places[this.firstTask + task] = this.firstTask + number;
+    this.places[this.firstTaskFpu + task] = this.firstTaskFpu + number;
   }
 
   private compare(one: number, other: number): number {
@@ -140,6 +154,8 @@ export class TaskOrder {
     return combinations(ways).map((chosen) => chosen.flat());
   }
 }
+
+const HASH_FACTOR = 0x85ebca6b;
 
 /** A hash of a reference. Tasks that are not settled are all the same referrer. */
 function mix(referrer: number, position: number, detail: number): number {

@@ -6,7 +6,7 @@
  * next, by the part's name; below a question, by its answer; at the end is which parts change, and to what. Where two states
  * agree in the parts that a way looks at, they share that way, whatever else they hold.
  */
-import { partCount, type Probe } from '@fpulab/core';
+import { PART, type Probe } from '@fpulab/core';
 import type { StateCodec } from './state-codec';
 import type { Successors, SuccessorVisitor } from './successors';
 
@@ -68,7 +68,7 @@ export class Ways {
     private readonly isWatched: () => boolean,
   ) {
     this.start = new Int32Array(codec.keyWords);
-    this.parts = partCount(probe.state.at);
+    this.parts = PART.count(probe.state.at);
   }
 
   /** Visits the first state of a run, in which the machine is. */

@@ -291,6 +291,7 @@ export class Cpu implements Hypervisor {
 
   /** A kernel FPU section relies on what it computed before. */
   checkKernelFpu(): void {
+    this.machine.stream.footprint?.readFpu(this.cpu, this.task);
     const index = this.at.indexOfBit[this.kernelComponent];
     const value = this.words[this.at.fpregs + this.cpu * this.at.components + index];
     this.emit(events.KernelFpregsChecked, this.cpu, this.task, this.kernelComponent, value, this.local(1));

@@ -309,6 +309,7 @@ export class Engine implements CpuMachine {
 
   private useFpu(cpu: Cpu, task: number, operation: FpuOperation): void {
     const { at } = this.stream.state;
+    this.stream.footprint?.readFpu(cpu.cpu, task);
     for (const bit of operation.reads) {
       const value = this.words[at.fpregs + cpu.cpu * at.components + at.indexOfBit[bit]];
       this.stream.emit(events.FpregsRead, cpu.cpu, task, bit, value);

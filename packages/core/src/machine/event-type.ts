@@ -30,6 +30,8 @@ export interface EventType<F extends EventFields = EventFields> {
    * when it happens. The explorer's partial order reduction relies on it.
    */
   readonly local: boolean;
+  /** Its fields name the FPU registers of CPUs and the FPU state of tasks, not where those are: see footprint.ts. */
+  readonly fpu: boolean;
   /** `apply` looks at, or changes, more than what the fields name: see footprint.ts. */
   readonly everywhere: boolean;
   /** Set for hooks: points where the kernel asks its policy or platform to act. */
@@ -56,18 +58,18 @@ export function defineEvent<const F extends EventFields>(
   name: string,
   fields: F,
   apply: Apply,
-  { local = false, everywhere = false }: { readonly local?: boolean; readonly everywhere?: boolean } = {},
+  { local = false, fpu = false, everywhere = false }: Partial<Pick<EventType, 'local' | 'fpu' | 'everywhere'>> = {},
 ): EventType<F> {
-  return register({ name, fields, apply, local, everywhere, hook: false });
+  return register({ name, fields, apply, local, fpu, everywhere, hook: false });
 }
 
 /** Declares a hook: an event that changes nothing itself and asks a plugin to act. */
 export function defineHook<const F extends EventFields>(name: string, fields: F): EventType<F> {
-  return register({ name, fields, apply: () => {}, local: true, everywhere: false, hook: true });
+  return register({ name, fields, apply: () => {}, local: true, fpu: false, everywhere: false, hook: true });
 }
 
 function register<const F extends EventFields>(
-  declared: Pick<EventType<F>, 'name' | 'fields' | 'apply' | 'local' | 'everywhere' | 'hook'>,
+  declared: Pick<EventType<F>, 'name' | 'fields' | 'apply' | 'local' | 'fpu' | 'everywhere' | 'hook'>,
 ): EventType<F> {
   const { name } = declared;
   if (registry.has(name)) throw new FpuError('FPU205', `the event type '${name}' is declared twice`, { name });

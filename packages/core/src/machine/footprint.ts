@@ -7,32 +7,50 @@
  * interface to kernel code. Events need not: their fields name all that their `apply` looks at and changes.
  */
 import type { EventFieldKind, EventType } from './event-type';
-import type { Space } from './layout';
+import type { Field } from './layout';
 import type { CoreOffsets, MachineState } from './state';
 import { PRINCIPAL, taskOfPrincipal, writerOf } from './values';
 
+type Sizes = Pick<CoreOffsets, 'cpus' | 'tasks'>;
+
 /**
- * Parts of a state: 0 is what exists once, then one per CPU with the hypervisor's image of its registers, then one per
- * task with its stack and its image.
+ * The parts of a state: 0 is what exists once; then, per CPU, where it is (its control registers and slots) and its FPU
+ * registers (with the image that a hypervisor keeps of them); then, per task, where it is (its stack, its slots, what the
+ * scheduler knows) and its FPU state (its image, and what it believes to have in its registers).
  */
-export function partOfCpu(cpu: number): number {
-  return 1 + cpu;
+export const PART = {
+  machine: 0,
+  cpu: (_: Sizes, cpu: number): number => 1 + cpu,
+  cpuFpu: ({ cpus }: Sizes, cpu: number): number => 1 + cpus + cpu,
+  task: ({ cpus }: Sizes, task: number): number => 1 + 2 * cpus + task,
+  taskFpu: ({ cpus, tasks }: Sizes, task: number): number => 1 + 2 * cpus + tasks + task,
+  count: ({ cpus, tasks }: Sizes): number => 1 + 2 * (cpus + tasks),
+} as const;
+
+const TASK_FPU_FIELDS: ReadonlySet<string> = new Set(['task.architectural', 'task.serial', 'task.validity']);
+
+/** The part to which an instance of a field belongs. */
+export function partOfField({ name, space }: Pick<Field, 'name' | 'space'>, sizes: Sizes, instance: number): number {
+  switch (space) {
+    case 'machine':
+      return PART.machine;
+    case 'cpu':
+      return name === 'cpu.fpregs' ? PART.cpuFpu(sizes, instance) : PART.cpu(sizes, instance);
+    case 'task':
+      return TASK_FPU_FIELDS.has(name) ? PART.taskFpu(sizes, instance) : PART.task(sizes, instance);
+    case 'fpstate':
+      return partOfFpstate(sizes, instance);
+  }
 }
 
-/** The part of a task; see `partOfCpu`. */
-export function partOfTask({ cpus }: Pick<CoreOffsets, 'cpus'>, task: number): number {
-  return 1 + cpus + task;
-}
-
-/** How many parts a state has. */
-export function partCount({ cpus, tasks }: Pick<CoreOffsets, 'cpus' | 'tasks'>): number {
-  return 1 + cpus + tasks;
+function partOfFpstate(sizes: Sizes, fpstate: number): number {
+  return fpstate < sizes.tasks ? PART.taskFpu(sizes, fpstate) : PART.cpuFpu(sizes, fpstate - sizes.tasks);
 }
 
 /** Records, from `clear` on. */
 export class Footprint {
   /**
-   * In order: parts, when they are looked at first; `partCount + task` where only the scheduler looks at a task that does
+   * In order: parts, when they are looked at first; `PART.count + task` where only the scheduler looks at a task that does
    * not run (its lifecycle, whether somebody has picked it, and where it ran last); questions, as their number of
    * alternatives, complemented.
    */
@@ -48,13 +66,14 @@ export class Footprint {
 
   constructor({ at, layout, words }: MachineState) {
     this.at = at;
-    this.parts = partCount(at);
+    this.parts = PART.count(at);
     this.changed = new Uint8Array(this.parts);
     this.seen = new Uint8Array(this.parts + at.tasks);
     this.partOfWord = new Uint8Array(words.length);
-    for (const { base, width, instances, space } of layout.fields) {
-      for (let instance = 0; instance < instances; instance++) {
-        this.partOfWord.fill(this.partOf(space, instance), base + instance * width, base + (instance + 1) * width);
+    for (const field of layout.fields) {
+      for (let instance = 0; instance < field.instances; instance++) {
+        const from = field.base + instance * field.width;
+        this.partOfWord.fill(partOfField(field, at, instance), from, from + field.width);
       }
     }
   }
@@ -72,15 +91,21 @@ export class Footprint {
     this.read(this.partOfWord[word]);
   }
 
-  /** The CPU and its current task are looked at. */
+  /** Where a CPU and its current task are is looked at. */
   readCpu(cpu: number, current: number): void {
-    this.read(partOfCpu(cpu));
-    if (current >= 0) this.read(partOfTask(this.at, current));
+    this.read(PART.cpu(this.at, cpu));
+    if (current >= 0) this.read(PART.task(this.at, current));
+  }
+
+  /** The FPU registers of a CPU and the FPU state of a task are looked at. */
+  readFpu(cpu: number, task: number): void {
+    this.read(PART.cpuFpu(this.at, cpu));
+    this.read(PART.taskFpu(this.at, task));
   }
 
   /** The scheduler asks whether a task can be picked. */
   readSchedule(task: number): void {
-    if (this.seen[partOfTask(this.at, task)] === 0) this.read(this.parts + task);
+    if (this.seen[PART.task(this.at, task)] === 0) this.read(this.parts + task);
   }
 
   /** Somebody looks at the whole state. */
@@ -100,9 +125,9 @@ export class Footprint {
       this.changed.fill(1);
       return;
     }
-    const { kinds } = type;
+    const { kinds, fpu } = type;
     for (let index = 0; index < kinds.length; index++) {
-      const part = this.partNamedBy(kinds[index], args[index]);
+      const part = this.partNamedBy(kinds[index], args[index], fpu);
       if (part < 0) continue;
       this.read(part);
       this.changed[part] = 1;
@@ -115,36 +140,25 @@ export class Footprint {
     if (!this.everything) this.trail.push(aspect);
   }
 
-  private partNamedBy(kind: EventFieldKind, value: number): number {
+  private partNamedBy(kind: EventFieldKind, value: number, fpu: boolean): number {
+    const { at } = this;
     if (value < 0) return -1;
     switch (kind) {
       case 'cpu':
+        return fpu ? PART.cpuFpu(at, value) : PART.cpu(at, value);
       case 'task':
+        return fpu ? PART.taskFpu(at, value) : PART.task(at, value);
       case 'fpstate':
-        return this.partOf(kind, value);
+        return partOfFpstate(at, value);
       case 'slot':
         return this.partOfWord[value];
       case 'value': {
         const task = taskOfPrincipal(writerOf(value));
-        if (task >= 0) return partOfTask(this.at, task);
-        return writerOf(value) === PRINCIPAL.kernel ? 0 : -1; // its count of values
+        if (task >= 0) return PART.taskFpu(at, task);
+        return writerOf(value) === PRINCIPAL.kernel ? PART.machine : -1; // its count of values
       }
       default:
         return -1;
-    }
-  }
-
-  private partOf(space: Space, instance: number): number {
-    const { cpus, tasks } = this.at;
-    switch (space) {
-      case 'machine':
-        return 0;
-      case 'cpu':
-        return partOfCpu(instance);
-      case 'task':
-        return partOfTask(this.at, instance);
-      case 'fpstate':
-        return instance < tasks ? 1 + cpus + instance : partOfCpu(instance - tasks);
     }
   }
 }
