@@ -27,7 +27,7 @@ export class StateCodec {
   readonly keyWords: number;
   /** The parts of the state that the search is in, under the machine's own numbers. */
   readonly names: Int32Array;
-  /** The key that `encode` made of them. */
+  /** The key that `encode` made of them: the same names, where nobody can change numbers. */
   readonly key: Int32Array;
   private readonly parts: Parts;
   private readonly normalForm: NormalForm | undefined;
@@ -57,7 +57,6 @@ export class StateCodec {
     this.normalForm = options.versionFree ? new NormalForm(state, probe) : undefined;
     this.keyWords = count;
     this.names = new Int32Array(count);
-    this.key = new Int32Array(count);
     this.candidate = new Int32Array(count);
     this.held = new Int32Array(count).fill(-1);
     this.firstTask = PART.task(state.at, 0);
@@ -74,6 +73,7 @@ export class StateCodec {
           return new TaskOrder(renaming, table, groups);
         })
       : [];
+    this.key = renumbers ? new Int32Array(count) : this.names;
   }
 
   /** Goes to the state of a key. The machine stays where it is until `load`. */
@@ -142,10 +142,6 @@ export class StateCodec {
   /** Makes `key` of the state. */
   encode(): void {
     const { taskOrders, names } = this;
-    if (taskOrders.length === 0) {
-      this.key.set(names);
-      return;
-    }
     this.candidates = 0;
     for (let order = 0; order < taskOrders.length; order++) taskOrders[order].settle(names, this.tryOut);
   }

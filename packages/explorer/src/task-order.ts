@@ -85,9 +85,8 @@ export class TaskOrder {
   }
 
   private look(names: Int32Array): void {
-    const { parts, firstTask, firstTaskFpu, table, held } = this;
-    this.referred.fill(0);
-    this.crossed.fill(0);
+    const { parts, firstTask, firstTaskFpu, table, held, referred, crossed } = this;
+    for (let task = 0; task < referred.length; task++) referred[task] = crossed[task] = 0;
     for (let place = 0; place < parts.length; place++) {
       const part = parts[place];
       const name = names[part];

@@ -3,57 +3,35 @@
  *
  * The machine is a function of what it looks at. Its footprint says which parts of the state those are, in order, and
  * which questions it asks in between. So a tree is grown, of parts and questions, in that order: below a part is what comes
- * next, by the part's name; below a question, by its answer; at the end is which parts change, and to what. Where two states
- * agree in the parts that a way looks at, they share that way, whatever else they hold.
+ * next, by the part's name; behind a question, by its answer; at the end is which parts change, and to what. Where two
+ * states agree in the parts that a way looks at, they share that way, whatever else they hold.
  */
 import { PART, type Probe } from '@fpulab/core';
 import type { StateCodec } from './state-codec';
 import type { Successors, SuccessorVisitor } from './successors';
+import { ASK, LOOK, NODE, WayTree } from './way-tree';
 
-/** What a node of the tree is. */
-const NODE = {
-  /** Nobody has been here. */
-  unknown: 0,
-  /** The machine looks at something. */
-  look: 1,
-  /** It asks. */
-  ask: 2,
-  /** The way ends. */
-  end: 3,
-  /** It looks at more than parts can say: from here on it has to run. */
-  run: 4,
-} as const;
+/** Nodes of a tree. Beyond that nothing is learned any more. */
+const NODES_MAX = 4_000_000;
 
-class WayNode {
-  kind: (typeof NODE)[keyof typeof NODE] = NODE.unknown;
-  /** What is looked at, as footprints have it. */
-  aspect = 0;
-  next: Map<number, WayNode> | undefined;
-  answers: readonly WayNode[] | undefined;
-  end: WayEnd | undefined;
-}
-
-/** What a way does. */
-interface WayEnd {
-  /** Parts that it changes, and the names that they get, in turn. */
-  readonly changes: readonly number[];
-  readonly violations: readonly Violated[];
-  /** Undefined where a violation ends it, or nothing could run. */
-  readonly reached: Reached | undefined;
-}
-
-type Violated = Parameters<SuccessorVisitor['violated']>;
-type Reached = Parameters<SuccessorVisitor['reached']>;
-
-/** Nodes of a tree: some 200 bytes each. Beyond that nothing is learned any more. */
-const NODES_MAX = 2_000_000;
+/**
+ * The end of a way in the tree: whether it reaches a state (REACHED bits), after how many choices and steps; how many
+ * violations are on it, and for each the oracle, choices and steps; how many parts change, and for each the part and the
+ * name that it gets.
+ */
+const REACHED = { nothing: 0, state: 1, aliveState: 3 } as const;
+const END_HEADER = 4;
+const VIOLATION_WORDS = 3;
+const CHANGE_WORDS = 2;
 
 /** Visits ways on as `Successors` does, with the machine only where it has to. Works on the names of a codec. */
 export class Ways {
-  private readonly root = new WayNode();
-  private nodes = 0;
+  private readonly tree = new WayTree();
+  /** The state that is visited. */
   private readonly start: Int32Array;
+  /** Answers on the way to where the tree is walked. */
   private readonly answers: number[] = [];
+  private answered = 0;
   private readonly parts: number;
   private readonly load = (): void => {
     this.codec.names.set(this.start);
@@ -84,61 +62,58 @@ export class Ways {
 
   /** Visits every way on from the state in which the codec is; `reached` finds it in the state that a way leads to. */
   visit(visitor: SuccessorVisitor): void {
-    this.start.set(this.codec.names);
-    this.answers.length = 0;
+    const { start, codec } = this;
+    for (let part = 0; part < start.length; part++) start[part] = codec.names[part];
+    this.answered = 0;
     if (this.isWatched()) this.run(visitor);
-    else this.walk(this.root, 0, visitor);
+    else this.walk(0, 0, visitor);
   }
 
-  private walk(from: WayNode, depth: number, visitor: SuccessorVisitor): void {
+  private walk(from: number, depth: number, visitor: SuccessorVisitor): void {
+    const { tree } = this;
     let node = from;
     for (let length = depth; ; length++) {
-      if (node.kind === NODE.unknown) {
-        if (this.nodes >= NODES_MAX) return this.run(visitor);
+      let kind = tree.kindOf(node);
+      if (kind === NODE.unknown) {
+        if (tree.size >= NODES_MAX) return this.run(visitor);
         this.learn(node, length);
+        kind = tree.kindOf(node);
       }
-      switch (node.kind as WayNode['kind']) {
-        case NODE.look:
-          node = this.below(node);
-          break;
-        case NODE.ask:
-          return this.tryAnswers(node.answers as readonly WayNode[], length + 1, visitor);
-        case NODE.end:
-          return this.tell(node.end as WayEnd, visitor);
-        default:
-          return this.run(visitor);
-      }
+      if (kind >= LOOK) node = tree.below(node, this.seen(kind - LOOK));
+      else if (kind < 0) return this.tryAnswers(node, ASK - kind, length + 1, visitor);
+      else if (kind === NODE.end) return this.tell(tree.endOf(node), visitor);
+      else return this.run(visitor);
     }
   }
 
-  private tryAnswers(below: readonly WayNode[], depth: number, visitor: SuccessorVisitor): void {
-    const { answers } = this;
-    for (let answer = 0; answer < below.length; answer++) {
-      answers.push(answer);
-      this.walk(below[answer], depth, visitor);
-      answers.pop();
+  private tryAnswers(node: number, count: number, depth: number, visitor: SuccessorVisitor): void {
+    const position = this.answered++;
+    for (let answer = 0; answer < count; answer++) {
+      this.answers[position] = answer;
+      this.walk(this.tree.behind(node, answer), depth, visitor);
     }
+    this.answered = position;
   }
 
-  /** The node below a part, by its name. */
-  private below({ aspect, next }: WayNode): WayNode {
-    const { codec } = this;
-    const value = aspect < this.parts ? codec.names[aspect] : codec.scheduleOf(aspect - this.parts);
-    const known = (next as Map<number, WayNode>).get(value);
-    if (known !== undefined) return known;
-    const node = new WayNode();
-    this.nodes++;
-    (next as Map<number, WayNode>).set(value, node);
-    return node;
+  /** What the machine sees where it looks; see `Footprint.trail`. */
+  private seen(aspect: number): number {
+    const { codec, parts } = this;
+    return aspect < parts ? codec.names[aspect] : codec.scheduleOf(aspect - parts);
   }
 
-  private tell({ changes, violations, reached }: WayEnd, visitor: SuccessorVisitor): void {
-    for (const violation of violations) visitor.violated(...violation);
-    if (reached === undefined) return;
+  private tell(end: number, visitor: SuccessorVisitor): void {
+    const { ends } = this.tree;
+    let at = end + END_HEADER;
+    for (let left = ends[end + 3]; left > 0; left--, at += VIOLATION_WORDS) {
+      visitor.violated(ends[at], ends[at + 1], ends[at + 2]);
+    }
+    if (ends[end] === REACHED.nothing) return;
     const { names } = this.codec;
-    for (let index = 0; index < changes.length; index += 2) names[changes[index]] = changes[index + 1];
-    visitor.reached(reached[0], reached[1], reached[2]);
-    for (let index = 0; index < changes.length; index += 2) names[changes[index]] = this.start[changes[index]];
+    const first = at + 1;
+    const last = first + CHANGE_WORDS * ends[at];
+    for (let change = first; change < last; change += CHANGE_WORDS) names[ends[change]] = ends[change + 1];
+    visitor.reached(ends[end + 1], ends[end + 2], ends[end] === REACHED.aliveState);
+    for (let change = first; change < last; change += CHANGE_WORDS) names[ends[change]] = this.start[ends[change]];
   }
 
   /** Visits the ways that begin with the answers so far, on the machine. */
@@ -152,56 +127,48 @@ export class Ways {
         violated: (oracle, choices, steps) => visitor.violated(oracle, choices, steps),
       },
       this.load,
-      this.answers,
+      this.answers.slice(0, this.answered),
     );
     this.codec.names.set(this.start);
   }
 
   /** Takes the first way that begins with the answers so far, on the machine, and grows the tree below a node by it. */
-  private learn(from: WayNode, depth: number): void {
-    const { footprint } = this.probe;
-    const violations: Violated[] = [];
-    let reached: Reached | undefined;
-    let changes: readonly number[] = [];
+  private learn(from: number, depth: number): void {
+    const { tree, codec, start } = this;
+    const violations: number[] = [];
+    const changes: number[] = [];
+    let reached: readonly number[] = [REACHED.nothing, 0, 0];
     let reachesAll = false;
     this.successors.visitFirst(
       {
-        violated: (...violation) => violations.push(violation),
-        reached: (...way) => {
-          reached = way;
-          reachesAll = this.codec.read();
-          changes = this.changesOf(this.codec.names);
+        violated: (oracle, choices, steps) => violations.push(oracle, choices, steps),
+        reached: (choices, steps, alive) => {
+          reached = [alive ? REACHED.aliveState : REACHED.state, choices, steps];
+          reachesAll = codec.read();
+          codec.names.forEach((name, part) => name !== start[part] && changes.push(part, name));
         },
       },
       this.load,
-      this.answers,
+      this.answers.slice(0, this.answered),
     );
-    this.codec.names.set(this.start);
-    const { trail, everything } = footprint;
+    codec.names.set(start);
+    const { trail, everything } = this.probe.footprint;
     let node = from;
     for (let length = depth; length < trail.length; length++) node = this.grow(node, trail[length]);
-    node.kind = everything || reachesAll ? NODE.run : NODE.end;
-    node.end = { changes, violations, reached };
-  }
-
-  private grow(node: WayNode, entry: number): WayNode {
-    if (entry >= 0) {
-      node.kind = NODE.look;
-      node.aspect = entry;
-      node.next = new Map();
-      return this.below(node);
+    if (everything || reachesAll) tree.setRun(node);
+    else {
+      const counts = [violations.length / VIOLATION_WORDS, changes.length / CHANGE_WORDS];
+      tree.setEnd(node, [...reached, counts[0], ...violations, counts[1], ...changes]);
     }
-    node.kind = NODE.ask;
-    node.answers = Array.from({ length: ~entry }, () => new WayNode());
-    this.nodes += ~entry;
-    return node.answers[0];
   }
 
-  private changesOf(names: Int32Array): readonly number[] {
-    const changes: number[] = [];
-    this.start.forEach((name, part) => {
-      if (names[part] !== name) changes.push(part, names[part]);
-    });
-    return changes;
+  private grow(node: number, entry: number): number {
+    const { tree } = this;
+    if (entry < 0) {
+      tree.setAsk(node, ~entry);
+      return tree.behind(node, 0);
+    }
+    tree.setLook(node, entry);
+    return tree.below(node, this.seen(entry));
   }
 }
