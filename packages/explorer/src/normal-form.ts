@@ -27,6 +27,11 @@ export const STALE = 0xfffff;
 /** What writers count on from: their next value differs from all of the above. */
 const FRESH = 0x80000;
 
+/** Anybody's values may get other numbers. */
+export const ANYBODY = -1;
+/** Tasks that have a bit each. */
+export const TASKS_TOLD_APART = 30;
+
 /** Renumbers the values of a machine's state in place. */
 export class NormalForm {
   /** Word of the first component of every register file and image. */
@@ -86,20 +91,29 @@ export class NormalForm {
   }
 
   /**
-   * True when other values are the latest than were when `remember` was called. If none are, every value that was there
-   * then keeps its number.
+   * Whose values get other numbers than they had when `remember` was called: those of tasks that have another latest value
+   * than then. All others keep theirs.
+   *
+   * @returns bit n for task n, or ANYBODY
    */
-  latestChanged(): boolean {
+  renumberedWriters(): number {
     const { words, at } = this.state;
-    const { latest, kernelLatest } = this;
+    const { latest } = this;
+    let writers = 0;
     for (let index = 0; index < latest.length; index++) {
-      if (latest[index] !== words[at.architectural + index]) return true;
+      if (latest[index] !== words[at.architectural + index]) writers |= 1 << Math.floor(index / at.components);
     }
-    if (!this.kernelUsesFpu) return false;
+    const canTell = !this.canFork && at.tasks <= TASKS_TOLD_APART; // after a fork, others' values may be a task's latest
+    if (writers !== 0 && !canTell) return ANYBODY;
+    return this.kernelUsesFpu && this.kernelLatestChanged() ? ANYBODY : writers;
+  }
+
+  private kernelLatestChanged(): boolean {
+    const { kernelLatest } = this;
     let known = 0;
     this.eachKernelValue((word) => {
-      if (kernelLatest[known] === word && kernelLatest[known + 1] === words[word]) known += 2;
-      else known = Infinity;
+      const isKnown = kernelLatest[known] === word && kernelLatest[known + 1] === this.state.words[word];
+      known = isKnown ? known + 2 : Infinity;
     });
     return known !== kernelLatest.length;
   }

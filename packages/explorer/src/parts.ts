@@ -16,7 +16,7 @@ import {
   type MachineState,
   type Probe,
 } from '@fpulab/core';
-import { kernelValueFrame } from './normal-form';
+import { TASKS_TOLD_APART, kernelValueFrame } from './normal-form';
 
 // Copies of what others export: these are looked at for every frame of every state.
 const LOCAL_WORDS = LOCALS;
@@ -173,6 +173,18 @@ export class Parts {
       if (word === 0 && references[index] === REFERENCE.value) continue;
       words[position] = this.renamed(references[index], word, self, renaming, log, position);
     }
+  }
+
+  /** The tasks whose values a part holds, but for its own: bit n for task n. */
+  writers(part: number, words: Int32Array, from: number): number {
+    const { referring, references } = this.shapes[part];
+    let writers = 0;
+    for (let index = 0; index < referring.length; index++) {
+      if (references[index] !== REFERENCE.value) continue;
+      const task = taskOfPrincipal(writerOf(words[from + referring[index]]));
+      if (task >= 0 && task < TASKS_TOLD_APART) writers |= 1 << task; // SELF_WRITER is no task
+    }
+    return writers;
   }
 
   /** The words of a task's part that the scheduler looks at, as one number. */

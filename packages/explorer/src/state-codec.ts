@@ -5,7 +5,7 @@
  * interchangeable tasks and CPUs get by what they hold. A search works on names: the machine is only loaded to run.
  */
 import { PART, type MachineState, type Probe } from '@fpulab/core';
-import { NormalForm } from './normal-form';
+import { ANYBODY, NormalForm } from './normal-form';
 import { PartRenaming } from './part-renaming';
 import { Parts, type Renaming } from './parts';
 import { identity, permutations } from './permutations';
@@ -38,7 +38,9 @@ export class StateCodec {
   private readonly held: Int32Array;
   /** Of those, which have changed since. */
   private readonly changed: Uint8Array;
+  private readonly footprint: Probe['footprint'];
   private readonly firstTask: number;
+  private readonly tasks: number;
   private readonly reported: { readonly from: number; readonly to: number };
   /** The machine's own numbers. */
   private readonly own: Renaming;
@@ -60,7 +62,9 @@ export class StateCodec {
     this.candidate = new Int32Array(count);
     this.held = new Int32Array(count).fill(-1);
     this.firstTask = PART.task(state.at, 0);
+    this.footprint = probe.footprint;
     this.changed = probe.footprint.changed;
+    this.tasks = tasks;
     const { base, instances, width } = state.layout.field('task.reported');
     this.reported = { from: base, to: base + instances * width };
     this.own = { tasks: Int32Array.from(identity(tasks)), cpus: Int32Array.from(identity(cpus)) };
@@ -105,19 +109,29 @@ export class StateCodec {
     this.held.fill(-1);
   }
 
-  /**
-   * Goes to the state that the machine has run to since it was loaded, values renumbered.
-   *
-   * @returns true when values were renumbered in parts that did not change otherwise
-   */
-  read(): boolean {
-    const reachesAll = this.normalForm?.latestChanged() ?? false;
-    if (reachesAll) this.readAll();
-    else {
-      this.normalForm?.normalise();
-      for (let part = 0; part < this.keyWords; part++) if (this.changed[part] !== 0) this.readPart(part);
+  /** Goes to the state that the machine has run to since it was loaded, values renumbered: part of the way there. */
+  read(): void {
+    const writers = this.normalForm?.renumberedWriters() ?? 0;
+    if (writers === ANYBODY) {
+      this.footprint.readEverything();
+      this.readAll();
+      return;
     }
-    return reachesAll;
+    if (writers !== 0) this.touchHolders(writers);
+    this.normalForm?.normalise();
+    for (let part = 0; part < this.keyWords; part++) if (this.changed[part] !== 0) this.readPart(part);
+  }
+
+  /** Renumbering changes the parts that hold values of these tasks. */
+  private touchHolders(writers: number): void {
+    const { at } = this.state;
+    for (let cpu = 0; cpu < at.cpus; cpu++) this.touchHolder(PART.cpuFpu(at, cpu), writers);
+    for (let task = 0; task < at.tasks; task++) this.touchHolder(PART.taskFpu(at, task), writers);
+  }
+
+  private touchHolder(part: number, writers: number): void {
+    this.footprint.readWriters(part);
+    if (this.writersIn(part) & writers) this.footprint.changes(part);
   }
 
   /** Goes to the state that the machine is in, whatever it was loaded with. Its values are renumbered. */
@@ -133,10 +147,17 @@ export class StateCodec {
     this.changed[part] = 0;
   }
 
-  /** What the scheduler asks of a task, as a number. */
-  scheduleOf(task: number): number {
-    const { table } = this;
-    return this.parts.schedule(table.arena, table.wordsAt(this.names[this.firstTask + task]));
+  /** What is to be seen of the state where the machine looks; see `Footprint.trail`. */
+  seen(aspect: number): number {
+    const { table, names, keyWords, tasks } = this;
+    if (aspect < keyWords) return names[aspect];
+    if (aspect >= keyWords + tasks) return this.writersIn(aspect - keyWords - tasks);
+    return this.parts.schedule(table.arena, table.wordsAt(names[this.firstTask + aspect - keyWords]));
+  }
+
+  /** The tasks whose values a part of the state holds, but for its own. */
+  private writersIn(part: number): number {
+    return this.parts.writers(part, this.table.arena, this.table.wordsAt(this.names[part]));
   }
 
   /** Makes `key` of the state. */

@@ -6,7 +6,7 @@
  * next, by the part's name; behind a question, by its answer; at the end is which parts change, and to what. Where two
  * states agree in the parts that a way looks at, they share that way, whatever else they hold.
  */
-import { PART, type Probe } from '@fpulab/core';
+import type { Probe } from '@fpulab/core';
 import type { StateCodec } from './state-codec';
 import type { Successors, SuccessorVisitor } from './successors';
 import { ASK, LOOK, NODE, WayTree } from './way-tree';
@@ -32,7 +32,6 @@ export class Ways {
   /** Answers on the way to where the tree is walked. */
   private readonly answers: number[] = [];
   private answered = 0;
-  private readonly parts: number;
   private readonly load = (): void => {
     this.codec.names.set(this.start);
     this.codec.load();
@@ -46,7 +45,6 @@ export class Ways {
     private readonly isWatched: () => boolean,
   ) {
     this.start = new Int32Array(codec.keyWords);
-    this.parts = PART.count(probe.state.at);
   }
 
   /** Visits the first state of a run, in which the machine is. */
@@ -70,7 +68,7 @@ export class Ways {
   }
 
   private walk(from: number, depth: number, visitor: SuccessorVisitor): void {
-    const { tree } = this;
+    const { tree, codec } = this;
     let node = from;
     for (let length = depth; ; length++) {
       let kind = tree.kindOf(node);
@@ -79,7 +77,7 @@ export class Ways {
         this.learn(node, length);
         kind = tree.kindOf(node);
       }
-      if (kind >= LOOK) node = tree.below(node, this.seen(kind - LOOK));
+      if (kind >= LOOK) node = tree.below(node, codec.seen(kind - LOOK));
       else if (kind < 0) return this.tryAnswers(node, ASK - kind, length + 1, visitor);
       else if (kind === NODE.end) return this.tell(tree.endOf(node), visitor);
       else return this.run(visitor);
@@ -93,12 +91,6 @@ export class Ways {
       this.walk(this.tree.behind(node, answer), depth, visitor);
     }
     this.answered = position;
-  }
-
-  /** What the machine sees where it looks; see `Footprint.trail`. */
-  private seen(aspect: number): number {
-    const { codec, parts } = this;
-    return aspect < parts ? codec.names[aspect] : codec.scheduleOf(aspect - parts);
   }
 
   private tell(end: number, visitor: SuccessorVisitor): void {
@@ -138,13 +130,12 @@ export class Ways {
     const violations: number[] = [];
     const changes: number[] = [];
     let reached: readonly number[] = [REACHED.nothing, 0, 0];
-    let reachesAll = false;
     this.successors.visitFirst(
       {
         violated: (oracle, choices, steps) => violations.push(oracle, choices, steps),
         reached: (choices, steps, alive) => {
           reached = [alive ? REACHED.aliveState : REACHED.state, choices, steps];
-          reachesAll = codec.read();
+          codec.read();
           codec.names.forEach((name, part) => name !== start[part] && changes.push(part, name));
         },
       },
@@ -155,7 +146,7 @@ export class Ways {
     const { trail, everything } = this.probe.footprint;
     let node = from;
     for (let length = depth; length < trail.length; length++) node = this.grow(node, trail[length]);
-    if (everything || reachesAll) tree.setRun(node);
+    if (everything) tree.setRun(node);
     else {
       const counts = [violations.length / VIOLATION_WORDS, changes.length / CHANGE_WORDS];
       tree.setEnd(node, [...reached, counts[0], ...violations, counts[1], ...changes]);
@@ -169,6 +160,6 @@ export class Ways {
       return tree.behind(node, 0);
     }
     tree.setLook(node, entry);
-    return tree.below(node, this.seen(entry));
+    return tree.below(node, this.codec.seen(entry));
   }
 }

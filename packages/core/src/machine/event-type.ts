@@ -32,8 +32,8 @@ export interface EventType<F extends EventFields = EventFields> {
   readonly local: boolean;
   /** Its fields name the FPU registers of CPUs and the FPU state of tasks, not where those are: see footprint.ts. */
   readonly fpu: boolean;
-  /** `apply` looks at, or changes, more than what the fields name: see footprint.ts. */
-  readonly everywhere: boolean;
+  /** Beside what its fields name, `apply` looks at who has picked each task, and may change that. */
+  readonly unpicks: boolean;
   /** Set for hooks: points where the kernel asks its policy or platform to act. */
   readonly hook: boolean;
 }
@@ -58,18 +58,18 @@ export function defineEvent<const F extends EventFields>(
   name: string,
   fields: F,
   apply: Apply,
-  { local = false, fpu = false, everywhere = false }: Partial<Pick<EventType, 'local' | 'fpu' | 'everywhere'>> = {},
+  { local = false, fpu = false, unpicks = false }: Partial<Pick<EventType, 'local' | 'fpu' | 'unpicks'>> = {},
 ): EventType<F> {
-  return register({ name, fields, apply, local, fpu, everywhere, hook: false });
+  return register({ name, fields, apply, local, fpu, unpicks, hook: false });
 }
 
 /** Declares a hook: an event that changes nothing itself and asks a plugin to act. */
 export function defineHook<const F extends EventFields>(name: string, fields: F): EventType<F> {
-  return register({ name, fields, apply: () => {}, local: true, fpu: false, everywhere: false, hook: true });
+  return register({ name, fields, apply: () => {}, local: true, fpu: false, unpicks: false, hook: true });
 }
 
 function register<const F extends EventFields>(
-  declared: Pick<EventType<F>, 'name' | 'fields' | 'apply' | 'local' | 'fpu' | 'everywhere' | 'hook'>,
+  declared: Pick<EventType<F>, 'name' | 'fields' | 'apply' | 'local' | 'fpu' | 'unpicks' | 'hook'>,
 ): EventType<F> {
   const { name } = declared;
   if (registry.has(name)) throw new FpuError('FPU205', `the event type '${name}' is declared twice`, { name });

@@ -84,12 +84,12 @@ export const LocalWritten = defineEvent(
 
 /** The stack of a task was exhausted by nested contexts: a double fault. The CPU stops. */
 export const StackOverflowed = defineEvent('kernel.stack-overflowed', { cpu: 'cpu', task: 'task' }, stopCpu, {
-  everywhere: true,
+  unpicks: true,
 });
 
 /** The kernel tried to kill an idle task. The CPU stops. */
 export const KernelPanicked = defineEvent('kernel.panicked', { cpu: 'cpu', task: 'task' }, stopCpu, {
-  everywhere: true,
+  unpicks: true,
 });
 
 /** Kernel code reached a point where it may sleep (might_sleep()). */
@@ -176,7 +176,7 @@ export const TaskExiting = defineEvent(
 
 /** The task is dead and will not run again. */
 export const TaskExited = defineEvent('task.exited', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => bury(s, task), {
-  everywhere: true,
+  unpicks: true,
 });
 
 // --- processor -------------------------------------------------------------------------------------------------

@@ -50,9 +50,9 @@ function partOfFpstate(sizes: Sizes, fpstate: number): number {
 /** Records, from `clear` on. */
 export class Footprint {
   /**
-   * In order: parts, when they are looked at first; `PART.count + task` where only the scheduler looks at a task that does
-   * not run (its lifecycle, whether somebody has picked it, and where it ran last); questions, as their number of
-   * alternatives, complemented.
+   * In order: parts, when they are looked at first; `scheduleOf(task)` where only the scheduler looks at a task that does not
+   * run (its lifecycle, whether somebody has picked it, and where it ran last); `writersIn(part)` where only the tasks
+   * matter whose values a part holds, its own task apart; questions, as their number of alternatives, complemented.
    */
   readonly trail: number[] = [];
   /** The trail ends where more was looked at than parts can say. */
@@ -64,11 +64,12 @@ export class Footprint {
   private readonly parts: number;
   private readonly partOfWord: Uint8Array;
 
-  constructor({ at, layout, words }: MachineState) {
+  constructor(private readonly state: MachineState) {
+    const { at, layout, words } = state;
     this.at = at;
     this.parts = PART.count(at);
     this.changed = new Uint8Array(this.parts);
-    this.seen = new Uint8Array(this.parts + at.tasks);
+    this.seen = new Uint8Array(2 * this.parts + at.tasks);
     this.partOfWord = new Uint8Array(words.length);
     for (const field of layout.fields) {
       for (let instance = 0; instance < field.instances; instance++) {
@@ -105,7 +106,28 @@ export class Footprint {
 
   /** The scheduler asks whether a task can be picked. */
   readSchedule(task: number): void {
-    if (this.seen[PART.task(this.at, task)] === 0) this.read(this.parts + task);
+    if (this.seen[PART.task(this.at, task)] === 0) this.read(this.scheduleOf(task));
+  }
+
+  /** Somebody asks whose values a part holds. */
+  readWriters(part: number): void {
+    if (this.seen[part] === 0) this.read(this.writersIn(part));
+  }
+
+  /** A part is looked at and may be changed. */
+  changes(part: number): void {
+    this.read(part);
+    this.changed[part] = 1;
+  }
+
+  /** See `trail`. */
+  scheduleOf(task: number): number {
+    return this.parts + task;
+  }
+
+  /** See `trail`. */
+  writersIn(part: number): number {
+    return this.parts + this.at.tasks + part;
   }
 
   /** Somebody looks at the whole state. */
@@ -120,17 +142,20 @@ export class Footprint {
 
   /** An event is about to be applied. */
   applies(type: EventType, args: readonly number[]): void {
-    if (type.everywhere) {
-      this.everything = true;
-      this.changed.fill(1);
-      return;
-    }
     const { kinds, fpu } = type;
     for (let index = 0; index < kinds.length; index++) {
       const part = this.partNamedBy(kinds[index], args[index], fpu);
-      if (part < 0) continue;
-      this.read(part);
-      this.changed[part] = 1;
+      if (part >= 0) this.changes(part);
+    }
+    if (type.unpicks) this.changesPicked();
+  }
+
+  /** Every task that somebody has picked may be changed. */
+  private changesPicked(): void {
+    const { at, words } = this.state;
+    for (let task = 0; task < at.tasks; task++) {
+      this.readSchedule(task);
+      if (words[at.pickedBy + task] >= 0) this.changes(PART.task(at, task));
     }
   }
 
