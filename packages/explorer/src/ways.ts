@@ -11,8 +11,8 @@ import type { StateCodec } from './state-codec';
 import type { Successors, SuccessorVisitor } from './successors';
 import { ASK, LOOK, NODE, WayTree } from './way-tree';
 
-/** Nodes of a tree. Beyond that nothing is learned any more. */
-const NODES_MAX = 4_000_000;
+/** A hundred megabytes. */
+const NODES_MAX = 2_000_000;
 
 /**
  * The end of a way in the tree: whether it reaches a state (REACHED bits), after how many choices and steps; how many
@@ -37,12 +37,16 @@ export class Ways {
     this.codec.load();
   };
 
-  /** @param isWatched true while somebody wants to see the machine's events */
+  /**
+   * @param isWatched true while somebody wants to see the machine's events
+   * @param nodesMax nodes of the tree: beyond that nothing is learned any more
+   */
   constructor(
     private readonly codec: StateCodec,
     private readonly successors: Successors,
     private readonly probe: Probe,
     private readonly isWatched: () => boolean,
+    private readonly nodesMax = NODES_MAX,
   ) {
     this.start = new Int32Array(codec.keyWords);
   }
@@ -73,7 +77,7 @@ export class Ways {
     for (let length = depth; ; length++) {
       let kind = tree.kindOf(node);
       if (kind === NODE.unknown) {
-        if (tree.size >= NODES_MAX) return this.run(visitor);
+        if (tree.size >= this.nodesMax) return this.run(visitor);
         this.learn(node, length);
         kind = tree.kindOf(node);
       }
