@@ -1,15 +1,18 @@
 /** Ways that were learned are the ways that the machine takes. */
-import { FpuError, ORACLE, compose } from '@fpulab/core';
+import { FpuError, ORACLE, compose, sse, type Patch } from '@fpulab/core';
+import { bareMetal } from '@fpulab/hypervisor';
+import alwaysSwitch from '../../../examples/my-policy';
 import { PartTable, reserveTable } from '../src/shared-table';
 import { StateCodec, type CodecOptions } from '../src/state-codec';
 import { Successors } from '../src/successors';
 import { Ways } from '../src/ways';
 import { sampleOf, type Sample } from './support/samples';
+import { YIELD, anyOf } from './support/scenarios';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
-const SAMPLES = 60;
-const STATES_MAX = 150;
+const SAMPLES = 30;
+const STATES_MAX = 100;
 
 interface Options extends CodecOptions {
   readonly choicePoints: boolean;
@@ -36,7 +39,7 @@ const NONE: Options = {
 };
 
 /** Goes through a space, breadth-first, and visits every state both ways. Returns how many visits were compared. */
-function compareIn({ compose: composeOptions, scenario }: Sample, options: Options): number {
+function compareIn({ compose: composeOptions, scenario }: Sample, options: Options, statesMax = STATES_MAX): number {
   const machine = compose({
     ...composeOptions(),
     oracles: scenario.oracles,
@@ -52,7 +55,7 @@ function compareIn({ compose: composeOptions, scenario }: Sample, options: Optio
     choicePoints: options.choicePoints,
     partialOrder: options.partialOrder && multiple,
     oracles: scenario.oracles.reduce((mask, id) => mask | (1 << ORACLE[id]), 0),
-    beyondViolations: false,
+    beyondViolations: true, // broken kernels mix up whose values are where
   });
   const learned = new Ways(codec, successors, probe, () => false, options.nodesMax);
   const taken = new Ways(codec, successors, probe, () => true);
@@ -78,7 +81,7 @@ function compareIn({ compose: composeOptions, scenario }: Sample, options: Optio
   learned.first(recorder);
   recorded.length = 0;
   let compared = 0;
-  for (; compared < queue.length && compared < STATES_MAX; compared++) {
+  for (; compared < queue.length && compared < statesMax; compared++) {
     const key = queue[compared];
     const byMachine = waysBy(taken, key);
     expect(waysBy(learned, key)).toEqual(byMachine);
@@ -86,6 +89,27 @@ function compareIn({ compose: composeOptions, scenario }: Sample, options: Optio
   }
   return compared;
 }
+
+/** A kernel that never loads: every task saves what the others have left in the registers. */
+const LEAKY: Sample = (() => {
+  const scenario = anyOf([sse.read(), sse.write(), YIELD], { tasks: 3, oracles: ['leak'] });
+  const patch: Patch = {
+    id: 'no-load',
+    title: 'switched in without loading',
+    source: 'hypothetical',
+    edits: [{ edit: 'remove', routine: 'in', step: 'load' }],
+  };
+  return {
+    title: 'never loads',
+    scenario,
+    compose: () => ({ platform: bareMetal(), policies: [alwaysSwitch()], patches: [patch], scenario }),
+  };
+})();
+
+it('a write makes stale what others hold of it, wherever they hold it', () => {
+  const codecs = { ...ALL, abstractCounters: false };
+  expect(compareIn(LEAKY, codecs, Infinity)).toBe(451);
+});
 
 describe.each([
   ['all reductions', ALL],
@@ -104,6 +128,6 @@ describe.each([
         if (!(error instanceof FpuError) && !(error as Error).message.startsWith('fpulab bug')) throw error;
       }
     }
-    expect(compared).toBeGreaterThan(2000);
+    expect(compared).toBeGreaterThan(800);
   });
 });
