@@ -100,7 +100,8 @@ export class PartRenaming {
     const { tasks, names } = known;
     if (tasks.length > TASKS_MAX) return this.rename(part, name);
     let numbers = 0;
-    for (let index = 0; index < tasks.length; index++) numbers = numbers * this.tasks + this.numbers.tasks[tasks[index]];
+    for (let index = 0; index < tasks.length; index++)
+      numbers = numbers * this.tasks + this.numbers.tasks[tasks[index]];
     let renamed = names.get(numbers);
     if (renamed === undefined) names.set(numbers, (renamed = this.rename(part, name)));
     return renamed;

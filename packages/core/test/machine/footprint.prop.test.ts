@@ -30,7 +30,9 @@ describe('the footprint of an event, over arbitrary events and states', () => {
         const { changed } = footprintOf(state, type, data);
         const before = state.words.slice();
         applyEvent(state, type, data);
-        const unnamed = partsOf(state).filter((part, word) => state.words[word] !== before[word] && changed[part] === 0);
+        const unnamed = partsOf(state).filter(
+          (part, word) => state.words[word] !== before[word] && changed[part] === 0,
+        );
         expect(unnamed).toEqual([]);
       }),
       { numRuns: 2000 },
