@@ -215,6 +215,7 @@ export {
   statusName,
   type Context,
 } from './machine/frames';
+export { PART, partOfField } from './machine/footprint';
 
 export {
   avx,

@@ -29,6 +29,10 @@ const FRESH = 0x80000;
 
 /** Stands for all that nobody can read any more: another guest's, so that it is a violation when somebody does. */
 const DEAD = valueId(PRINCIPAL.otherGuest, 2);
+/** Anybody's values may get other numbers. */
+export const ANYBODY = -1;
+/** Tasks that have a bit each. */
+export const TASKS_TOLD_APART = 30;
 
 /** Renumbers the values of a machine's state in place. */
 export class NormalForm {
@@ -40,12 +44,15 @@ export class NormalForm {
   private readonly canFork: boolean;
   private readonly registersLive: (cpu: number) => boolean;
   private readonly renumberedLatest: Int32Array;
+  /** What was the latest when `remember` was called: architectural values, and values of kernel sections. */
+  private readonly latest: Int32Array;
+  private readonly kernelLatest: number[] = [];
 
   /** @param forgetsDead whether what a vCPU's image holds is forgotten while its registers are live */
   constructor(
     private readonly state: MachineState,
     probe: Pick<Probe, 'localKinds' | 'canFork' | 'kernelUsesFpu' | 'registersLive'>,
-    private readonly forgetsDead = false,
+    readonly forgetsDead = false,
   ) {
     const { localKinds, canFork, kernelUsesFpu } = probe;
     this.registersLive = probe.registersLive;
@@ -59,12 +66,12 @@ export class NormalForm {
     this.kernelUsesFpu = kernelUsesFpu;
     this.canFork = canFork;
     this.renumberedLatest = new Int32Array(at.tasks);
+    this.latest = new Int32Array(at.tasks * at.components);
   }
 
   /** Renumbers every value. */
   normalise(): void {
     const { words, at } = this.state;
-    if (this.forgetsDead) this.forgetDead();
     for (let component = 0; component < at.components; component++) {
       for (let holder = 0; holder < this.holders.length; holder++) {
         const word = this.holders[holder] + component;
@@ -82,16 +89,18 @@ export class NormalForm {
   }
 
   /**
-   * Live registers are saved before their image is read; where they are not, DEAD is seen. While the hypervisor runs, it may
-   * have saved them and not yet said so.
+   * Forgets what the image of a vCPU holds. Live registers are saved before their image is read; where they are not, DEAD is
+   * seen. While the hypervisor runs, it may have saved them and not yet said so.
+   *
+   * @returns whether there was something to forget
    */
-  private forgetDead(): void {
+  forgetDead(cpu: number): boolean {
+    if (!this.forgetsDead || this.inHypervisor(cpu) || !this.registersLive(cpu)) return false;
     const { words, at } = this.state;
-    for (let cpu = 0; cpu < at.cpus; cpu++) {
-      if (this.inHypervisor(cpu) || !this.registersLive(cpu)) continue;
-      const image = at.image + (at.tasks + cpu) * at.components;
-      words.fill(DEAD, image, image + at.components);
-    }
+    const image = at.image + (at.tasks + cpu) * at.components;
+    if (words.subarray(image, image + at.components).every((value) => value === DEAD)) return false;
+    words.fill(DEAD, image, image + at.components);
+    return true;
   }
 
   private inHypervisor(cpu: number): boolean {
@@ -100,6 +109,43 @@ export class NormalForm {
     if (task < 0) return false;
     const top = task * at.stackDepth + words[at.depth + task] - 1;
     return contextOf(words[at.frameStatus + top]) === CONTEXT.hypervisor;
+  }
+
+  /** The values of this state are renumbered; which ones are the latest is to be compared later. */
+  remember(): void {
+    const { words, at } = this.state;
+    const { latest, kernelLatest } = this;
+    for (let index = 0; index < latest.length; index++) latest[index] = words[at.architectural + index];
+    kernelLatest.length = 0;
+    if (this.kernelUsesFpu) this.eachKernelValue((word) => kernelLatest.push(word, words[word]));
+  }
+
+  /**
+   * Whose values get other numbers than they had when `remember` was called: those of tasks that have another latest value
+   * than then. All others keep theirs.
+   *
+   * @returns bit n for task n, or ANYBODY
+   */
+  renumberedWriters(): number {
+    const { words, at } = this.state;
+    const { latest } = this;
+    let writers = 0;
+    for (let index = 0; index < latest.length; index++) {
+      if (latest[index] !== words[at.architectural + index]) writers |= 1 << Math.floor(index / at.components);
+    }
+    const canTell = !this.canFork && at.tasks <= TASKS_TOLD_APART; // after a fork, others' values may be a task's latest
+    if (writers !== 0 && !canTell) return ANYBODY;
+    return this.kernelUsesFpu && this.kernelLatestChanged() ? ANYBODY : writers;
+  }
+
+  private kernelLatestChanged(): boolean {
+    const { kernelLatest } = this;
+    let known = 0;
+    this.eachKernelValue((word) => {
+      const isKnown = kernelLatest[known] === word && kernelLatest[known + 1] === this.state.words[word];
+      known = isKnown ? known + 2 : Infinity;
+    });
+    return known !== kernelLatest.length;
   }
 
   /** Sets what writers count on from, so that their next values differ from those in the state. */

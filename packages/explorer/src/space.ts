@@ -17,6 +17,7 @@ import {
 import { StateCodec } from './state-codec';
 import { Successors, type SuccessorVisitor } from './successors';
 import { SometimesWatch } from './sometimes-watch';
+import { Ways } from './ways';
 
 /** What a space is made for. */
 export interface SpaceOptions {
@@ -72,6 +73,7 @@ export class Space implements SuccessorVisitor {
   readonly parts: PartTable;
   readonly codec: StateCodec;
   readonly successors: Successors;
+  private readonly ways: Ways;
   /** New (or nearer) states by bucket, see `bucketOf`. */
   readonly reachedBuckets = new Map<number, Frontier>();
   /** The nearest violation of each oracle, by its number. */
@@ -112,7 +114,6 @@ export class Space implements SuccessorVisitor {
       memory.states,
       fingerprints ? FINGERPRINT_WORDS : codec.keyWords,
       bounds.statesMax,
-      fingerprints ? (words, at) => words[at] : (words, at) => codec.hash(words, at),
       fingerprints
         ? (one, other) => one >= 0 && arena[one + 2] < arena[other + 2]
         : (one, other) => one >= 0 && codec.precedes(arena, one + 2, arena, other + 2),
@@ -124,6 +125,7 @@ export class Space implements SuccessorVisitor {
       beyondViolations: options.all,
     });
     this.sometimes = new SometimesWatch(machine, this.probe, reductions.symmetry, memory.sometimes);
+    this.ways = new Ways(codec, this.successors, this.probe, () => this.sometimes.isWatching);
   }
 
   /** Words of a key that lie beside each state of a frontier. */
@@ -138,7 +140,7 @@ export class Space implements SuccessorVisitor {
     this.choices = 0;
     this.steps = 0;
     try {
-      this.successors.visitWithoutChoice(this);
+      this.ways.first(this);
     } catch (error) {
       return this.outOfRoom(error);
     }
@@ -192,14 +194,9 @@ export class Space implements SuccessorVisitor {
     this.bucket = bucket;
     this.choices = choicesIn(distance);
     this.steps = stepsIn(distance);
-    this.load(state, entries, at + 1);
-    this.successors.visit(this, this.codec.lastLoaded);
-  }
-
-  /** Puts a state into the machine. */
-  load(state: number, keys: Int32Array, keyAt: number): void {
-    if (this.options.fingerprints) this.codec.decode(keys, keyAt);
-    else this.codec.decode(this.states.arena, this.states.keyAt(state));
+    if (this.options.fingerprints) this.codec.take(entries, at + 1);
+    else this.codec.take(this.states.arena, this.states.keyAt(state));
+    this.ways.visit(this);
   }
 
   reached(choices: number, steps: number, alive: boolean): void {

@@ -37,9 +37,13 @@ export interface TaskResult {
 
 let space: Space | undefined;
 
-/** Expands entries until none is left, or something has to be done that only the main thread may do. */
-export default function work(task: Task): TaskResult {
+/**
+ * Expands entries until none is left, or something has to be done that only the main thread may do. Without a task, gets
+ * ready for one.
+ */
+export default function work(task: Task | undefined): TaskResult | undefined {
   space ??= makeSpace();
+  if (task === undefined) return undefined;
   const { entries, control, bucket } = task;
   space.states.adopt(task.stateIndex);
   space.parts.adopt(task.partIndex);

@@ -104,6 +104,7 @@ export class Cpu implements Hypervisor {
   // --- slots -----------------------------------------------------------------------------------------------------
 
   read(slot: Slot, instance: number): number {
+    this.machine.stream.footprint?.readWord(slot.base + instance);
     if (!this.owns(slot, instance)) this.noteShared(slot, instance);
     return this.words[slot.base + instance];
   }
@@ -251,6 +252,7 @@ export class Cpu implements Hypervisor {
   }
 
   isAllocated(fpstate: number): boolean {
+    this.machine.stream.footprint?.readWord(this.at.allocated + fpstate);
     return this.words[this.at.allocated + fpstate] !== 0;
   }
 
@@ -288,6 +290,7 @@ export class Cpu implements Hypervisor {
 
   /** A kernel FPU section computes: its component gets a new value, which local 1 remembers. */
   useKernelFpu(): void {
+    this.machine.stream.footprint?.readWord(this.at.kernelSerial);
     const value = valueId(PRINCIPAL.kernel, nextSerial(this.words[this.at.kernelSerial]));
     this.emit(events.FpregsWritten, this.cpu, this.kernelComponent, value);
     this.setLocal(1, value);
@@ -295,6 +298,7 @@ export class Cpu implements Hypervisor {
 
   /** A kernel FPU section relies on what it computed before. */
   checkKernelFpu(): void {
+    this.machine.stream.footprint?.readFpu(this.cpu, this.task);
     const index = this.at.indexOfBit[this.kernelComponent];
     const value = this.words[this.at.fpregs + this.cpu * this.at.components + index];
     this.emit(events.KernelFpregsChecked, this.cpu, this.task, this.kernelComponent, value, this.local(1));

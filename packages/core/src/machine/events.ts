@@ -83,10 +83,14 @@ export const LocalWritten = defineEvent(
 );
 
 /** The stack of a task was exhausted by nested contexts: a double fault. The CPU stops. */
-export const StackOverflowed = defineEvent('kernel.stack-overflowed', { cpu: 'cpu', task: 'task' }, stopCpu);
+export const StackOverflowed = defineEvent('kernel.stack-overflowed', { cpu: 'cpu', task: 'task' }, stopCpu, {
+  unpicks: true,
+});
 
 /** The kernel tried to kill an idle task. The CPU stops. */
-export const KernelPanicked = defineEvent('kernel.panicked', { cpu: 'cpu', task: 'task' }, stopCpu);
+export const KernelPanicked = defineEvent('kernel.panicked', { cpu: 'cpu', task: 'task' }, stopCpu, {
+  unpicks: true,
+});
 
 /** Kernel code reached a point where it may sleep (might_sleep()). */
 export const MightSleepReached = defineEvent(
@@ -151,20 +155,29 @@ export const TaskForked = defineEvent(
       s.at.architectural + (parent + 1) * n,
     );
   },
+  { fpu: true },
 );
 
 /** execve() replaced the program: its architectural FPU state is INIT from here on. */
-export const TaskExeced = defineEvent('task.execed', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) =>
-  forgetState(s, task),
+export const TaskExeced = defineEvent(
+  'task.execed',
+  { cpu: 'cpu', task: 'task' },
+  (s, _cpu, task) => forgetState(s, task),
+  { fpu: true },
 );
 
 /** The task dies: nobody needs its FPU state any more. */
-export const TaskExiting = defineEvent('task.exiting', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) =>
-  forgetState(s, task),
+export const TaskExiting = defineEvent(
+  'task.exiting',
+  { cpu: 'cpu', task: 'task' },
+  (s, _cpu, task) => forgetState(s, task),
+  { fpu: true },
 );
 
 /** The task is dead and will not run again. */
-export const TaskExited = defineEvent('task.exited', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => bury(s, task));
+export const TaskExited = defineEvent('task.exited', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => bury(s, task), {
+  unpicks: true,
+});
 
 // --- processor -------------------------------------------------------------------------------------------------
 
@@ -208,6 +221,7 @@ export const FpregsWritten = defineEvent(
       s.words[s.at.serial + task] = serialOf(value);
     } else if (writerOf(value) === PRINCIPAL.kernel) s.words[s.at.kernelSerial] = serialOf(value);
   },
+  { fpu: true },
 );
 
 /** User code read a component of the fpregs. */
@@ -215,6 +229,7 @@ export const FpregsRead = defineEvent(
   'fpregs.read',
   { cpu: 'cpu', task: 'task', component: 'component', value: 'value' },
   () => {},
+  { fpu: true },
 );
 
 /** A kernel FPU section looked at its registers: `expected` is what it had written. */
@@ -222,6 +237,7 @@ export const KernelFpregsChecked = defineEvent(
   'kernel.fpregs-checked',
   { cpu: 'cpu', task: 'task', component: 'component', value: 'value', expected: 'value' },
   () => {},
+  { fpu: true },
 );
 
 /** Components of the fpregs went to their INIT state (FNINIT, XRSTOR of INIT). `xfeatures` is an XCR0-style bitmap. */
@@ -233,6 +249,7 @@ export const FpregsInitialised = defineEvent(
       s.words[s.at.fpregs + cpu * s.at.components + index] = INIT;
     });
   },
+  { fpu: true },
 );
 
 /** The fpregs were written to an image (XSAVE, FXSAVE, FNSAVE). Linux: save_fpregs_to_fpstate(). */
@@ -245,6 +262,7 @@ export const FpregsSaved = defineEvent(
       s.words[s.at.image + fpstate * n + index] = s.words[s.at.fpregs + cpu * n + index];
     });
   },
+  { fpu: true },
 );
 
 /** The fpregs were loaded from an image (XRSTOR, FXRSTOR, FRSTOR). Linux: restore_fpregs_from_fpstate(). */
@@ -257,6 +275,7 @@ export const FpregsRestored = defineEvent(
       s.words[s.at.fpregs + cpu * n + index] = s.words[s.at.image + fpstate * n + index];
     });
   },
+  { fpu: true },
 );
 
 /** A restore was left out because the registers were believed to be valid already. */
@@ -267,26 +286,46 @@ export const RestoreSkipped = defineEvent('fpregs.restore-skipped', { cpu: 'cpu'
 // --- images ----------------------------------------------------------------------------------------------------
 
 /** Memory for an image was allocated. Its contents are whatever was there. */
-export const FpstateAllocated = defineEvent('fpstate.allocated', { fpstate: 'fpstate' }, (s, fpstate) => {
-  s.words[s.at.allocated + fpstate] = 1;
-});
+export const FpstateAllocated = defineEvent(
+  'fpstate.allocated',
+  { fpstate: 'fpstate' },
+  (s, fpstate) => {
+    s.words[s.at.allocated + fpstate] = 1;
+  },
+  { fpu: true },
+);
 
 /** An image was freed. */
-export const FpstateFreed = defineEvent('fpstate.freed', { fpstate: 'fpstate' }, (s, fpstate) => {
-  s.words[s.at.allocated + fpstate] = 0;
-});
+export const FpstateFreed = defineEvent(
+  'fpstate.freed',
+  { fpstate: 'fpstate' },
+  (s, fpstate) => {
+    s.words[s.at.allocated + fpstate] = 0;
+  },
+  { fpu: true },
+);
 
 /** An image was filled with the INIT state (fpu_finit(), fpstate_init()). */
-export const FpstateInitialised = defineEvent('fpstate.initialised', { fpstate: 'fpstate' }, (s, fpstate) => {
-  const n = s.at.components;
-  s.words.fill(INIT, s.at.image + fpstate * n, s.at.image + (fpstate + 1) * n);
-});
+export const FpstateInitialised = defineEvent(
+  'fpstate.initialised',
+  { fpstate: 'fpstate' },
+  (s, fpstate) => {
+    const n = s.at.components;
+    s.words.fill(INIT, s.at.image + fpstate * n, s.at.image + (fpstate + 1) * n);
+  },
+  { fpu: true },
+);
 
 /** An image was copied from memory to memory. */
-export const FpstateCopied = defineEvent('fpstate.copied', { from: 'fpstate', to: 'fpstate' }, (s, from, to) => {
-  const n = s.at.components;
-  s.words.copyWithin(s.at.image + to * n, s.at.image + from * n, s.at.image + (from + 1) * n);
-});
+export const FpstateCopied = defineEvent(
+  'fpstate.copied',
+  { from: 'fpstate', to: 'fpstate' },
+  (s, from, to) => {
+    const n = s.at.components;
+    s.words.copyWithin(s.at.image + to * n, s.at.image + from * n, s.at.image + (from + 1) * n);
+  },
+  { fpu: true },
+);
 
 // --- plugins and oracles ---------------------------------------------------------------------------------------
 
@@ -307,6 +346,7 @@ export const ValidityChanged = defineEvent(
   (s, task, _from, to) => {
     s.words[s.at.validity + task] = to;
   },
+  { fpu: true },
 );
 
 /**

@@ -58,6 +58,7 @@ export class OracleMonitor {
 
   private checkExposed(cpu: number, task: number): void {
     const { words, at } = this.state;
+    this.machine.stream.footprint?.readFpu(cpu, task);
     for (let index = 0; index < at.components; index++) {
       const value = words[at.fpregs + cpu * at.components + index];
       if (this.isForeign(task, index, value)) this.report('speculative-exposure', cpu, task, index, value, INIT);
@@ -67,6 +68,7 @@ export class OracleMonitor {
   private checkVisible(cpu: number, task: number): void {
     const { words, at } = this.state;
     if (this.machine.trapsUserFpu(cpu)) return;
+    this.machine.stream.footprint?.readFpu(cpu, task);
     const base = this.guestRegisters(cpu);
     for (let index = 0; index < at.components; index++) {
       const value = words[base + index];
@@ -149,6 +151,7 @@ export class OracleMonitor {
 
   private updateValidity(): void {
     const { words, at } = this.state;
+    this.machine.stream.footprint?.readEverything();
     for (let task = 0; task < at.tasks; task++) {
       const from = words[at.validity + task];
       const to = this.validityOf(task);
