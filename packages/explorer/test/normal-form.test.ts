@@ -203,7 +203,9 @@ describe('what the image of a vCPU holds', () => {
     const vcpu = image(at.tasks);
     words[latest(0)] = words[vcpu] = words[fpregs] = valueOf(0, 9);
     words[at.frameStatus + words[at.current] * at.stackDepth + words[at.depth + words[at.current]] - 1] = status;
-    new NormalForm(machine.state, { ...probeOf(machine), registersLive: () => live }, forgets).normalise();
+    const form = new NormalForm(machine.state, { ...probeOf(machine), registersLive: () => live }, forgets);
+    form.forgetDead(0);
+    form.normalise();
     return [words[vcpu], words[fpregs]];
   }
 
