@@ -1,7 +1,7 @@
 /** What each reduction of the explorer is worth: the same space with all of them and with one switched off. */
-import { scenarioOf } from '@fpulab/core';
+import { scenarioOf, type Platform } from '@fpulab/core';
 import { REDUCTIONS, explore, type Compose, type Exploration, type Reductions } from '@fpulab/explorer';
-import { bareMetal } from '@fpulab/hypervisor';
+import { bareMetal, xenHvm } from '@fpulab/hypervisor';
 import { presetOf } from '@fpulab/policies';
 import { composeRequest } from './peers/compose-peer';
 
@@ -12,11 +12,13 @@ const peers =
   (cpus: number, tasks: number, operations?: number): Compose =>
   () =>
     composeRequest({ variant: 'NATIVE', cpus, tasks, operations, preempt: 'user' });
-const counting: Compose = () => ({
-  platform: bareMetal(),
-  policies: presetOf('linux-3.6').policies(),
-  scenario: scenarioOf('xen-pv-leak.any-2'),
-});
+const anyOn =
+  (platform: () => Platform, tasks: number): Compose =>
+  () => ({
+    platform: platform(),
+    policies: presetOf('linux-3.6').policies(),
+    scenario: scenarioOf(`xen-pv-leak.any-${tasks}`),
+  });
 
 /** Where each reduction is measured: a space that is finite without it, if there is one. */
 const CASES: readonly (readonly [reduction: keyof Reductions, where: string, compose: Compose])[] = [
@@ -24,7 +26,8 @@ const CASES: readonly (readonly [reduction: keyof Reductions, where: string, com
   ['choicePoints', 'peers-1-cpu-3-tasks-2-operations', peers(1, 3, 2)],
   ['symmetry', 'peers-1-cpu-3-tasks-2-operations', peers(1, 3, 2)],
   ['partialOrder', 'peers-2-cpus-2-tasks-for-ever', peers(2, 2)],
-  ['abstractCounters', 'linux-3.6-xen-pv-leak.any-2', counting],
+  ['abstractCounters', 'linux-3.6-xen-pv-leak.any-2', anyOn(bareMetal, 2)],
+  ['deadValues', 'linux-3.6-xen-hvm-xen-pv-leak.any-4', anyOn(xenHvm, 4)],
 ];
 
 function figures({ states, durationMs, complete }: Exploration): string {

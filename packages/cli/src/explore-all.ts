@@ -17,6 +17,7 @@ const FLAGS: ExploreFlags = {
   symmetry: true,
   partialOrder: true,
   abstractCounters: true,
+  deadValues: true,
 };
 
 /**

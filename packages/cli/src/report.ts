@@ -87,6 +87,17 @@ export function runTitle({ scenario, policies, preset, platform, patches }: LogH
   return `${scenario}: ${policies.join(' + ')} (${preset ?? 'from a file'}) on ${platform}${patched}`;
 }
 
+function faultText({ fault, task }: Violation): string {
+  switch (fault) {
+    case 'double fault':
+      return `the kernel stack of ${task} overflows, and the CPU stops`;
+    case 'panic':
+      return `the kernel panics in ${task}, and the CPU stops`;
+    default:
+      return `${task} takes #NM in kernel mode`;
+  }
+}
+
 /** One sentence about a violation. */
 export function describeViolation(violation: Violation): string {
   const { id, step, task, component, value, writer, expected, chain } = violation;
@@ -108,7 +119,7 @@ export function describeViolation(violation: Violation): string {
     case 'atomic-sleep':
       return `atomic-sleep at ${at}: ${task} may sleep with interrupts, bottom halves or preemption off`;
     case 'unexpected-fault':
-      return `unexpected-fault at ${at}: ${task} takes #NM in kernel mode, at ${violation.at}`;
+      return `unexpected-fault at ${at}: ${faultText(violation)}, at ${violation.at}`;
     case 'pkru-mismatch':
       return `pkru-mismatch at ${at}: ${task} accesses user memory under PKRU ${value} instead of ${expected}, at ${violation.at}${way}`;
     default:

@@ -47,13 +47,8 @@ export {
   type CpuModel,
   type CpuidRegisters,
 } from './x86/cpu-model';
-export {
-  CPU_MODEL_SCHEMA,
-  cpuModelFile,
-  cpuModelSchema,
-  parseCpuModel,
-  type CpuModelFile,
-} from './x86/cpu-model-schema';
+export { CPU_MODEL_SCHEMA, cpuModelFile, cpuModelSchema, parseCpuModel } from './x86/cpu-model-file';
+export type { CpuModelFile } from './x86/cpu-model-schema';
 export { cpuid, type CpuidControl } from './x86/cpuid';
 export {
   CR0_BOOT,
@@ -77,12 +72,11 @@ export {
   type InstructionClass,
 } from './x86/faults';
 export { FAULT_REASONS, type FaultReason } from './x86/fault-reasons';
-export { decode, format as formatInstruction } from './x86/decoder';
+export { decode, execute, formatInstruction, isModelledInFull } from './x86/on-demand';
 export { DEVIATIONS, type Deviation } from './x86/deviations';
 export type { InitTracking } from './x86/init-tracking';
 export type { CodeMode, Instruction, MemoryOperand, MemoryUse } from './x86/instruction';
-export { execute, type Code, type Execution } from './x86/execute';
-export { isModelledInFull } from './x86/instructions';
+export type { Code, Execution } from './x86/execute';
 export { loadX87Image } from './x86/instructions/fxsave';
 export { ARITHMETIC_FLAGS } from './x86/instructions/general';
 export { readMsr } from './x86/instructions/msr';
@@ -229,6 +223,7 @@ export {
   statusName,
   type Context,
 } from './machine/frames';
+export { PART, partOfField } from './machine/footprint';
 
 export {
   avx,

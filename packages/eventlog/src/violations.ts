@@ -15,6 +15,8 @@ export interface Violation {
   readonly step: number;
   /** What was going on: label of a kernel step, `A[3] mmx.read` for operation 3 of A's program, `#NM` for a trap. */
   readonly at: string;
+  /** Of an `unexpected-fault`: `#NM`; `double fault` or `panic` where the CPU stops. Else null. */
+  readonly fault: Fault | null;
   /** Who wrote the value that was found: a task's name, `kernel`, `other guest`, `nobody`. */
   readonly writer: string;
   /** Name of the task that reads, or could read, the value. The same as `task`. */
@@ -29,6 +31,9 @@ export interface Violation {
    */
   readonly chain: readonly number[];
 }
+
+/** What the kernel did not expect. */
+export type Fault = '#NM' | 'double fault' | 'panic';
 
 /** All violations of a run. */
 export interface ViolationReport {
@@ -67,6 +72,7 @@ function explain(event: MachineEvent, run: Run): Violation {
     task,
     step: event.seq,
     at: whatWasGoingOn(event, run),
+    fault: faultOf(event, run),
     writer: writerName(writerOf(value), tasks),
     reader: task,
     value: valueName(value, tasks),
@@ -74,6 +80,18 @@ function explain(event: MachineEvent, run: Run): Violation {
     chain: component < 0 ? [] : chainOf(event, run),
   };
 }
+
+/** An oracle speaks up right behind the event that it is about. */
+function faultOf({ seq, data }: MachineEvent, { events }: Run): Fault | null {
+  if (ORACLES[data.oracle] !== 'unexpected-fault') return null;
+  return STOPS[events[seq - 1].type] ?? '#NM';
+}
+
+/** Events at which a CPU stops for good. */
+const STOPS: Readonly<Record<string, Fault>> = {
+  'kernel.stack-overflowed': 'double fault',
+  'kernel.panicked': 'panic',
+};
 
 function chainOf({ seq, data }: MachineEvent, { events, header, provenance }: Run): readonly number[] {
   const { oracle, cpu, reader, component, value } = data;
@@ -92,8 +110,10 @@ function chainOf({ seq, data }: MachineEvent, { events, header, provenance }: Ru
 const READS: ReadonlySet<string> = new Set(['fpregs.read', 'kernel.fpregs-checked']);
 
 /** The step that caused the violation; where its event names none, the nearest before it. For a fault, the step that met it. */
-function whatWasGoingOn({ seq, cause, data }: MachineEvent, { events, header }: Run): string {
-  if (ORACLES[data.oracle] === 'unexpected-fault') {
+function whatWasGoingOn(event: MachineEvent, run: Run): string {
+  const { seq, cause, data } = event;
+  const { events, header } = run;
+  if (faultOf(event, run) === '#NM') {
     const trap = events
       .slice(0, seq)
       .reverse()

@@ -9,6 +9,7 @@ import {
   type FpuError,
   type Machine,
   type MachineEvent,
+  type OracleId,
   type Patch,
 } from '@fpulab/core';
 import { isSupported } from '@fpulab/core/testing';
@@ -22,17 +23,20 @@ export interface RunSetup {
   readonly platform?: string;
   readonly scenario?: string;
   readonly patches?: readonly Patch[];
+  /** Those that decide; the scenario's when left out. */
+  readonly oracles?: readonly OracleId[];
   readonly seed?: bigint;
   readonly choices?: ChoiceDriver;
   readonly stepsMax?: number;
 }
 
 export function machineOf(setup: RunSetup = {}): Machine {
+  const scenario = scenarioOf(setup.scenario ?? 'xen-pv-leak');
   const choices = setup.choices ?? (setup.seed === undefined ? undefined : seededDriver(setup.seed));
   return compose({
     platform: platformOf(setup.platform ?? 'xen-pv'),
     policies: presetOf(setup.preset ?? 'linux-3.6').policies(),
-    scenario: scenarioOf(setup.scenario ?? 'xen-pv-leak'),
+    scenario: { ...scenario, oracles: setup.oracles ?? scenario.oracles },
     patches: setup.patches ?? [],
     ...(choices && { choices }),
   });

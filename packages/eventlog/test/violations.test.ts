@@ -1,4 +1,4 @@
-import { ORACLES, SCENARIOS } from '@fpulab/core';
+import { ORACLES, SCENARIOS, step, type Kernel, type Patch } from '@fpulab/core';
 import { CLASSIC_GUEST, GUEST_FIX } from '@fpulab/policies';
 import { KEEP_BOTH } from '@fpulab/hypervisor';
 import { headerOf, violationsOf, type LogHeader, type ViolationReport } from '@fpulab/eventlog';
@@ -55,6 +55,7 @@ describe('violationsOf', () => {
         task: 'X',
         step: events.findIndex(({ type }) => type === 'oracle.violated'),
         at: 'math_state_restore/restore_fpu_checking',
+        fault: '#NM',
         writer: 'nobody',
         reader: 'X',
         value: 'INIT',
@@ -71,6 +72,19 @@ describe('violationsOf', () => {
     const nearest = latest('kernel.stepped');
     expect(nearest?.by).toBe('xen-pv');
     expect(nearest?.seq).toBeGreaterThan(trap?.seq ?? Infinity);
+  });
+
+  it.each([
+    ['panic', 'panic', (k: Kernel) => k.killCurrent(), 'do_exit/schedule, never to return'],
+    ['stack overflow', 'double fault', (k: Kernel) => k.call('fpu__init_cpu'), 'fpu__init_cpu/again'],
+  ] as const)('names the step at which a CPU stops: %s', (id, fault, run, at) => {
+    const nodes = [step('again', run)];
+    const edits: Patch['edits'] = [{ edit: 'insert-before', routine: 'fpu__init_cpu', step: 'clts at boot', nodes }];
+    const patches: readonly Patch[] = [{ id, title: id, source: 'test', edits }];
+    const { violations } = reportOf({ preset: 'linux-4.8', platform: 'bare-metal', patches });
+    expect(violations).toMatchObject([
+      { id: 'unexpected-fault', task: 'idle0', component: null, fault, at, chain: [] },
+    ]);
   });
 
   it('explains every violation of every scenario from the past of its run', () => {

@@ -146,13 +146,11 @@ describe('a log', () => {
       ],
     };
 
-    it('is halted without a verdict when nothing was violated: who was still to run never did', () => {
-      const { text, live, summary, machine } = record({
-        preset: 'linux-4.8',
-        platform: 'bare-metal',
-        patches: [panic],
-      });
-      expect(live.at(-1)?.type).toBe('kernel.panicked');
+    const panicked = { preset: 'linux-4.8', platform: 'bare-metal', patches: [panic] } as const;
+
+    it('is halted without a verdict when nothing was violated that decides: who was still to run never did', () => {
+      const { text, live, summary, machine } = record({ ...panicked, oracles: ['leak'] });
+      expect(live.slice(-2).map(({ type }) => type)).toEqual(['kernel.panicked', 'oracle.violated']);
       expect(summary).toEqual({ digest: machine.digest(), verdict: null, events: live.length });
       const log = read(text);
       expect(log.footer).toMatchObject({ outcome: 'halted', verdict: null, violations: 0, events: live.length });
@@ -162,6 +160,11 @@ describe('a log', () => {
         complete: true,
         verdict: null,
       });
+    });
+
+    it('is halted with a violation, since a CPU that stops is one', () => {
+      const { text } = record(panicked);
+      expect(read(text).footer).toMatchObject({ outcome: 'halted', verdict: 'violation', violations: 1 });
     });
 
     it('is halted with its violation when there was one before', () => {

@@ -9,6 +9,7 @@ import { ORACLE, assert } from '@fpulab/core';
 import { choicesIn, distanceOf, stepsIn } from './distance';
 import { NO_PARENT } from './shared-table';
 import type { Space, Violation } from './space';
+import type { SuccessorVisitor } from './successors';
 
 /** A run that ends in a violation. */
 export interface Counterexample {
@@ -46,11 +47,12 @@ export function counterexampleOf(
   for (const state of path) {
     const from = here;
     let found: Way | undefined;
-    machine.state.words.set(from.words);
+    const load = (): void => machine.state.words.set(from.words);
     const visitor = {
       reached(choices: number, steps: number): void {
         if (found) return;
         const words = machine.state.words.slice();
+        space.codec.readAll();
         space.codec.encode();
         const wanted = distanceOf(from.choices.length + choices, from.steps + steps);
         if (distances && wanted !== states.distanceOf(state)) return;
@@ -61,8 +63,7 @@ export function counterexampleOf(
       },
       violated(): void {},
     };
-    if (isStart) successors.visitWithoutChoice(visitor);
-    else successors.visit(visitor, from.words);
+    visitFrom(space, visitor, load, isStart);
     isStart = false;
     assert(found, 'the way to a violation is not the way that was searched');
     here = found;
@@ -84,9 +85,7 @@ function lastWay(space: Space, violation: Violation, from: Way, isStart: boolean
       found = { choices: [...from.choices, ...successors.taken()], steps: from.steps + steps, distance };
     },
   };
-  machine.state.words.set(from.words);
-  if (isStart) successors.visitWithoutChoice(visitor);
-  else successors.visit(visitor, from.words);
+  visitFrom(space, visitor, () => machine.state.words.set(from.words), isStart);
   assert(found, 'the violation that was found is not there');
   const { choices, steps } = found;
   assert(
@@ -94,4 +93,11 @@ function lastWay(space: Space, violation: Violation, from: Way, isStart: boolean
     'the counterexample is not as long as the search said',
   );
   return { oracle, choices, steps };
+}
+
+/** Every way on from a state; from the start of a run, the way to the first choice. */
+function visitFrom({ successors }: Space, visitor: SuccessorVisitor, load: () => void, isStart: boolean): void {
+  if (!isStart) return successors.visit(visitor, load);
+  load();
+  successors.visitWithoutChoice(visitor);
 }

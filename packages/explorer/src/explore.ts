@@ -1,5 +1,13 @@
 /** The model checker: phases of searches that together give one verdict. */
-import { ORACLES, compose, type ComposeOptions, type Composition, type Machine, type OracleId } from '@fpulab/core';
+import {
+  FpuError,
+  ORACLES,
+  compose,
+  type ComposeOptions,
+  type Composition,
+  type Machine,
+  type OracleId,
+} from '@fpulab/core';
 import { counterexampleOf, type Counterexample } from './counterexample';
 import { isCounted } from './distance';
 import { ALL_REDUCTIONS, type Bounds, type Reductions, type Strategy } from './options';
@@ -38,8 +46,11 @@ export interface ExploreOptions {
 
 /** One search of an exploration. */
 export interface Phase {
-  /** `proof`: with reductions that may invent runs or lengthen them; `exact`: runs are as on the machine. */
-  readonly kind: 'proof' | 'exact' | 'random';
+  /**
+   * `proof`: with reductions that may invent runs or lengthen them; `exact`: runs are as on the machine; `reach`: as
+   * `exact`, but only for what has to be reached.
+   */
+  readonly kind: 'proof' | 'exact' | 'reach' | 'random';
   readonly reductions: Reductions;
   readonly end: SearchEnd;
   readonly states: number;
@@ -83,6 +94,9 @@ export const DEFAULT_BOUNDS: Bounds = {
   memoryMax: 3 * 2 ** 30,
 };
 
+/** Of the time, so much is for a proof that has found something: what it found needs a search of its own. */
+const PROOF_SHARE = 3 / 4;
+
 /**
  * Explores every interleaving of a composition.
  *
@@ -90,10 +104,18 @@ export const DEFAULT_BOUNDS: Bounds = {
  * lengthen runs (abstract counters, partial order) are used to prove; where they find something, a search without them
  * decides.
  *
- * @throws FpuError as `compose` does
+ * @throws FpuError as `compose` does; FPU501 for memory that is not to be had
  */
 export async function explore(options: ExploreOptions): Promise<Exploration> {
   return new Explorer(options).run();
+}
+
+/** What a search of an exploration found. */
+interface Searched {
+  readonly phase: Phase;
+  /** Oracles that were violated. */
+  readonly found: ReadonlySet<OracleId>;
+  readonly counterexamples: Exploration['counterexamples'];
 }
 
 class Explorer {
@@ -103,7 +125,9 @@ class Explorer {
   private readonly composition: Composition;
   private readonly oracles: readonly OracleId[];
   private readonly phases: Phase[] = [];
+  /** Which of the scenario's `sometimes` a run of the machine reaches, and which only a proof has reached so far. */
   private readonly reached = new Set<number>();
+  private readonly imagined = new Set<number>();
   private readonly started = performance.now();
 
   constructor(private readonly options: ExploreOptions) {
@@ -117,31 +141,62 @@ class Explorer {
 
   async run(): Promise<Exploration> {
     if (this.strategy === 'random') return this.walk();
-    const exact = { ...this.reductions, partialOrder: false, abstractCounters: false };
-    const proof = this.proofReductions();
-    let suspects = this.oracles;
-    if (proof) {
-      const search = await this.search('proof', proof, suspects);
-      suspects = this.oracles.filter((id) => search.found.has(id));
-      const unreached = this.sometimes.some(({ reached }) => !reached) && proof.partialOrder;
-      if (suspects.length === 0 && !(unreached && search.end === 'exhausted')) return this.result(search, []);
-      // Partial order may hide what has to be reached, not what must not; a search that has stopped has cleared nobody.
-      if (suspects.length === 0 || search.end !== 'exhausted') suspects = this.oracles;
-    }
-    const search = await this.search('exact', exact, suspects);
-    return this.result(search, search.counterexamples);
+    const proof = await this.prove();
+    if (proof?.found.size === 0) return this.resultOfProof(proof);
+    // A search that has stopped has cleared nobody.
+    const suspects = proof?.phase.end === 'exhausted' ? this.oracles.filter((id) => proof.found.has(id)) : this.oracles;
+    return this.result(await this.search('exact', this.exactReductions, suspects));
+  }
+
+  /** Undefined where reductions for proofs would change nothing. */
+  private async prove(): Promise<Searched | undefined> {
+    const reductions = this.proofReductions(this.reductions);
+    if (reductions === undefined) return undefined;
+    const proof = await this.search('proof', reductions, this.oracles);
+    if (proof.phase.end !== 'foreign-slots') return proof;
+    const others = this.proofReductions({ ...this.reductions, partialOrder: false });
+    return others && this.search('proof', others, this.oracles);
+  }
+
+  /**
+   * A proof that found no violation. What only its counters have reached may be nowhere near a run of the machine, and
+   * partial order may pass over what has to be reached: then a search without them looks for that, and for nothing else.
+   */
+  private async resultOfProof(proof: Searched): Promise<Exploration> {
+    const { end, reductions } = proof.phase;
+    const wanted = [...this.composition.settings.scenario.sometimes.keys()].filter(
+      (index) => !this.reached.has(index) && (reductions.partialOrder || this.imagined.has(index)),
+    );
+    if (end !== 'exhausted' || wanted.length === 0) return this.result(proof);
+    const reach = await this.search('reach', this.exactReductions, [], wanted);
+    return this.result(proof, reach.phase.end);
+  }
+
+  private get exactReductions(): Reductions {
+    return { ...this.reductions, partialOrder: false, abstractCounters: false, deadValues: false };
   }
 
   /** Undefined where they would change nothing. */
-  private proofReductions(): Reductions | undefined {
-    const { settings, plugins } = this.composition;
+  private proofReductions(reductions: Reductions): Reductions | undefined {
+    const { settings, plugins, platform } = this.composition;
     const counters = plugins.some(({ slots }) => slots.some(({ counter }) => counter !== undefined));
-    const partialOrder = this.reductions.partialOrder && settings.cpus > 1;
-    const abstractCounters = this.reductions.abstractCounters && counters;
-    return partialOrder || abstractCounters ? { ...this.reductions, partialOrder, abstractCounters } : undefined;
+    const partialOrder = reductions.partialOrder && settings.cpus > 1;
+    const abstractCounters = reductions.abstractCounters && counters;
+    // A fork has values that are nowhere but in the image of a child: what is in a vCPU's image besides might matter there.
+    const forks = settings.scenario.tasks.some(({ unborn }) => unborn);
+    const hasVcpus = Object.keys(platform.hooks).length > 0;
+    const deadValues = reductions.deadValues && reductions.versionFree && hasVcpus && !forks;
+    const helps = partialOrder || abstractCounters || deadValues;
+    return helps ? { ...reductions, partialOrder, abstractCounters, deadValues } : undefined;
   }
 
-  private async search(kind: 'proof' | 'exact', reductions: Reductions, oracles: readonly OracleId[]) {
+  /** @param wanted what a search of the kind `reach` looks for */
+  private async search(
+    kind: 'proof' | 'exact' | 'reach',
+    reductions: Reductions,
+    oracles: readonly OracleId[],
+    wanted: readonly number[] = [],
+  ): Promise<Searched> {
     const { strategy, bounds, options } = this;
     const began = performance.now();
     const all = options.all ?? false;
@@ -154,14 +209,22 @@ class Explorer {
       bounds,
       shortest,
     };
-    const memory = reserveSpace(bounds.memoryMax);
+    const memory = this.reserve();
     const machine = this.machine(reductions, oracles);
     machine.boot();
     const start = machine.snapshot();
     const space = new Space(machine, spaceOptions, memory);
     const workers = this.workers(space, spaceOptions, memory);
+    const proofTime = (bounds.timeoutMs - (began - this.started)) * PROOF_SHARE;
+    const until = (): SearchEnd | undefined => {
+      if (kind === 'proof' && space.violations.size > 0 && performance.now() - began > proofTime) return 'timeout';
+      if (kind === 'reach' && wanted.every((index) => space.sometimesReached[index])) return 'reached';
+      if (reductions.partialOrder && space.touchedForeign) return 'foreign-slots';
+      return undefined;
+    };
     const end = await new Search(space, {
       bounds: { timeoutMs: bounds.timeoutMs - (began - this.started) },
+      until,
       order: shortest ? 'bfs' : 'dfs',
       enough: (found) => found.size > 0 && (!all || (kind === 'exact' && found.size === oracles.length)),
       onProgress: options.onProgress,
@@ -169,9 +232,10 @@ class Explorer {
       helpers: workers,
     }).run();
     await workers?.close();
-    space.sometimesReached.forEach((reached, index) => reached && this.reached.add(index));
+    const reached = reductions.abstractCounters || reductions.deadValues ? this.imagined : this.reached;
+    space.sometimesReached.forEach((isReached, index) => isReached && reached.add(index));
     const states = space.states.size;
-    this.phases.push({
+    const phase: Phase = {
       kind,
       reductions,
       end,
@@ -180,10 +244,11 @@ class Explorer {
       depth: space.depth,
       bytesPerState: Math.round((space.states.bytes + space.parts.bytes) / Math.max(states, 1)),
       durationMs: performance.now() - began,
-    });
+    };
+    this.phases.push(phase);
     const violations = [...space.violations.values()].sort((a, b) => a.distance - b.distance);
     return {
-      end,
+      phase,
       found: new Set(violations.map(({ oracle }) => ORACLES[oracle])),
       counterexamples:
         kind === 'exact'
@@ -193,6 +258,17 @@ class Explorer {
             }))
           : [],
     };
+  }
+
+  private reserve(): SpaceMemory {
+    const { memoryMax } = this.bounds;
+    try {
+      return reserveSpace(memoryMax);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      const problem = `${memoryMax} bytes for states cannot be reserved; ask for less, with --max-memory or memoryMax`;
+      throw new FpuError('FPU501', problem, { memoryMax }, { cause: error });
+    }
   }
 
   private machine(reductions: Reductions, oracles: readonly OracleId[]): Machine {
@@ -223,10 +299,12 @@ class Explorer {
     });
     walked.sometimes.forEach((reached, index) => reached && this.reached.add(index));
     this.phases.push(walked.phase);
-    return this.result(
-      { end: walked.phase.end },
-      walked.counterexamples.map((one) => ({ ...one, shortest: false })),
-    );
+    const result = this.result({
+      phase: walked.phase,
+      found: new Set(walked.counterexamples.map(({ oracle }) => oracle)),
+      counterexamples: walked.counterexamples.map((one) => ({ ...one, shortest: false })),
+    });
+    return result.reason === null ? result : { ...result, reason: `${result.reason}; ${walked.text}` };
   }
 
   private get sometimes(): Exploration['sometimes'] {
@@ -234,44 +312,53 @@ class Explorer {
     return sometimes.map(({ id, text }, index) => ({ id, text, reached: this.reached.has(index) }));
   }
 
-  private result(search: { readonly end: SearchEnd }, counterexamples: Exploration['counterexamples']): Exploration {
-    const last = this.phases[this.phases.length - 1];
+  /** @param end how the last search ended, where that was another one */
+  private result({ phase, counterexamples }: Searched, end: SearchEnd = phase.end): Exploration {
     const { sometimes } = this;
     const unreached = sometimes.filter(({ reached }) => !reached);
-    const complete = search.end === 'exhausted';
+    const complete = phase.end === 'exhausted';
     const verdict =
       counterexamples.length > 0 ? 'violation' : complete && unreached.length === 0 ? 'verified' : 'inconclusive';
     return {
       verdict,
-      reason: verdict === 'inconclusive' ? this.reasonFor(search.end, unreached) : null,
+      reason: verdict === 'inconclusive' ? this.reasonFor(phase.end, end, unreached) : null,
       counterexamples,
       complete,
       phases: this.phases,
-      states: last.states,
-      transitions: last.transitions,
-      depth: last.depth,
-      bytesPerState: last.bytesPerState,
-      missProbability: this.options.fingerprints ? -Math.expm1(-(last.states ** 2) / 2 ** 65) : null,
+      states: phase.states,
+      transitions: phase.transitions,
+      depth: phase.depth,
+      bytesPerState: phase.bytesPerState,
+      missProbability: this.options.fingerprints ? -Math.expm1(-(phase.states ** 2) / 2 ** 65) : null,
       sometimes,
       durationMs: performance.now() - this.started,
     };
   }
 
-  private reasonFor(end: SearchEnd, unreached: readonly { readonly text: string }[]): string {
+  private reasonFor(search: SearchEnd, last: SearchEnd, unreached: readonly { readonly text: string }[]): string {
+    const texts = unreached.map(({ text }) => text).join('; ');
+    const stopped = this.stopText(last);
+    if (stopped === undefined) return `never reached: ${texts}`;
+    return search === 'exhausted' ? `${stopped}, until then not reached: ${texts}` : stopped;
+  }
+
+  /** Undefined for a search that was not stopped. */
+  private stopText(end: SearchEnd): string | undefined {
     switch (end) {
-      case 'exhausted':
-      case 'violation':
-        return `never reached: ${unreached.map(({ text }) => text).join('; ')}`;
       case 'states':
         return `stopped at ${this.bounds.statesMax} states`;
       case 'memory':
         return `out of memory: states took ${this.bounds.memoryMax} bytes`;
       case 'depth':
         return `stopped at a depth of ${this.bounds.depthMax} choices`;
+      case 'walks':
+        return 'no violation on any walk';
       case 'timeout':
         return `stopped after ${this.bounds.timeoutMs / 1000} s`;
       case 'interrupted':
         return 'interrupted';
+      default:
+        return undefined;
     }
   }
 }

@@ -29,6 +29,13 @@ export const STALE = 0xfffff;
 /** What writers count on from: their next value differs from all of the above. */
 const FRESH = 0x80000;
 
+/** Stands for all that nobody can read any more: another guest's, so that it is a violation when somebody does. */
+const DEAD = valueId(PRINCIPAL.otherGuest, 2);
+/** Anybody's values may get other numbers. */
+export const ANYBODY = -1;
+/** Tasks that have a bit each. */
+export const TASKS_TOLD_APART = 30;
+
 /** Renumbers the values of a machine's state in place. */
 export class NormalForm {
   /** Word of the first component of every register file and image. */
@@ -42,11 +49,19 @@ export class NormalForm {
   private readonly valueLocals: Uint8Array;
   private readonly kernelUsesFpu: boolean;
   private readonly canFork: boolean;
+  private readonly registersLive: (cpu: number) => boolean;
+  /** What was the latest when `remember` was called: what tasks have or will have by the ABI, and values of kernel sections. */
+  private readonly latest: Int32Array;
+  private readonly kernelLatest: number[] = [];
 
+  /** @param forgetsDead whether what a vCPU's image holds is forgotten while its registers are live */
   constructor(
     private readonly state: MachineState,
-    { localKinds, canFork, kernelUsesFpu }: Pick<Probe, 'localKinds' | 'canFork' | 'kernelUsesFpu'>,
+    probe: Pick<Probe, 'localKinds' | 'canFork' | 'kernelUsesFpu' | 'registersLive'>,
+    readonly forgetsDead = false,
   ) {
+    const { localKinds, canFork, kernelUsesFpu } = probe;
+    this.registersLive = probe.registersLive;
     const { at, layout } = state;
     const fpstates = layout.field('fpstate.image').instances;
     this.holders = [
@@ -64,6 +79,7 @@ export class NormalForm {
         .filter((field) => field.component === bit)
         .flatMap(({ base, instances }) => Array.from({ length: instances }, (_, instance) => base + instance)),
     );
+    this.latest = new Int32Array(this.rights.length * at.components);
   }
 
   /** Renumbers every value. */
@@ -87,6 +103,72 @@ export class NormalForm {
       });
     }
     this.resetCounts();
+  }
+
+  /**
+   * Forgets what the image of a vCPU holds. Live registers are saved before their image is read; where they are not, DEAD is
+   * seen. While the hypervisor runs, it may have saved them and not yet said so.
+   *
+   * @returns whether there was something to forget
+   */
+  forgetDead(cpu: number): boolean {
+    if (!this.forgetsDead || this.inHypervisor(cpu) || !this.registersLive(cpu)) return false;
+    const { words, at } = this.state;
+    const image = at.image + (at.vcpuFpstates + cpu) * at.components;
+    if (words.subarray(image, image + at.components).every((value) => value === DEAD)) return false;
+    words.fill(DEAD, image, image + at.components);
+    return true;
+  }
+
+  private inHypervisor(cpu: number): boolean {
+    const { words, at } = this.state;
+    const task = words[at.current + cpu];
+    if (task < 0) return false;
+    const top = task * at.stackDepth + words[at.depth + task] - 1;
+    return contextOf(words[at.frameStatus + top]) === CONTEXT.hypervisor;
+  }
+
+  /** The values of this state are renumbered; which ones are the latest is to be compared later. */
+  remember(): void {
+    const { words, at } = this.state;
+    const { latest, kernelLatest } = this;
+    for (let right = 0; right < this.rights.length; right++) {
+      for (let component = 0; component < at.components; component++) {
+        latest[right * at.components + component] = words[this.rights[right] + component];
+      }
+    }
+    kernelLatest.length = 0;
+    if (this.kernelUsesFpu) this.eachKernelValue((word) => kernelLatest.push(word, words[word]));
+  }
+
+  /**
+   * Whose values get other numbers than they had when `remember` was called: those of tasks that have, or will have, another value
+   * than then. All others keep theirs.
+   *
+   * @returns bit n for task n, or ANYBODY
+   */
+  renumberedWriters(): number {
+    const { words, at } = this.state;
+    const { latest, rights } = this;
+    let writers = 0;
+    for (let index = 0; index < latest.length; index++) {
+      const right = Math.floor(index / at.components);
+      const word = rights[right] + (index % at.components);
+      if (latest[index] !== words[word]) writers |= 1 << right % at.tasks;
+    }
+    const canTell = !this.canFork && at.tasks <= TASKS_TOLD_APART; // after a fork, others' values may be a task's latest
+    if (writers !== 0 && !canTell) return ANYBODY;
+    return this.kernelUsesFpu && this.kernelLatestChanged() ? ANYBODY : writers;
+  }
+
+  private kernelLatestChanged(): boolean {
+    const { kernelLatest } = this;
+    let known = 0;
+    this.eachKernelValue((word) => {
+      const isKnown = kernelLatest[known] === word && kernelLatest[known + 1] === this.state.words[word];
+      known = isKnown ? known + 2 : Infinity;
+    });
+    return known !== kernelLatest.length;
   }
 
   /** Sets what writers count on from, so that their next values differ from those in the state. */

@@ -12,6 +12,8 @@ export interface Reductions {
   readonly partialOrder: boolean;
   /** Whether a counter is above its threshold is a choice. For proofs; counterexamples are searched without. */
   readonly abstractCounters: boolean;
+  /** What lies in the image of a vCPU whose registers are live is forgotten. For proofs; counterexamples are searched without. */
+  readonly deadValues: boolean;
 }
 
 /** The names of all reductions, as flags have them. */
@@ -21,6 +23,7 @@ export const REDUCTIONS = {
   symmetry: 'symmetry',
   partialOrder: 'partial-order',
   abstractCounters: 'abstract-counters',
+  deadValues: 'dead-values',
 } as const satisfies Record<keyof Reductions, string>;
 
 /** All reductions on. */
@@ -30,6 +33,7 @@ export const ALL_REDUCTIONS: Reductions = {
   symmetry: true,
   partialOrder: true,
   abstractCounters: true,
+  deadValues: true,
 };
 
 /** All reductions off. */
@@ -39,6 +43,7 @@ export const NO_REDUCTIONS: Reductions = {
   symmetry: false,
   partialOrder: false,
   abstractCounters: false,
+  deadValues: false,
 };
 
 /** Where a search stops without a verdict. */

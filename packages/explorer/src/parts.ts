@@ -1,11 +1,14 @@
 /**
- * The parts that a state is made of: one per task, one per CPU (with the hypervisor's image of it), and one for the rest.
+ * The parts that a state is made of: two per task and two per CPU (where it is, and its FPU state), and one for the rest.
  * A key is a list of parts, so that what many states share is stored once (Holzmann's collapse compression, SPIN 1997).
  */
 import {
   CONTEXT,
   LOCALS,
+  NOBODY,
+  PART,
   PRINCIPAL,
+  partOfField,
   taskOfPrincipal,
   valueId,
   writerOf,
@@ -13,12 +16,13 @@ import {
   type MachineState,
   type Probe,
 } from '@fpulab/core';
-import { kernelValueFrame } from './normal-form';
+import { TASKS_TOLD_APART, kernelValueFrame } from './normal-form';
 
 // Copies of what others export: these are looked at for every frame of every state.
 const LOCAL_WORDS = LOCALS;
 const USER = CONTEXT.user;
 const CONTEXT_MASK = 0xf;
+const NOBODY_PICKED = NOBODY;
 
 /** What a word may say about tasks and CPUs, beside plain numbers. */
 const REFERENCE = { none: 0, task: 1, value: 2, cpu: 3, taskPlusOne: 4 } as const;
@@ -59,8 +63,25 @@ interface PartShape {
   /** Indices into `places` of words that refer to tasks or CPUs, and what they are. */
   readonly referring: Int32Array;
   readonly references: Uint8Array;
-  /** The task whose part it is, with its stack; -1 for none. `SELF` means this task. */
+  /** The task whose part it is; -1 for none. `SELF` means this task. */
   readonly task: number;
+  /** The task's stack is in this part. */
+  readonly hasStack: boolean;
+}
+
+interface Shaping extends Pick<PartShape, 'task' | 'hasStack'> {
+  readonly words: { readonly place: number; readonly reference: number }[];
+}
+
+function shapeOf({ task, hasStack, words }: Shaping): PartShape {
+  const referring = words.flatMap(({ reference }, index) => (reference === REFERENCE.none ? [] : [index]));
+  return {
+    places: Int32Array.from(words, ({ place }) => place),
+    referring: Int32Array.from(referring),
+    references: Uint8Array.from(referring, (index) => words[index].reference),
+    task,
+    hasStack: hasStack && task >= 0,
+  };
 }
 
 /** Hears of references to tasks whose number is not settled, other than the part's own. */
@@ -74,17 +95,20 @@ const VERSIONS: ReadonlySet<string> = new Set(['task.serial', 'kernel.serial']);
 
 /** Takes states apart and puts them together. */
 export class Parts {
-  /** Parts of a state: the rest, then one per CPU, then one per task, idle ones last. */
+  /** Parts of a state, in the order of PART. */
   readonly count: number;
   readonly cpus: number;
   /** Idle tasks included. */
   readonly tasks: number;
+  readonly vcpuFpstates: number;
   /** The words of the part that was gathered last. */
   readonly words: Int32Array;
   /** References to other tasks or CPUs in the part that was gathered last. */
   foreign = 0;
   private readonly shapes: readonly PartShape[];
   private readonly localReferences: Uint8Array;
+  /** Where in a task's part the scheduler looks. */
+  private readonly scheduled: { readonly lifecycle: number; readonly pickedBy: number; readonly lastRan: number };
 
   constructor(
     private readonly state: MachineState,
@@ -94,69 +118,38 @@ export class Parts {
     const { at } = state;
     this.cpus = at.cpus;
     this.tasks = at.tasks;
-    this.count = 1 + this.cpus + this.tasks;
+    this.vcpuFpstates = at.vcpuFpstates;
+    this.count = PART.count(at);
     this.words = new Int32Array(state.words.length);
     this.localReferences = Uint8Array.from(probe.localKinds.flatMap((kinds) => kinds.map(localReference)));
     this.shapes = this.makeShapes();
-  }
-
-  /** Index of the part of a CPU or of a task. */
-  partOfCpu(cpu: number): number {
-    return 1 + cpu;
-  }
-
-  partOfTask(task: number): number {
-    return 1 + this.cpus + task;
+    const { places } = this.shapes[PART.task(at, 0)];
+    this.scheduled = {
+      lifecycle: places.indexOf(at.lifecycle),
+      pickedBy: places.indexOf(at.pickedBy),
+      lastRan: places.indexOf(at.lastRan),
+    };
   }
 
   private makeShapes(): readonly PartShape[] {
     const { tasks, cpus } = this;
-    const kinds = this.state.at.vcpuFpstates / tasks;
-    const rest = this.shape([['machine', 0]], -1);
-    const ofCpu = (cpu: number): PartShape =>
-      this.shape(
-        [
-          ['cpu', cpu],
-          ['fpstate', this.state.at.vcpuFpstates + cpu],
-        ],
-        -1,
-      );
-    const ofTask = (task: number): PartShape =>
-      this.shape(
-        [['task', task], ...Array.from({ length: kinds }, (_, kind) => ['fpstate', kind * tasks + task] as const)],
-        task,
-      );
-    return [
-      rest,
-      ...Array.from({ length: cpus }, (_, cpu) => ofCpu(cpu)),
-      ...Array.from({ length: tasks }, (_, task) => ofTask(task)),
-    ];
-  }
-
-  private shape(instances: readonly (readonly [string, number])[], task: number): PartShape {
-    const places: number[] = [];
-    const referring: number[] = [];
-    const references: number[] = [];
-    for (const [space, instance] of instances) {
-      for (const field of this.state.layout.fields) {
-        if (field.space !== space || field.name.startsWith('task.frame.') || NEVER_KEPT.has(field.name)) continue;
-        if (this.options.versionFree && VERSIONS.has(field.name)) continue;
+    const ofTasks = Array.from({ length: tasks }, (_, task) => task);
+    const nobody = Array.from({ length: 1 + 2 * cpus }, () => -1);
+    const taskOf = [...nobody, ...ofTasks, ...ofTasks];
+    const shapes = taskOf.map((task, part): Shaping => ({ task, hasStack: part < PART.taskFpu(this, 0), words: [] }));
+    for (const field of this.state.layout.fields) {
+      if (field.name.startsWith('task.frame.') || NEVER_KEPT.has(field.name)) continue;
+      if (this.options.versionFree && VERSIONS.has(field.name)) continue;
+      const isCpu = field.kind === 'cpu' && this.cpus === 1; // there is but one
+      const reference = isCpu ? REFERENCE.none : REFERENCE_OF[field.kind];
+      for (let instance = 0; instance < field.instances; instance++) {
+        const { words } = shapes[partOfField(field, this, instance)];
         for (let element = 0; element < field.width; element++) {
-          const reference = REFERENCE_OF[field.kind];
-          if (reference !== REFERENCE.none && (reference !== REFERENCE.cpu || this.cpus > 1)) {
-            referring.push(places.length);
-            references.push(reference);
-          }
-          places.push(field.base + instance * field.width + element);
+          words.push({ place: field.base + instance * field.width + element, reference });
         }
       }
     }
-    return {
-      places: Int32Array.from(places),
-      referring: Int32Array.from(referring),
-      references: Uint8Array.from(references),
-      task,
-    };
+    return shapes.map(shapeOf);
   }
 
   /**
@@ -165,9 +158,9 @@ export class Parts {
    * @returns how many words
    */
   gather(part: number, renaming: Renaming, log?: ReferenceLog): number {
-    const { places, task } = this.shapes[part];
+    const { places, task, hasStack } = this.shapes[part];
     this.gatherPlaces(part, renaming, log);
-    return task < 0 ? places.length : this.gatherStack(task, places.length, renaming, log);
+    return !hasStack ? places.length : this.gatherStack(task, places.length, renaming, log);
   }
 
   private gatherPlaces(part: number, renaming: Renaming, log?: ReferenceLog): void {
@@ -184,34 +177,23 @@ export class Parts {
     }
   }
 
-  /**
-   * Whether a part is as it was in an earlier state.
-   *
-   * @param hasRun whether its task has run since: nobody else's stack can have changed
-   */
-  isAsIn(earlier: Int32Array, part: number, hasRun: boolean): boolean {
-    const { places, task } = this.shapes[part];
-    const { words: state } = this.state;
-    for (let index = 0; index < places.length; index++) {
-      const place = places[index];
-      if (state[place] !== earlier[place]) return false;
+  /** The tasks whose values a part holds, but for its own: bit n for task n. */
+  writers(part: number, words: Int32Array, from: number): number {
+    const { referring, references } = this.shapes[part];
+    let writers = 0;
+    for (let index = 0; index < referring.length; index++) {
+      if (references[index] !== REFERENCE.value) continue;
+      const task = taskOfPrincipal(writerOf(words[from + referring[index]]));
+      if (task >= 0 && task < TASKS_TOLD_APART) writers |= 1 << task; // SELF_WRITER is no task
     }
-    return task < 0 || !hasRun || this.stackIsAsIn(earlier, task);
+    return writers;
   }
 
-  private stackIsAsIn(earlier: Int32Array, task: number): boolean {
-    const { words: state, at } = this.state;
-    const first = task * at.stackDepth;
-    const last = first + state[at.depth + task];
-    for (let frame = first; frame < last; frame++) {
-      if (state[at.framePc + frame] !== earlier[at.framePc + frame]) return false;
-      if (state[at.frameStatus + frame] !== earlier[at.frameStatus + frame]) return false;
-    }
-    const lastLocal = at.frameLocal + last * LOCAL_WORDS;
-    for (let local = at.frameLocal + first * LOCAL_WORDS; local < lastLocal; local++) {
-      if (state[local] !== earlier[local]) return false;
-    }
-    return true;
+  /** The words of a task's part that the scheduler looks at, as one number. */
+  schedule(words: Int32Array, from: number): number {
+    const { lifecycle, pickedBy, lastRan } = this.scheduled;
+    const isPicked = words[from + pickedBy] === NOBODY_PICKED ? 0 : 1;
+    return (((words[from + lifecycle] << 1) | isPicked) << 8) | (words[from + lastRan] & 0xff);
   }
 
   private gatherStack(task: number, from: number, renaming: Renaming, log: ReferenceLog | undefined): number {
@@ -239,15 +221,15 @@ export class Parts {
 
   /** Puts a part's words back into the machine's state, in the place of those that are there. */
   scatter(part: number, words: Int32Array, from: number): void {
-    const { places, referring, references, task: self } = this.shapes[part];
+    const { places, referring, references, task: self, hasStack } = this.shapes[part];
     const { words: state, at } = this.state;
-    const depth = self < 0 ? 0 : state[at.depth + self];
+    const depth = hasStack ? state[at.depth + self] : 0;
     for (let index = 0; index < places.length; index++) state[places[index]] = words[from + index];
     for (let index = 0; index < referring.length; index++) {
       const place = places[referring[index]];
       state[place] = this.named(references[index], state[place], self);
     }
-    if (self >= 0) this.scatterStack(self, depth, words, from + places.length);
+    if (hasStack) this.scatterStack(self, depth, words, from + places.length);
   }
 
   private scatterStack(task: number, depthBefore: number, words: Int32Array, from: number): void {

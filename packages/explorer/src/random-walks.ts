@@ -22,6 +22,8 @@ export interface Walked {
   readonly phase: Phase;
   readonly counterexamples: readonly Counterexample[];
   readonly sometimes: readonly boolean[];
+  /** How many walks of how many choices there were. */
+  readonly text: string;
 }
 
 /** Choices of one walk, where no bound is given. */
@@ -53,11 +55,12 @@ export async function randomWalks(machine: Machine, options: WalkOptions): Promi
   const enough = (): boolean => found.size > 0 && (!options.all || found.size === options.oracles.length);
   let end: SearchEnd | undefined;
   let yielded = began;
-  const walks = bounds.timeoutMs === Infinity ? WALKS_MAX : Infinity;
-  for (let walk = 0n; end === undefined; walk++) {
-    if (walk >= walks) end = 'depth';
+  const walksMax = bounds.timeoutMs === Infinity ? WALKS_MAX : Infinity;
+  const choicesMax = Math.min(WALK_CHOICES, bounds.depthMax);
+  let walks = 0;
+  for (; end === undefined; walks++) {
     machine.restore(start);
-    const driver = seededDriver(options.seed + walk);
+    const driver = seededDriver(options.seed + BigInt(walks));
     taken = [];
     machine.driver = {
       ...driver,
@@ -67,7 +70,7 @@ export async function randomWalks(machine: Machine, options: WalkOptions): Promi
         return index;
       },
     };
-    for (steps = 0; steps < WALK_STEPS && taken.length < Math.min(WALK_CHOICES, bounds.depthMax); steps++) {
+    for (steps = 0; steps < WALK_STEPS && taken.length < choicesMax; steps++) {
       if (!machine.step()) break;
       transitions++;
       if (enough()) break;
@@ -77,6 +80,7 @@ export async function randomWalks(machine: Machine, options: WalkOptions): Promi
     else if (options.signal?.aborted) end = 'interrupted';
     else if (performance.now() - began > bounds.timeoutMs) end = 'timeout';
     else if (transitions >= bounds.statesMax) end = 'states';
+    else if (walks + 1 >= walksMax) end = 'walks';
     if (performance.now() - yielded > SLICE_MS) {
       options.onProgress?.({ states: transitions, transitions, depth, queue: 0, bytes: 0 });
       await setImmediate();
@@ -93,5 +97,6 @@ export async function randomWalks(machine: Machine, options: WalkOptions): Promi
     bytesPerState: 0,
     durationMs: performance.now() - began,
   };
-  return { phase, counterexamples: [...found.values()], sometimes: watch.reached };
+  const text = `${walks} random walk${walks === 1 ? '' : 's'} of at most ${choicesMax} choices and ${WALK_STEPS} steps`;
+  return { phase, counterexamples: [...found.values()], sometimes: watch.reached, text };
 }

@@ -5,7 +5,20 @@ import type { Bounds } from './options';
 import type { Space, Stop, Violation } from './space';
 
 /** Why a search ended. */
-export type SearchEnd = 'exhausted' | 'violation' | 'states' | 'memory' | 'depth' | 'timeout' | 'interrupted';
+export type SearchEnd =
+  | 'exhausted'
+  | 'violation'
+  /** Everything that it looked for was reached. */
+  | 'reached'
+  /** A CPU uses slots that another one takes for its own: partial order does not fit. */
+  | 'foreign-slots'
+  | 'states'
+  | 'memory'
+  | 'depth'
+  /** All random walks have been made. */
+  | 'walks'
+  | 'timeout'
+  | 'interrupted';
 
 /** What a search looks like while it runs. */
 export interface SearchProgress {
@@ -22,6 +35,8 @@ export interface SearchOptions {
   readonly bounds: Pick<Bounds, 'timeoutMs'>;
   /** Stop at the first violation (at the nearest, where distances are kept); otherwise when `enough` says so. */
   readonly enough: (violations: ReadonlyMap<number, Violation>) => boolean;
+  /** Asked now and then, and at the end: why to stop here. */
+  readonly until?: () => SearchEnd | undefined;
   readonly order: 'bfs' | 'dfs';
   readonly onProgress?: (progress: SearchProgress) => void;
   readonly signal?: AbortSignal;
@@ -56,13 +71,16 @@ export class Search {
   /** Runs the search. */
   async run(): Promise<SearchEnd> {
     const { space } = this;
-    space.start();
+    const stop = space.start();
+    if (stop !== 'none') return stop;
     if (this.options.order === 'dfs') return this.depthFirst();
     this.collect();
     return this.breadthFirst();
   }
 
   private get end(): SearchEnd {
+    const ended = this.options.until?.();
+    if (ended) return ended;
     if (this.options.enough(this.space.violations)) return 'violation';
     return this.space.depthHit ? 'depth' : 'exhausted';
   }
@@ -98,14 +116,14 @@ export class Search {
     let done = 0;
     const count = entries.length / (1 + this.space.frontierKeyWords);
     while (done < count) {
-      const ended = this.timeIsUp();
+      const ended = this.hasToStop();
       if (ended) return ended;
       let stop: Stop;
       if (helpers && count - done >= helpers.worthwhile) {
         stop = await helpers.expandAll(
           entries,
           bucket,
-          () => this.timeIsUp() !== undefined,
+          () => this.hasToStop() !== undefined,
           () => this.report(),
         );
         if (stop === 'none') done = count; // or time is up, which is seen next
@@ -118,7 +136,7 @@ export class Search {
       if (stop === 'grow') this.grow();
       else if (stop !== 'none') return stop;
     }
-    return this.timeIsUp();
+    return this.hasToStop();
   }
 
   private expanded = 0;
@@ -141,7 +159,7 @@ export class Search {
     const stack = new Frontier(this.space.frontierKeyWords);
     this.moveTo(stack);
     while (stack.length > 0) {
-      const ended = this.timeIsUp();
+      const ended = this.hasToStop();
       if (ended) return ended;
       const entry = stack.pop();
       let taken = false;
@@ -196,9 +214,9 @@ export class Search {
     this.yielded = performance.now();
   }
 
-  private timeIsUp(): SearchEnd | undefined {
+  private hasToStop(): SearchEnd | undefined {
     if (this.options.signal?.aborted) return 'interrupted';
-    return performance.now() > this.deadline ? 'timeout' : undefined;
+    return performance.now() > this.deadline ? 'timeout' : this.options.until?.();
   }
 
   private report(): void {

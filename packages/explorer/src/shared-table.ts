@@ -24,11 +24,19 @@ export interface TableMemory {
 
 /** Reserves a table. */
 export function reserveTable(arenaBytes: number, indexSlots: number): TableMemory {
+  const maxByteLength = Math.floor(arenaBytes / 4) * 4;
   return {
-    arena: new SharedArrayBuffer(Math.floor(arenaBytes / 4) * 4),
+    // Growable, though it has its full length already: the system does not count such memory before it is used, so that a
+    // process can start others after many explorations.
+    arena: new SharedArrayBuffer(maxByteLength, { maxByteLength }),
     index: new SharedArrayBuffer(indexSlots * 4),
     counts: new SharedArrayBuffer(8),
   };
+}
+
+/** A table's arena as words. With a length, because a view that would grow with its buffer is slower. */
+export function arenaOf({ arena }: TableMemory): Int32Array {
+  return new Int32Array(arena, 0, arena.byteLength / 4);
 }
 
 /** What both tables have in common: slots, probing, the arena's end. */
@@ -39,7 +47,7 @@ abstract class SharedTable {
   private mask: number;
 
   constructor(protected memory: TableMemory) {
-    this.arena = new Int32Array(memory.arena);
+    this.arena = arenaOf(memory);
     this.counts = new Int32Array(memory.counts);
     this.index = new Int32Array(memory.index);
     this.mask = this.index.length - 1;
@@ -68,42 +76,47 @@ abstract class SharedTable {
     this.mask = this.index.length - 1;
   }
 
-  /** Makes the index four times as large. Nobody else may be inside. Returns it, for the others to adopt. */
+  /**
+   * Makes the index four times as large. Nobody else may be inside. Returns it, for the others to adopt.
+   *
+   * Entries are taken in the order in which they lie in the arena: only the new index is written here and there.
+   */
   grow(): SharedArrayBuffer {
-    const old = this.index;
-    this.adopt(new SharedArrayBuffer(old.length * 16));
-    for (const entry of old) {
-      if (entry === EMPTY) continue;
-      let slot = this.hashAt(entry - 1) & this.mask;
-      while (this.index[slot] !== EMPTY) slot = (slot + 1) & this.mask;
-      this.index[slot] = entry;
+    this.adopt(new SharedArrayBuffer(this.index.length * 16));
+    const { index, mask } = this;
+    const end = Atomics.load(this.counts, 0);
+    for (let place = 0; place < end; place += this.sizeAt(place)) {
+      let slot = this.hashAt(place) & mask;
+      while (index[slot] !== EMPTY) slot = (slot + 1) & mask;
+      index[slot] = place + 1;
     }
     return this.memory.index;
   }
 
-  /** Finds the entry for which `matches` holds, or writes one. Returns its place in the arena, complemented when it is new. */
-  protected findOrWrite(hash: number, matches: (place: number) => boolean, write: () => number): number {
-    for (let slot = hash & this.mask; ; slot = (slot + 1) & this.mask) {
-      let entry = Atomics.load(this.index, slot);
+  /** Finds the entry that `matches`, or writes one. Returns its place in the arena, complemented when it is new. */
+  protected findOrWrite(hash: number): number {
+    const { index, mask } = this;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      let entry = Atomics.load(index, slot);
       if (entry === EMPTY) {
-        entry = Atomics.compareExchange(this.index, slot, EMPTY, BUSY);
-        if (entry === EMPTY) return this.fill(slot, write);
+        entry = Atomics.compareExchange(index, slot, EMPTY, BUSY);
+        if (entry === EMPTY) return ~this.fill(slot);
       }
-      while (entry === BUSY) entry = Atomics.load(this.index, slot);
-      if (entry !== EMPTY && matches(entry - 1)) return entry - 1;
-      if (entry === EMPTY) slot = (slot - 1) & this.mask; // its writer ran out of memory: look again
+      while (entry === BUSY) entry = Atomics.load(index, slot);
+      if (entry !== EMPTY && this.matches(entry - 1)) return entry - 1;
+      if (entry === EMPTY) slot = (slot - 1) & mask; // its writer ran out of memory: look again
     }
   }
 
-  private fill(slot: number, write: () => number): number {
+  private fill(slot: number): number {
     let place = -1;
     try {
-      place = write();
+      place = this.write();
     } finally {
       Atomics.store(this.index, slot, place + 1);
     }
     Atomics.add(this.counts, 1, 1);
-    return ~place;
+    return place;
   }
 
   /** Takes words off the end of the arena. */
@@ -114,7 +127,13 @@ abstract class SharedTable {
     throw OUT_OF_MEMORY;
   }
 
+  /** Whether an entry is what is to be inserted. */
+  protected abstract matches(place: number): boolean;
+  /** Writes what is to be inserted at the end of the arena. Returns its place. */
+  protected abstract write(): number;
+  /** The hash of an entry, and how many words it has. */
   protected abstract hashAt(place: number): number;
+  protected abstract sizeAt(place: number): number;
 }
 
 /**
@@ -126,15 +145,6 @@ export class PartTable extends SharedTable {
   private length = 0;
   private hash = 0;
   private isForeign = false;
-  private readonly matches = (place: number): boolean => this.equals(place, this.words, this.length);
-  private readonly write = (): number => {
-    const place = this.take(this.length + HEADER);
-    this.arena[place] = this.hash;
-    this.arena[place + 1] = this.isForeign ? ~this.length : this.length;
-    this.arena.set(this.words.subarray(0, this.length), place + HEADER);
-    return place;
-  };
-
   /**
    * The part with these words.
    *
@@ -145,18 +155,39 @@ export class PartTable extends SharedTable {
     this.length = length;
     this.isForeign = isForeign;
     this.hash = hashWords(words, 0, length);
-    const place = this.findOrWrite(this.hash, this.matches, this.write);
+    const place = this.findOrWrite(this.hash);
     return place < 0 ? ~place : place;
+  }
+
+  protected matches(place: number): boolean {
+    return this.equals(place, this.words, this.length);
+  }
+
+  protected write(): number {
+    const { arena, words, length } = this;
+    const place = this.take(length + HEADER);
+    arena[place] = this.hash;
+    arena[place + 1] = this.isForeign ? ~length : length;
+    for (let index = 0; index < length; index++) arena[place + HEADER + index] = words[index];
+    return place;
   }
 
   /** Whether a part has just these words. */
   equals(place: number, words: Int32Array, length: number): boolean {
     const { arena } = this;
-    const stored = arena[place + 1];
-    if ((stored < 0 ? ~stored : stored) !== length) return false;
+    if (this.lengthAt(place) !== length) return false;
     const first = place + HEADER;
     for (let index = 0; index < length; index++) if (arena[first + index] !== words[index]) return false;
     return true;
+  }
+
+  private lengthAt(place: number): number {
+    const stored = this.arena[place + 1];
+    return stored < 0 ? ~stored : stored;
+  }
+
+  protected sizeAt(place: number): number {
+    return this.lengthAt(place) + HEADER;
   }
 
   /** Whether a part names other tasks or CPUs. */
@@ -191,32 +222,15 @@ export class StateTable extends SharedTable {
   private key: Int32Array = new Int32Array(0);
   private distance = 0;
   private parent = 0;
-  private readonly matches = (place: number): boolean => {
-    const { arena, key } = this;
-    for (let index = 0; index < this.keyWords; index++) {
-      if (arena[place + RECORD_HEADER + index] !== key[index]) return false;
-    }
-    return true;
-  };
-  private readonly write = (): number => {
-    if (this.size >= this.statesMax) throw OUT_OF_MEMORY;
-    const place = this.take(this.stride);
-    this.arena[place] = this.distance;
-    this.arena[place + 1] = this.parent;
-    this.arena.set(this.key, place + RECORD_HEADER);
-    return place;
-  };
 
   /**
    * @param keyWords words of a key
-   * @param hashOf hash of the key at a place in an array
    * @param precedes whether one parent is to be preferred to another at the same distance; the same in every process
    */
   constructor(
     memory: TableMemory,
     readonly keyWords: number,
     private readonly statesMax: number,
-    private readonly hashOf: (words: Int32Array, at: number) => number,
     private readonly precedes: (one: number, other: number) => boolean,
   ) {
     super(memory);
@@ -232,13 +246,31 @@ export class StateTable extends SharedTable {
     this.key = key;
     this.distance = distance;
     this.parent = parent;
-    const place = this.findOrWrite(this.hashOf(key, 0), this.matches, this.write);
+    const place = this.findOrWrite(hashWords(key, 0, this.keyWords));
     if (place < 0) {
       this.found = ~place;
       return INSERTED.fresh;
     }
     this.found = place;
     return this.arena[place] < distance ? INSERTED.known : this.bringNearer(place, distance, parent);
+  }
+
+  protected matches(place: number): boolean {
+    const { arena, key, keyWords } = this;
+    for (let index = 0; index < keyWords; index++) {
+      if (arena[place + RECORD_HEADER + index] !== key[index]) return false;
+    }
+    return true;
+  }
+
+  protected write(): number {
+    if (this.size >= this.statesMax) throw OUT_OF_MEMORY;
+    const { arena, key, keyWords } = this;
+    const place = this.take(this.stride);
+    arena[place] = this.distance;
+    arena[place + 1] = this.parent;
+    for (let index = 0; index < keyWords; index++) arena[place + RECORD_HEADER + index] = key[index];
+    return place;
   }
 
   private bringNearer(place: number, distance: number, parent: number): number {
@@ -278,7 +310,11 @@ export class StateTable extends SharedTable {
   }
 
   protected hashAt(place: number): number {
-    return this.hashOf(this.arena, place + RECORD_HEADER);
+    return hashWords(this.arena, place + RECORD_HEADER, this.keyWords);
+  }
+
+  protected sizeAt(): number {
+    return this.stride;
   }
 }
 

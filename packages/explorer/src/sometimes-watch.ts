@@ -35,6 +35,11 @@ export class SometimesWatch {
     return sometimes.map((_, index) => (Atomics.load(this.flags, 0) & (1 << index)) !== 0);
   }
 
+  /** True while something is left to be reached, so that somebody has to look. */
+  get isWatching(): boolean {
+    return this.subscription !== undefined;
+  }
+
   private look(event: MachineEvent): void {
     const { sometimes } = this.machine.composition.settings.scenario;
     const known = Atomics.load(this.flags, 0);

@@ -9,6 +9,7 @@ import {
   OUT_OF_MEMORY,
   PartTable,
   StateTable,
+  arenaOf,
   hashWords,
   reserveTable,
   type TableMemory,
@@ -16,6 +17,7 @@ import {
 import { StateCodec } from './state-codec';
 import { Successors, type SuccessorVisitor } from './successors';
 import { SometimesWatch } from './sometimes-watch';
+import { Ways } from './ways';
 
 /** What a space is made for. */
 export interface SpaceOptions {
@@ -47,7 +49,8 @@ export interface Violation {
 }
 
 /** Why an expansion stopped early. */
-export type Stop = 'none' | 'grow' | 'memory' | 'states';
+export type Stop = 'none' | 'grow' | OutOfRoom;
+type OutOfRoom = 'memory' | 'states';
 
 const FINGERPRINT_WORDS = 2;
 const STATE_SLOTS = 1 << 15;
@@ -70,6 +73,7 @@ export class Space implements SuccessorVisitor {
   readonly parts: PartTable;
   readonly codec: StateCodec;
   readonly successors: Successors;
+  private readonly ways: Ways;
   /** New (or nearer) states by bucket, see `bucketOf`. */
   readonly reachedBuckets = new Map<number, Frontier>();
   /** The nearest violation of each oracle, by its number. */
@@ -99,17 +103,17 @@ export class Space implements SuccessorVisitor {
     this.parts = new PartTable(memory.parts);
     this.codec = new StateCodec(machine.state, this.probe, this.parts, {
       versionFree: reductions.versionFree,
+      deadValues: reductions.deadValues,
       taskSymmetry: reductions.symmetry,
       cpuSymmetry: reductions.symmetry && settings.cpus > 1 && machine.composition.cpusAreInterchangeable,
     });
     const { codec } = this;
-    const arena = new Int32Array(memory.states.arena);
+    const arena = arenaOf(memory.states);
     const { fingerprints } = options;
     this.states = new StateTable(
       memory.states,
       fingerprints ? FINGERPRINT_WORDS : codec.keyWords,
       bounds.statesMax,
-      fingerprints ? (words, at) => words[at] : (words, at) => codec.hash(words, at),
       fingerprints
         ? (one, other) => one >= 0 && arena[one + 2] < arena[other + 2]
         : (one, other) => one >= 0 && codec.precedes(arena, one + 2, arena, other + 2),
@@ -121,6 +125,7 @@ export class Space implements SuccessorVisitor {
       beyondViolations: options.all,
     });
     this.sometimes = new SometimesWatch(machine, this.probe, reductions.symmetry, memory.sometimes);
+    this.ways = new Ways(codec, this.successors, this.probe, () => this.sometimes.isWatching);
   }
 
   /** Words of a key that lie beside each state of a frontier. */
@@ -128,13 +133,24 @@ export class Space implements SuccessorVisitor {
     return this.options.fingerprints ? this.codec.keyWords : 0;
   }
 
-  /** Reaches the first state. */
-  start(): void {
+  /** Reaches the first state, if there is room for it. */
+  start(): 'none' | OutOfRoom {
     this.parent = NO_PARENT;
     this.bucket = -1;
     this.choices = 0;
     this.steps = 0;
-    this.successors.visitWithoutChoice(this);
+    try {
+      this.ways.first(this);
+    } catch (error) {
+      return this.outOfRoom(error);
+    }
+    return 'none';
+  }
+
+  /** What an insertion ran out of; throws what is something else. */
+  private outOfRoom(error: unknown): OutOfRoom {
+    if (error !== OUT_OF_MEMORY) throw error;
+    return this.states.size >= this.options.bounds.statesMax ? 'states' : 'memory';
   }
 
   /**
@@ -161,8 +177,7 @@ export class Space implements SuccessorVisitor {
         if (stop()) break;
       }
     } catch (error) {
-      if (error !== OUT_OF_MEMORY) throw error;
-      return this.states.size >= this.options.bounds.statesMax ? 'states' : 'memory';
+      return this.outOfRoom(error);
     }
     return 'none';
   }
@@ -179,14 +194,9 @@ export class Space implements SuccessorVisitor {
     this.bucket = bucket;
     this.choices = choicesIn(distance);
     this.steps = stepsIn(distance);
-    this.load(state, entries, at + 1);
-    this.successors.visit(this, this.codec.lastLoaded);
-  }
-
-  /** Puts a state into the machine. */
-  load(state: number, keys: Int32Array, keyAt: number): void {
-    if (this.options.fingerprints) this.codec.decode(keys, keyAt);
-    else this.codec.decode(this.states.arena, this.states.keyAt(state));
+    if (this.options.fingerprints) this.codec.take(entries, at + 1);
+    else this.codec.take(this.states.arena, this.states.keyAt(state));
+    this.ways.visit(this);
   }
 
   reached(choices: number, steps: number, alive: boolean): void {
@@ -230,6 +240,15 @@ export class Space implements SuccessorVisitor {
     if (known && known.distance < violation.distance) return;
     if (known && known.distance === violation.distance && !this.states.prefers(violation.parent, known.parent)) return;
     this.violations.set(violation.oracle, violation);
+  }
+
+  /** True when a step used a slot that another CPU takes for its own; see `Probe`. */
+  get touchedForeign(): boolean {
+    return this.probe.touchedForeign;
+  }
+
+  set touchedForeign(value: boolean) {
+    this.probe.touchedForeign = value;
   }
 
   /** Whether each thing was reached that the scenario wants reached. */

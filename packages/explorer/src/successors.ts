@@ -69,6 +69,7 @@ export class Successors {
       this.asked++;
       return 0;
     }
+    this.probe.footprint.asked(count);
     const position = this.asked++;
     if (position >= this.scriptLength) this.script[this.scriptLength++] = 0;
     this.counts[position] = count;
@@ -81,17 +82,29 @@ export class Successors {
   }
 
   /**
-   * Visits every way on from the state that the machine is in, which it leaves in any state.
+   * Visits every way on from a state.
    *
-   * @param from a copy of that state
+   * @param load puts the machine into that state; called before each way
+   * @param answers only ways that begin with these
    */
-  visit(visitor: SuccessorVisitor, from: Int32Array): void {
-    this.scriptLength = 0;
-    this.tryScript(visitor);
-    while (this.nextScript()) {
-      this.words.set(from);
+  visit(visitor: SuccessorVisitor, load: () => void, answers: readonly number[] = []): void {
+    this.begin(answers);
+    do {
+      load();
       this.tryScript(visitor);
-    }
+    } while (this.nextScript(answers.length));
+  }
+
+  /** Visits the first of these ways. */
+  visitFirst(visitor: SuccessorVisitor, load: () => void, answers: readonly number[]): void {
+    this.begin(answers);
+    load();
+    this.tryScript(visitor);
+  }
+
+  private begin(answers: readonly number[]): void {
+    for (let index = 0; index < answers.length; index++) this.script[index] = answers[index];
+    this.scriptLength = answers.length;
   }
 
   /** Goes on without a choice, as from the start of a run. */
@@ -103,13 +116,13 @@ export class Successors {
     else visitor.reached(0, 0, true);
   }
 
-  /** The next answers in lexicographic order. False when all have been tried. */
-  private nextScript(): boolean {
+  /** The next answers in lexicographic order, the first `fixed` being as they are. False when all have been tried. */
+  private nextScript(fixed: number): boolean {
     const { script, counts } = this;
     let last = this.scriptLength - 1;
-    while (last >= 0 && script[last] + 1 >= counts[last]) last--;
+    while (last >= fixed && script[last] + 1 >= counts[last]) last--;
     this.scriptLength = last + 1;
-    if (last < 0) return false;
+    if (last < fixed) return false;
     script[last]++;
     return true;
   }
@@ -119,7 +132,7 @@ export class Successors {
     this.asked = 0;
     this.violations = 0;
     this.forcedLength = 0;
-    probe.forgetWhoRan();
+    probe.footprint.clear();
     const enabled = probe.enabledActions();
     if (enabled === 0) return;
     probe.stepAmong(enabled);

@@ -1,127 +1,152 @@
 /** Numbers for interchangeable tasks that do not depend on the numbers they had. */
-import { UNSETTLED, type Parts, type Renaming } from './parts';
-import { combinations, permutations } from './permutations';
-import { hashWords, type PartTable } from './shared-table';
+import { PART } from '@fpulab/core';
+import { combinations, identity, permutations } from './permutations';
+import type { PartRenaming } from './part-renaming';
+import type { PartTable } from './shared-table';
 
-/** Puts interchangeable tasks in an order by what they hold and by who refers to them. */
+/** Puts interchangeable tasks in an order by what they hold and by who refers to them, CPUs being in a certain order. */
 export class TaskOrder {
-  /** Numbers while they are being settled. */
-  private readonly unsettled: Renaming;
   /** Per task: a hash of what it holds, other unsettled tasks being all the same. */
   private readonly held: Int32Array;
   /** Per task: a hash of who refers to it, where and how. */
   private readonly referred: Int32Array;
-  /** Per task: the name of its part, where it refers to nobody whose number is being settled; -1 otherwise. */
-  readonly names: Int32Array;
   /** Per task: it refers to another one, or is referred to by one. */
   private readonly crossed: Uint8Array;
-  private readonly isGrouped: Uint8Array;
   private readonly orders: number[][];
-  /** Who refers: a place in the key, or a task (which has none yet). */
-  private referrer = 0;
-  private refers = false;
-  private readonly log = {
-    refersTo: (task: number, position: number, detail: number): void => {
-      this.refers = true;
-      this.referred[task] = (this.referred[task] + mix(this.referrer, position, detail)) | 0;
-      if (this.referrer < 0) this.crossed[task] = this.crossed[~this.referrer] = 1;
-    },
-  };
+  /** By part: the place of a key that has its name. */
+  private readonly places: Int32Array;
+  /** By place in the key: the part that comes there while tasks have the numbers that they had. */
+  private readonly parts: Int32Array;
+  /** By place: who refers from there. The place itself, or the task whose number is not settled, complemented. */
+  private readonly referrers: Int32Array;
+  private readonly firstTask: number;
+  private readonly firstTaskFpu: number;
 
   constructor(
-    private readonly parts: Parts,
+    private readonly renaming: PartRenaming,
     private readonly table: PartTable,
     private readonly groups: readonly (readonly number[])[],
-    private readonly numbers: Renaming,
-    /** The part that was loaded, where it is still the same; -1 otherwise. */
-    private readonly unchanged: (part: number) => number,
   ) {
-    const users = parts.tasks;
-    const tasks = numbers.tasks.slice();
-    for (const task of groups.flat()) tasks[task] = UNSETTLED;
-    this.unsettled = { tasks, cpus: numbers.cpus };
-    this.isGrouped = Uint8Array.from(tasks, (number) => (number === UNSETTLED ? 1 : 0));
-    this.held = new Int32Array(users);
-    this.names = new Int32Array(users);
-    this.referred = new Int32Array(users);
-    this.crossed = new Uint8Array(users);
+    const { tasks, cpuOrder, numbers } = renaming;
+    this.held = new Int32Array(tasks);
+    this.referred = new Int32Array(tasks);
+    this.crossed = new Uint8Array(tasks);
     this.orders = groups.map((group) => [...group]);
+    this.firstTask = PART.task(renaming, 0);
+    this.firstTaskFpu = PART.taskFpu(renaming, 0);
+    this.places = Int32Array.from(identity(PART.count(renaming)));
+    cpuOrder.forEach((cpu, place) => {
+      this.places[PART.cpu(renaming, cpu)] = PART.cpu(renaming, place);
+      this.places[PART.cpuFpu(renaming, cpu)] = PART.cpuFpu(renaming, place);
+    });
+    for (let task = 0; task < tasks; task++) this.placeTask(task, numbers.tasks[task]);
+    this.parts = this.places.slice();
+    this.places.forEach((place, part) => (this.parts[place] = part));
+    // Tasks outside groups have numbers already; those inside are told apart by nothing but what they hold.
+    this.referrers = this.parts.map((part, place) => {
+      const task = (part - this.firstTask) % tasks;
+      return part >= this.firstTask && renaming.isUnsettled(task) ? ~task : place;
+    });
   }
 
   /**
-   * Settles the numbers of tasks, given those of CPUs. Where several orders are left and it matters, `tryOut` is called
-   * with each of them; otherwise once.
+   * Settles the numbers of tasks. Where several orders are left and it matters, `tryOut` is called with each of them;
+   * otherwise once.
+   *
+   * @param names the parts of the state
    */
-  settle(cpuOrder: readonly number[], tryOut: () => void): void {
-    this.look(cpuOrder);
-    const compare = (a: number, b: number): number =>
-      this.held[a] - this.held[b] || this.referred[a] - this.referred[b];
+  settle(names: Int32Array, tryOut: (order: TaskOrder) => void): void {
+    this.look(names);
     let tied = false;
     for (const order of this.orders) {
-      sort(order, compare);
+      this.sort(order);
       for (let place = 1; place < order.length; place++) {
-        if (compare(order[place - 1], order[place]) === 0 && this.crossed[order[place]]) tied = true;
+        if (this.crossed[order[place]] && this.compare(order[place - 1], order[place]) === 0) tied = true;
       }
     }
     if (!tied) {
-      this.groups.forEach((group, index) => this.number(group, this.orders[index]));
-      tryOut();
+      this.number(this.orders);
+      tryOut(this);
       return;
     }
-    for (const orders of combinations(this.orders.map((order) => this.tiedOrders(order, compare)))) {
-      this.groups.forEach((group, index) => this.number(group, orders[index]));
-      tryOut();
+    for (const orders of combinations(this.orders.map((order) => this.tiedOrders(order)))) {
+      this.number(orders);
+      tryOut(this);
     }
   }
 
-  private look(cpuOrder: readonly number[]): void {
-    const { parts, table } = this;
-    for (let task = 0; task < parts.tasks; task++) {
-      if (this.isGrouped[task] === 0) this.unsettled.tasks[task] = this.numbers.tasks[task];
+  /** Writes the key that a state has by the numbers as they are now. */
+  write(names: Int32Array, key: Int32Array): void {
+    const { renaming, table, places } = this;
+    for (let part = 0; part < names.length; part++) {
+      const name = names[part];
+      key[places[part]] = table.isForeignAt(name) ? renaming.renamed(part, name) : name;
     }
-    this.referred.fill(0);
-    this.crossed.fill(0);
-    this.referrer = 0;
-    parts.gather(0, this.unsettled, this.log);
-    for (let place = 0; place < cpuOrder.length; place++) {
-      this.referrer = 1 + place;
-      parts.gather(parts.partOfCpu(cpuOrder[place]), this.unsettled, this.log);
+  }
+
+  private look(names: Int32Array): void {
+    const { parts, firstTask, firstTaskFpu, table, held, referred, crossed } = this;
+    for (let task = 0; task < referred.length; task++) referred[task] = crossed[task] = 0;
+    for (let place = 0; place < parts.length; place++) {
+      const part = parts[place];
+      const name = names[part];
+      const hash = table.isForeignAt(name) ? this.refer(place, name) : table.hashAt(name);
+      if (part >= firstTaskFpu) held[part - firstTaskFpu] = Math.imul(held[part - firstTaskFpu], HASH_FACTOR) + hash;
+      else if (part >= firstTask) held[part - firstTask] = hash;
     }
-    for (let task = 0; task < parts.tasks; task++) {
-      const part = parts.partOfTask(task);
-      // Tasks outside groups have numbers already; those inside are told apart by nothing but what they hold.
-      this.referrer = this.isGrouped[task] ? ~task : 1 + cpuOrder.length + this.numbers.tasks[task];
-      const before = this.isGrouped[task] ? this.unchanged(part) : -1;
-      if (before >= 0) {
-        this.names[task] = before;
-        this.held[task] = table.hashAt(before);
-        continue;
-      }
-      this.refers = false;
-      const length = parts.gather(part, this.unsettled, this.log);
-      if (this.refers || !this.isGrouped[task]) {
-        this.names[task] = -1;
-        this.held[task] = hashWords(parts.words, 0, length);
-      } else {
-        this.names[task] = table.intern(parts.words, length, parts.foreign > 0);
-        this.held[task] = table.hashAt(this.names[task]);
+  }
+
+  /** Notes the references of a part. Returns a hash of what it holds. */
+  private refer(place: number, name: number): number {
+    const { referred, crossed } = this;
+    const referrer = this.referrers[place];
+    const { references, hash } = this.renaming.look(this.parts[place], name);
+    for (let at = 0; at < references.length; at += 3) {
+      const task = references[at];
+      referred[task] = (referred[task] + mix(referrer, references[at + 1], references[at + 2])) | 0;
+      if (referrer < 0) crossed[task] = crossed[~referrer] = 1;
+    }
+    return hash;
+  }
+
+  private number(orders: readonly (readonly number[])[]): void {
+    const { groups } = this;
+    const { tasks } = this.renaming.numbers;
+    for (let index = 0; index < orders.length; index++) {
+      const order = orders[index];
+      const group = groups[index];
+      for (let place = 0; place < group.length; place++) {
+        tasks[order[place]] = group[place];
+        this.placeTask(order[place], group[place]);
       }
     }
   }
 
-  private number(group: readonly number[], order: readonly number[]): void {
-    for (let place = 0; place < group.length; place++) this.numbers.tasks[order[place]] = group[place];
+  private placeTask(task: number, number: number): void {
+    this.places[this.firstTask + task] = this.firstTask + number;
+    this.places[this.firstTaskFpu + task] = this.firstTaskFpu + number;
+  }
+
+  private compare(one: number, other: number): number {
+    return this.held[one] - this.held[other] || this.referred[one] - this.referred[other];
+  }
+
+  /** Insertion sort: a handful of tasks, mostly in order already. */
+  private sort(tasks: number[]): void {
+    for (let end = 1; end < tasks.length; end++) {
+      const task = tasks[end];
+      let place = end;
+      while (place > 0 && this.compare(tasks[place - 1], task) > 0) tasks[place] = tasks[--place];
+      tasks[place] = task;
+    }
   }
 
   /** The orders in which only tied tasks change places. */
-  private tiedOrders(
-    order: readonly number[],
-    compare: (a: number, b: number) => number,
-  ): readonly (readonly number[])[] {
+  private tiedOrders(order: readonly number[]): readonly (readonly number[])[] {
     const blocks: number[][] = [];
     for (const task of order) {
       const last = blocks.at(-1);
-      if (last && compare(last[0], task) === 0) last.push(task);
+      if (last && this.compare(last[0], task) === 0) last.push(task);
       else blocks.push([task]);
     }
     const ways = blocks.map((block) => (block.some((task) => this.crossed[task]) ? permutations(block) : [block]));
@@ -129,15 +154,7 @@ export class TaskOrder {
   }
 }
 
-/** Insertion sort: a handful of tasks, mostly in order already. */
-function sort(tasks: number[], compare: (a: number, b: number) => number): void {
-  for (let end = 1; end < tasks.length; end++) {
-    const task = tasks[end];
-    let place = end;
-    while (place > 0 && compare(tasks[place - 1], task) > 0) tasks[place] = tasks[--place];
-    tasks[place] = task;
-  }
-}
+const HASH_FACTOR = 0x85ebca6b;
 
 /** A hash of a reference. Tasks that are not settled are all the same referrer. */
 function mix(referrer: number, position: number, detail: number): number {

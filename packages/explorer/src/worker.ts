@@ -32,13 +32,18 @@ export interface TaskResult {
   readonly transitions: number;
   readonly depth: number;
   readonly depthHit: boolean;
+  readonly touchedForeign: boolean;
 }
 
 let space: Space | undefined;
 
-/** Expands entries until none is left, or something has to be done that only the main thread may do. */
-export default function work(task: Task): TaskResult {
+/**
+ * Expands entries until none is left, or something has to be done that only the main thread may do. Without a task, gets
+ * ready for one.
+ */
+export default function work(task: Task | undefined): TaskResult | undefined {
   space ??= makeSpace();
+  if (task === undefined) return undefined;
   const { entries, control, bucket } = task;
   space.states.adopt(task.stateIndex);
   space.parts.adopt(task.partIndex);
@@ -59,6 +64,7 @@ export default function work(task: Task): TaskResult {
     transitions: space.transitions,
     depth: space.depth,
     depthHit: space.depthHit,
+    touchedForeign: space.touchedForeign,
   };
   space.reachedBuckets.clear();
   space.violations.clear();

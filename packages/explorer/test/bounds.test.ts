@@ -1,5 +1,5 @@
 import { scenarioOf, type Scenario } from '@fpulab/core';
-import { bareMetal } from '@fpulab/hypervisor';
+import { bareMetal, xenPv } from '@fpulab/hypervisor';
 import { lazyCr0Ts } from '@fpulab/policies';
 import { DEFAULT_BOUNDS, explore, type Bounds, type Exploration, type ExploreOptions } from '../src';
 
@@ -23,6 +23,12 @@ function exploring(
 const SMALL: Scenario = { ...scenarioOf('xen-pv-leak'), schedule: {} };
 /** Far more states than these tests let it have. */
 const LARGE = scenarioOf('preemption.any-3');
+
+it('FPU501 for memory that nobody has', async () => {
+  for (const memoryMax of [-1, Infinity, 2 ** 52]) {
+    await expect(exploring(SMALL, { memoryMax })).rejects.toMatchObject({ code: 'FPU501', detail: { memoryMax } });
+  }
+});
 
 describe('a search that stops early is inconclusive', () => {
   it('at a number of states, exactly', async () => {
@@ -75,6 +81,14 @@ describe('a search that stops early is inconclusive', () => {
     expect(bytesPerState).toBeGreaterThan(0);
   });
 
+  it.each(['bfs', 'dfs'] as const)('also when there is no memory for the first state: %s', async (strategy) => {
+    for (const memoryMax of [0, 1, 100, 500]) {
+      const { verdict, reason, states, phases } = await exploring(LARGE, { memoryMax }, { strategy });
+      expect([verdict, reason, states]).toEqual(['inconclusive', `out of memory: states took ${memoryMax} bytes`, 0]);
+      expect(phases.map(({ end }) => end)).toEqual(['memory']);
+    }
+  });
+
   it('when somebody asks it to', async () => {
     const stop = new AbortController();
     stop.abort();
@@ -96,6 +110,29 @@ describe('a search that stops early is inconclusive', () => {
   it('and random walks never prove', async () => {
     const { verdict, complete, phases } = await exploring(SMALL, { statesMax: 3000 }, { strategy: 'random' });
     expect([verdict, complete, phases[0].kind, phases[0].end]).toEqual(['inconclusive', false, 'random', 'states']);
+  });
+
+  it('and say how many they were', async () => {
+    const all = await exploring(SMALL, { depthMax: 3 }, { strategy: 'random' });
+    expect([all.verdict, all.depth, all.phases[0].end, all.reason]).toEqual([
+      'inconclusive',
+      3,
+      'walks',
+      'no violation on any walk; 10000 random walks of at most 3 choices and 20000 steps',
+    ]);
+    const stopped = await exploring(SMALL, { statesMax: 100 }, { strategy: 'random' });
+    expect(stopped.reason).toMatch(/^stopped at 100 states; \d random walks? of at most 2000 choices and 20000 steps$/);
+  });
+
+  it('but a proof that has found something leaves time for its run', async () => {
+    const scenario = scenarioOf('interrupts.any-2');
+    const { verdict, counterexamples, phases } = await explore({
+      compose: () => ({ platform: xenPv(), policies: [lazyCr0Ts({ era: 'linux-3.6' })], scenario }),
+      bounds: { timeoutMs: 6_000, memoryMax: 2 ** 28 },
+      all: true,
+    });
+    expect([verdict, counterexamples[0].oracle]).toEqual(['violation', 'unexpected-fault']);
+    expect([phases[0].kind, phases[0].end, phases[1].kind]).toEqual(['proof', 'timeout', 'exact']);
   });
 });
 

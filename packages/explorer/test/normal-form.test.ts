@@ -12,10 +12,11 @@ import {
   syscall,
   valueId,
   type Machine,
+  type Platform,
   type Scenario,
   type TaskSpec,
 } from '@fpulab/core';
-import { bareMetal } from '@fpulab/hypervisor';
+import { bareMetal, xenHvm } from '@fpulab/hypervisor';
 import { lazyCr0Ts } from '@fpulab/policies';
 import { NormalForm, STALE, kernelValueFrame } from '../src/normal-form';
 
@@ -24,7 +25,7 @@ const FRESH = 0x80000;
 /** What a value is called that is not its writer's latest, but what task `heir` inherited. */
 const inheritedBy = (heir: number): number => 2 + heir;
 
-function machineWith(tasks: readonly TaskSpec[]): Machine {
+function machineWith(tasks: readonly TaskSpec[], platform: () => Platform = bareMetal): Machine {
   const scenario: Scenario = {
     id: 'values',
     title: 'values',
@@ -37,7 +38,7 @@ function machineWith(tasks: readonly TaskSpec[]): Machine {
     cpus: 1,
     stepsMax: 1000,
   };
-  const machine = compose({ platform: bareMetal(), policies: [lazyCr0Ts({ era: 'linux-3.6' })], scenario });
+  const machine = compose({ platform: platform(), policies: [lazyCr0Ts({ era: 'linux-3.6' })], scenario });
   machine.boot();
   return machine;
 }
@@ -181,4 +182,48 @@ it('writers count on behind every name, and a second time changes nothing', () =
   const once = words.slice();
   form.normalise();
   expect(words).toEqual(once);
+});
+
+describe('what the image of a vCPU holds', () => {
+  const DEAD = valueId(PRINCIPAL.otherGuest, 2);
+
+  /** The image and the registers of the vCPU after the normal form was made. */
+  function imageWhen({
+    live,
+    status,
+    forgets,
+  }: {
+    live: boolean;
+    status: number;
+    forgets: boolean;
+  }): readonly number[] {
+    const machine = machineWith(TWO, xenHvm);
+    const { words, at } = machine.state;
+    const { image, fpregs, latest } = placesIn(machine, SSE);
+    const vcpu = image(at.tasks);
+    words[latest(0)] = words[vcpu] = words[fpregs] = valueOf(0, 9);
+    words[at.frameStatus + words[at.current] * at.stackDepth + words[at.depth + words[at.current]] - 1] = status;
+    const form = new NormalForm(machine.state, { ...probeOf(machine), registersLive: () => live }, forgets);
+    form.forgetDead(0);
+    form.normalise();
+    return [words[vcpu], words[fpregs]];
+  }
+
+  const probeOf = (machine: Machine) => {
+    const { localKinds, canFork, kernelUsesFpu } = machine.probe();
+    return { localKinds, canFork, kernelUsesFpu };
+  };
+
+  it.each([
+    ['is forgotten while the registers are live', { live: true, status: CONTEXT.syscall, forgets: true }, DEAD],
+    ['is kept where it is all there is', { live: false, status: CONTEXT.syscall, forgets: true }, valueOf(0, LATEST)],
+    [
+      'is kept while the hypervisor runs, which may have saved it just now',
+      { live: true, status: CONTEXT.hypervisor, forgets: true },
+      valueOf(0, LATEST),
+    ],
+    ['is kept unless that is asked for', { live: true, status: CONTEXT.syscall, forgets: false }, valueOf(0, LATEST)],
+  ])('%s', (_, situation, expected) => {
+    expect(imageWhen(situation)).toEqual([expected, valueOf(0, LATEST)]);
+  });
 });

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { totalmem } from 'node:os';
 import {
   INSERTED,
   NO_PARENT,
@@ -85,14 +87,11 @@ describe('parts', () => {
 });
 
 describe('states', () => {
-  const table = (
-    options: { statesMax?: number; slots?: number; hash?: (words: Int32Array, at: number) => number } = {},
-  ) =>
+  const table = (options: { statesMax?: number; slots?: number } = {}) =>
     new StateTable(
       reserveTable(1 << 16, options.slots ?? 64),
       2,
       options.statesMax ?? Infinity,
-      options.hash ?? ((words, at) => hashWords(words, at, 2)),
       (one, other) => one < other,
     );
   const key = (a: number, b: number) => Int32Array.of(a, b);
@@ -120,19 +119,23 @@ describe('states', () => {
     expect(states.parentOf(states.found)).toBe(4);
   });
 
-  it('are told apart when all their hashes are the same', () => {
-    const states = table({ hash: () => 61, slots: 64 });
-    for (let number = 0; number < 30; number++) expect(states.insert(key(number, 0), 1, 0)).toBe(INSERTED.fresh);
+  it('are told apart when all belong into the same slot, the last one', () => {
+    const states = table({ slots: 64 });
+    const keys: Int32Array[] = [];
+    for (let number = 0; keys.length < 30; number++) {
+      if ((hashWords(key(number, 0), 0, 2) & 63) === 63) keys.push(key(number, 0));
+    }
+    for (const one of keys) expect(states.insert(one, 1, 0)).toBe(INSERTED.fresh);
     const places = new Set<number>();
-    for (let number = 0; number < 30; number++) {
-      expect(states.insert(key(number, 0), 1, 0)).toBe(INSERTED.known);
+    for (const one of keys) {
+      expect(states.insert(one, 1, 0)).toBe(INSERTED.known);
       places.add(states.found);
     }
     expect([places.size, states.size]).toEqual([30, 30]);
   });
 
-  it('are found again after growth, with hashes that are negative too', () => {
-    const states = table({ slots: 16, hash: (words, at) => -words[at] });
+  it('are found again after growth', () => {
+    const states = table({ slots: 16 });
     for (let number = 1; number <= 500; number++) {
       states.insert(key(number, -number), number, 0);
       if (states.isCrowded) states.grow();
@@ -149,5 +152,14 @@ describe('states', () => {
     expect(thrownBy(() => states.insert(key(3, 0), 5, 0))).toBe(OUT_OF_MEMORY);
     expect(states.size).toBe(3);
     expect(states.insert(key(2, 0), 4, 0)).toBe(INSERTED.nearer);
+  });
+});
+
+describe('memory that is reserved', () => {
+  it('does not keep a process from starting others, although there is more of it than of memory', () => {
+    const arenaBytes = 2 ** 31;
+    const tables = Array.from({ length: Math.ceil((2 * totalmem()) / arenaBytes) }, () => reserveTable(arenaBytes, 16));
+    expect(tables[0].arena.byteLength).toBe(arenaBytes);
+    expect(spawnSync(process.execPath, ['--version']).error).toBeUndefined();
   });
 });

@@ -35,13 +35,13 @@ function exploring(
   platform: () => Platform,
   sometimes: readonly Sometimes[],
   reductions: Partial<Reductions> = ALL_REDUCTIONS,
-  cpus = 1,
+  { cpus = 1, statesMax = Infinity }: { readonly cpus?: number; readonly statesMax?: number } = {},
 ) {
   const scenario = { ...SCENARIO, sometimes, cpus };
   return explore({
     compose: () => ({ platform: platform(), policies: [lazyCr0Ts({ era })], scenario }),
     reductions,
-    bounds: { memoryMax: 2 ** 26 },
+    bounds: { memoryMax: 2 ** 26, statesMax },
   });
 }
 
@@ -74,12 +74,26 @@ describe('what has to be reached', () => {
       bareMetal,
       [NEVER],
       { abstractCounters: false },
-      2,
+      { cpus: 2 },
     );
     expect([verdict, reason]).toEqual(['inconclusive', 'never reached: C used the FPU']);
     expect(phases.map(({ kind, end, reductions }) => [kind, end, reductions.partialOrder])).toEqual([
       ['proof', 'exhausted', true],
-      ['exact', 'exhausted', false],
+      ['reach', 'exhausted', false],
+    ]);
+
+    const statesMax = phases[0].states + 1;
+    const stopped = await exploring(
+      'linux-4.2',
+      bareMetal,
+      [NEVER],
+      { abstractCounters: false },
+      { cpus: 2, statesMax },
+    );
+    expect([stopped.verdict, stopped.complete, stopped.reason]).toEqual([
+      'inconclusive',
+      true,
+      `stopped at ${statesMax} states, until then not reached: C used the FPU`,
     ]);
   });
 });

@@ -54,7 +54,6 @@ interface Way {
 /** Every way on from a state. */
 function waysFrom(machine: Machine, successors: Successors, from: Int32Array): readonly Way[] {
   const ways: Way[] = [];
-  machine.state.words.set(from);
   successors.visit(
     {
       reached: (choices, steps, alive) => {
@@ -62,7 +61,7 @@ function waysFrom(machine: Machine, successors: Successors, from: Int32Array): r
       },
       violated: () => {},
     },
-    from,
+    () => machine.state.words.set(from),
   );
   return ways;
 }

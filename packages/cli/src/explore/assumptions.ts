@@ -39,7 +39,7 @@ function tasks({ id, tasks }: Scenario): readonly string[] {
     const many = users.length === 1 ? '1 task' : `${users.length} tasks`;
     return [
       `${many} (${names}) with any programs that are made of ${made} and go on for ever`,
-      'no fork(), and no task ends: a CPU idles only where the scenario lets it',
+      'no fork(), and no task ends',
       ...tasks
         .filter((task) => !users.includes(task))
         .map(({ name, program }) => `kernel thread ${name} runs ${programText(program)}`),

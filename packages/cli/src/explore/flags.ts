@@ -21,12 +21,13 @@ export interface ExploreFlags {
   readonly jobs: number;
   readonly all?: boolean;
   readonly fingerprints?: boolean;
-  /** The five reductions: true unless switched off. */
+  /** The reductions: true unless switched off. */
   readonly versionFree: boolean;
   readonly choicePoints: boolean;
   readonly symmetry: boolean;
   readonly partialOrder: boolean;
   readonly abstractCounters: boolean;
+  readonly deadValues: boolean;
   /** Kept failures are tried first. */
   readonly known: boolean;
   readonly log?: string;
@@ -86,6 +87,7 @@ export function exploreFlags(command: Command, cpusLimit: number): Command {
     .option('--no-symmetry', 'reduction off: interchangeable tasks and CPUs stand for each other')
     .option('--no-partial-order', 'reduction off: steps that nobody can tell come first')
     .option('--no-abstract-counters', 'reduction off: counters pass their thresholds by choice')
+    .option('--no-dead-values', 'reduction off: what a hypervisor will overwrite before it reads it is forgotten')
     .option('--no-known', 'do not try kept failures first')
     .option('--log <file>', 'write the event log of the violation (.jsonl or .jsonl.gz)')
     .option('--diagram', 'draw the violation: the default where text is printed')

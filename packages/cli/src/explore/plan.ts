@@ -49,14 +49,14 @@ export function planOf(scenario: string, flags: ExploreFlags): ExplorePlan {
 export function planFor(request: CompositionRequest, flags: ExploreFlags): ExplorePlan {
   const machine = compose(composeRequest(request));
   const meta: LogMeta = { preset: policiesOf(request.policies).preset, seed: null, replay: null };
-  const { versionFree, choicePoints, symmetry, partialOrder, abstractCounters } = flags;
+  const { versionFree, choicePoints, symmetry, partialOrder, abstractCounters, deadValues } = flags;
   return {
     request,
     flags,
     meta,
     header: headerOf(machine, meta),
     machine,
-    reductions: { versionFree, choicePoints, symmetry, partialOrder, abstractCounters },
+    reductions: { versionFree, choicePoints, symmetry, partialOrder, abstractCounters, deadValues },
     bounds: boundsOf(flags),
     seed: parseSeed(flags.seed ?? '0'),
   };

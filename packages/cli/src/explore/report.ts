@@ -39,7 +39,8 @@ export function exploreText(result: ExploreResult, diagrams: boolean, options: G
 }
 
 function sizeLines({ exploration, plan }: ExploreResult): readonly string[] {
-  const { phases, complete, missProbability } = exploration;
+  const { complete, missProbability } = exploration;
+  const phases = exploration.phases.filter(hasNews);
   const [last] = phases.slice(-1);
   const sizes = plan.flags.strategy === 'random' ? [walksText(last)] : phases.map(sizeText);
   const named = sizes.map((size, index) => `  ${PHASES[phases[index].kind]}: ${size}`);
@@ -49,9 +50,15 @@ function sizeLines({ exploration, plan }: ExploreResult): readonly string[] {
   ];
 }
 
+/** A search that only made sure that all can be reached is no news. */
+function hasNews({ kind, end }: Phase): boolean {
+  return !(kind === 'reach' && end === 'reached');
+}
+
 const PHASES: Readonly<Record<Phase['kind'], string>> = {
   proof: 'with reductions for proofs',
   exact: 'without, for what was left open',
+  reach: 'without, for what has to be reached',
   random: 'random walks',
 };
 

@@ -77,7 +77,7 @@ interface Found {
 async function search({ request, maxStates, timeout }: CellPlan, control: CellControl): Promise<Found | undefined> {
   const bounds = { maxStates, maxMemory: memoryFor(maxStates) };
   if (timeout === null) return under(control, planAll(request, bounds));
-  const exact = { partialOrder: false, abstractCounters: false };
+  const exact = { partialOrder: false, abstractCounters: false, deadValues: false };
   const hunt = await under(control, planAll(request, { ...exact, ...bounds, timeout: timeout * HUNT_SHARE }));
   if (hunt === undefined || hunt.exploration.complete) return hunt;
   const rest = timeout - hunt.exploration.durationMs / MS_PER_SECOND;
@@ -108,13 +108,16 @@ async function under(control: CellControl, plan: ExplorePlan): Promise<Found | u
   return end === 'interrupted' ? undefined : { plan, exploration, settled: !ended(exploration, 'timeout') };
 }
 
+/** Ends of searches that had more to do. */
+const STOPPED: ReadonlySet<SearchEnd> = new Set(['states', 'memory', 'depth', 'timeout', 'interrupted']);
+
 function ended({ phases }: Exploration, how: SearchEnd): boolean {
   return phases.some(({ end }) => end === how);
 }
 
 function resultOf({ timeout }: CellPlan, { plan, exploration, settled }: Found): Omit<CellResult, 'durationMs'> {
   const { verdict, counterexamples, phases } = exploration;
-  const complete = phases.every(({ end }) => end === 'exhausted' || end === 'violation');
+  const complete = phases.every(({ end }) => !STOPPED.has(end));
   return {
     verdict,
     violations: counterexamples.map((one) => ({

@@ -27,7 +27,7 @@ export interface Proof {
 /** Numbers of tasks for which a clean run is proved to be clean, whatever their programs. */
 export const PROOF_TASKS: readonly number[] = [2, 3, 4];
 
-/** For the states of each exploration: 16,621 at most. */
+/** For the states of each exploration: 26,959 at most. */
 const MEBIBYTES = 128;
 
 /**

@@ -12,7 +12,7 @@ import {
   preemptOffDepth,
   type Context,
 } from '../machine/frames';
-import { FRAME_PAGES, HEADER, LOCALS, type CoreOffsets, type FpstateKind } from '../machine/state';
+import { FRAME_PAGES, HEADER, LIFECYCLE, LOCALS, type CoreOffsets, type FpstateKind } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { DEFAULT_PKRU, INIT, nextSerial, PRINCIPAL, valueId } from '../machine/values';
 import { PKRU, SSE, USER_COMPONENTS, X87, componentName } from '../x86/components';
@@ -136,12 +136,13 @@ export class Cpu implements Hypervisor {
   }
 
   read(slot: Slot, instance: number): number {
-    if (!this.owns(slot, instance)) this.machine.stream.touchedShared = true;
+    this.machine.stream.footprint?.readWord(slot.base + instance);
+    if (!this.owns(slot, instance)) this.noteShared(slot, instance);
     return this.words[slot.base + instance];
   }
 
   write(slot: Slot, instance: number, value: number): void {
-    if (!this.owns(slot, instance)) this.machine.stream.touchedShared = true;
+    if (!this.owns(slot, instance)) this.noteShared(slot, instance);
     this.emit(events.SlotWritten, slot.base + instance, value);
   }
 
@@ -174,6 +175,14 @@ export class Cpu implements Hypervisor {
       case 'machine':
         return false;
     }
+  }
+
+  /** An unborn task is nobody's: whoever uses its slots does so as a stranger, and is seen to. */
+  private noteShared({ space }: Slot, instance: number): void {
+    const { stream } = this.machine;
+    stream.touchedShared = true;
+    const isUnborn = space === 'task' && this.words[this.at.lifecycle + instance] === LIFECYCLE.unborn;
+    if (space !== 'machine' && !isUnborn) stream.touchedForeign = true;
   }
 
   // --- CR0 -------------------------------------------------------------------------------------------------------
@@ -467,6 +476,7 @@ export class Cpu implements Hypervisor {
   }
 
   isAllocated(fpstate: number): boolean {
+    this.machine.stream.footprint?.readWord(this.at.allocated + fpstate);
     return this.words[this.at.allocated + fpstate] !== 0;
   }
 
@@ -504,6 +514,7 @@ export class Cpu implements Hypervisor {
 
   /** A kernel FPU section computes: its component gets a new value, which local 1 remembers. */
   useKernelFpu(): void {
+    this.machine.stream.footprint?.readWord(this.at.kernelSerial);
     const value = valueId(PRINCIPAL.kernel, nextSerial(this.words[this.at.kernelSerial]));
     this.emit(events.FpregsWritten, this.cpu, this.kernelComponent, value);
     this.setLocal(1, value);
@@ -511,6 +522,7 @@ export class Cpu implements Hypervisor {
 
   /** A kernel FPU section relies on what it computed before. */
   checkKernelFpu(): void {
+    this.machine.stream.footprint?.readFpu(this.cpu, this.task);
     const index = this.at.indexOfBit[this.kernelComponent];
     const value = this.words[this.at.fpregs + this.cpu * this.at.components + index];
     this.emit(events.KernelFpregsChecked, this.cpu, this.task, this.kernelComponent, value, this.local(1));

@@ -194,6 +194,7 @@ export class Engine implements CpuMachine {
     this.stream.cause = -1;
     const action = this.choices.take(CHOICE.next, count);
     const cpu = this.cpus[action >> ACTION_BITS];
+    this.stream.footprint?.readCpu(cpu.cpu, cpu.task);
     this.act(cpu, action & ((1 << ACTION_BITS) - 1));
     this.afterStep?.(cpu.cpu);
   }
@@ -391,6 +392,7 @@ export class Engine implements CpuMachine {
 
   private useFpu(cpu: Cpu, task: number, operation: FpuOperation): void {
     const { at } = this.stream.state;
+    this.stream.footprint?.readFpu(cpu.cpu, task);
     for (const bit of operation.reads) {
       const value = this.words[at.fpregs + cpu.cpu * at.components + at.indexOfBit[bit]];
       this.stream.emit(events.FpregsRead, cpu.cpu, task, bit, value);
@@ -421,6 +423,7 @@ export class Engine implements CpuMachine {
   }
 
   private lifecycle(task: number): number {
+    this.stream.footprint?.readWord(this.stream.state.at.lifecycle + task);
     return this.words[this.stream.state.at.lifecycle + task];
   }
 

@@ -58,6 +58,7 @@ export class Scheduler {
     let count = 0;
     for (let cpu = 0; cpu < this.at.cpus; cpu++) {
       const task = this.words[this.at.current + cpu];
+      this.parts.stream.footprint?.readCpu(cpu, task);
       if (task < 0 || !this.canContinue(cpu, task, count)) continue;
       this.alternatives[count++] = (cpu << ACTION_BITS) | ACTION.continue;
       if (this.interferes) count = this.addInterference(cpu, task, count);
@@ -158,6 +159,7 @@ export class Scheduler {
 
   private isPickable(cpu: number, task: number): boolean {
     const { words, at } = this;
+    this.parts.stream.footprint?.readSchedule(task);
     if (words[at.lifecycle + task] !== LIFECYCLE.alive || words[at.pickedBy + task] >= 0) return false;
     for (let other = 0; other < at.cpus; other++) if (words[at.current + other] === task) return false;
     const last = words[at.lastRan + task];

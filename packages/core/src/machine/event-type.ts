@@ -23,12 +23,20 @@ export interface EventType<F extends EventFields = EventFields> {
   readonly name: string;
   readonly fields: F;
   readonly fieldNames: readonly string[];
+  readonly kinds: readonly EventFieldKind[];
   readonly apply: Apply;
   /**
    * The event concerns one CPU and its current task: no other CPU and no oracle that looks at several CPUs can tell
    * when it happens. The explorer's partial order reduction relies on it.
    */
   readonly local: boolean;
+  /**
+   * Its fields name the FPU registers of CPUs and the FPU state of tasks, not where those are; `too`: beside where those are.
+   * See footprint.ts.
+   */
+  readonly fpu: boolean | 'too';
+  /** Beside what its fields name, `apply` looks at who has picked each task, and may change that. */
+  readonly unpicks: boolean;
   /** Set for hooks: points where the kernel asks its policy or platform to act. */
   readonly hook: boolean;
 }
@@ -53,22 +61,23 @@ export function defineEvent<const F extends EventFields>(
   name: string,
   fields: F,
   apply: Apply,
-  { local = false }: { readonly local?: boolean } = {},
+  { local = false, fpu = false, unpicks = false }: Partial<Pick<EventType, 'local' | 'fpu' | 'unpicks'>> = {},
 ): EventType<F> {
-  return register({ name, fields, apply, local, hook: false });
+  return register({ name, fields, apply, local, fpu, unpicks, hook: false });
 }
 
 /** Declares a hook: an event that changes nothing itself and asks a plugin to act. */
 export function defineHook<const F extends EventFields>(name: string, fields: F): EventType<F> {
-  return register({ name, fields, apply: () => {}, local: true, hook: true });
+  return register({ name, fields, apply: () => {}, local: true, fpu: false, unpicks: false, hook: true });
 }
 
 function register<const F extends EventFields>(
-  declared: Pick<EventType<F>, 'name' | 'fields' | 'apply' | 'local' | 'hook'>,
+  declared: Pick<EventType<F>, 'name' | 'fields' | 'apply' | 'local' | 'fpu' | 'unpicks' | 'hook'>,
 ): EventType<F> {
   const { name } = declared;
   if (registry.has(name)) throw new FpuError('FPU205', `the event type '${name}' is declared twice`, { name });
-  const type = { ...declared, id: byId.length, fieldNames: Object.keys(declared.fields) };
+  const { fields } = declared;
+  const type = { ...declared, id: byId.length, fieldNames: Object.keys(fields), kinds: Object.values(fields) };
   registry.set(name, type);
   byId.push(type);
   return type;

@@ -103,10 +103,14 @@ export const LocalWritten = defineEvent(
 );
 
 /** The stack of a task was exhausted by nested contexts: a double fault. The CPU stops. */
-export const StackOverflowed = defineEvent('kernel.stack-overflowed', { cpu: 'cpu', task: 'task' }, stopCpu);
+export const StackOverflowed = defineEvent('kernel.stack-overflowed', { cpu: 'cpu', task: 'task' }, stopCpu, {
+  unpicks: true,
+});
 
 /** The kernel tried to kill an idle task. The CPU stops. */
-export const KernelPanicked = defineEvent('kernel.panicked', { cpu: 'cpu', task: 'task' }, stopCpu);
+export const KernelPanicked = defineEvent('kernel.panicked', { cpu: 'cpu', task: 'task' }, stopCpu, {
+  unpicks: true,
+});
 
 /** Kernel code reached a point where it may sleep (might_sleep()). */
 export const MightSleepReached = defineEvent(
@@ -172,6 +176,7 @@ export const TaskForked = defineEvent(
     );
     s.words[s.at.execed + child] = s.words[s.at.execed + parent];
   },
+  { fpu: true },
 );
 
 /** A kernel thread borrowed the address space of a user task (1), or gave it back (0). Linux: kthread_use_mm(). */
@@ -184,8 +189,11 @@ export const MmBorrowed = defineEvent(
 );
 
 /** execve() replaced the program: its architectural FPU state is INIT from here on. */
-export const TaskExeced = defineEvent('task.execed', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) =>
-  forgetState(s, task),
+export const TaskExeced = defineEvent(
+  'task.execed',
+  { cpu: 'cpu', task: 'task' },
+  (s, _cpu, task) => forgetState(s, task),
+  { fpu: 'too' },
 );
 
 /**
@@ -199,15 +207,21 @@ export const ArchitecturalSet = defineEvent(
     s.words[s.at.architectural + task * s.at.components + s.at.indexOfBit[component]] = value;
     s.words[s.at.execed + task] &= ~(1 << component);
   },
+  { fpu: true },
 );
 
 /** The task dies: nobody needs its FPU state any more. */
-export const TaskExiting = defineEvent('task.exiting', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) =>
-  forgetState(s, task),
+export const TaskExiting = defineEvent(
+  'task.exiting',
+  { cpu: 'cpu', task: 'task' },
+  (s, _cpu, task) => forgetState(s, task),
+  { fpu: 'too' },
 );
 
 /** The task is dead and will not run again. */
-export const TaskExited = defineEvent('task.exited', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => bury(s, task));
+export const TaskExited = defineEvent('task.exited', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => bury(s, task), {
+  unpicks: true,
+});
 
 // --- processor -------------------------------------------------------------------------------------------------
 
@@ -252,6 +266,7 @@ export const FpregsWritten = defineEvent(
       s.words[s.at.serial + task] = serialOf(value);
     } else if (writerOf(value) === PRINCIPAL.kernel) s.words[s.at.kernelSerial] = serialOf(value);
   },
+  { fpu: true },
 );
 
 /** The kernel put a value that exists already into a component of the fpregs: WRPKRU, WRMSR, XRSTOR of one component. */
@@ -261,6 +276,7 @@ export const FpregsLoaded = defineEvent(
   (s, cpu, component, value) => {
     s.words[s.at.fpregs + cpu * s.at.components + s.at.indexOfBit[component]] = value;
   },
+  { fpu: true },
 );
 
 /** User code read a component of the fpregs. */
@@ -268,6 +284,7 @@ export const FpregsRead = defineEvent(
   'fpregs.read',
   { cpu: 'cpu', task: 'task', component: 'component', value: 'value' },
   () => {},
+  { fpu: true },
 );
 
 /** A kernel FPU section looked at its registers: `expected` is what it had written. */
@@ -275,6 +292,7 @@ export const KernelFpregsChecked = defineEvent(
   'kernel.fpregs-checked',
   { cpu: 'cpu', task: 'task', component: 'component', value: 'value', expected: 'value' },
   () => {},
+  { fpu: true },
 );
 
 /** Components of the fpregs went to their INIT state (FNINIT, XRSTOR of INIT). `xfeatures` is an XCR0-style bitmap. */
@@ -286,6 +304,7 @@ export const FpregsInitialised = defineEvent(
       s.words[s.at.fpregs + cpu * s.at.components + index] = INIT;
     });
   },
+  { fpu: true },
 );
 
 /** The fpregs were written to an image (XSAVE, FXSAVE, FNSAVE). Linux: save_fpregs_to_fpstate(). */
@@ -304,6 +323,7 @@ export const FpregsSaved = defineEvent(
     s.words[s.at.xstateBv + fpstate] = inUse;
     s.words[s.at.header + fpstate] = HEADER.valid;
   },
+  { fpu: true },
 );
 
 /** The fpregs were loaded from an image (XRSTOR, FXRSTOR, FRSTOR). Linux: restore_fpregs_from_fpstate(). */
@@ -317,6 +337,7 @@ export const FpregsRestored = defineEvent(
       s.words[s.at.fpregs + cpu * n + index] = inUse & bit ? s.words[s.at.image + fpstate * n + index] : INIT;
     });
   },
+  { fpu: true },
 );
 
 /** A restore was left out because the registers were believed to be valid already. */
@@ -356,7 +377,7 @@ export const SignalTaken = defineEvent('signal.taken', { cpu: 'cpu', task: 'task
 /** The kernel chose a place for the signal frame on the user's stack. Nothing is there yet, if pages are there at all. */
 export const FramePlaced = defineEvent('signal.frame-placed', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => {
   forgetFrame(s, task);
-});
+}, { fpu: true });
 
 /** What is known of the pages of a task's signal frame: one of FRAME_PAGES. */
 export const FramePagesChanged = defineEvent(
@@ -365,6 +386,7 @@ export const FramePagesChanged = defineEvent(
   (s, task, pages) => {
     s.words[s.at.framePages + task] = pages;
   },
+  { fpu: true },
 );
 
 /**
@@ -382,6 +404,7 @@ export const FrameCompleted = defineEvent(
       if (initialised & bit) s.words[word] = INIT;
     });
   },
+  { fpu: true },
 );
 
 /** The task goes on in its handler, at operation `handler` of its program. */
@@ -408,6 +431,7 @@ export const FrameReturned = defineEvent(
     s.words.fill(INIT, s.at.interrupted + task * n, s.at.interrupted + (task + 1) * n);
     s.words[s.at.returning + task] = 1;
   },
+  { fpu: true },
 );
 
 /** The task goes on where its handler had interrupted it. */
@@ -415,47 +439,67 @@ export const HandlerLeft = defineEvent('signal.handler-left', { cpu: 'cpu', task
   s.words[s.at.framePc + task * s.at.stackDepth] = s.words[s.at.resume + task];
   s.words[s.at.resume + task] = -1;
   forgetFrame(s, task);
-});
+}, { fpu: 'too' });
 
 // --- XFD -------------------------------------------------------------------------------------------------------
 
 /** IA32_XFD of a CPU got a value. */
 export const XfdWritten = defineEvent('xfd.written', { cpu: 'cpu', value: 'mask' }, (s, cpu, value) => {
   s.words[s.at.xfd + cpu] = value;
-});
+}, { fpu: true });
 
 /** IA32_XFD_ERR of a CPU got a value: by #NM, or by the kernel. */
 export const XfdErrWritten = defineEvent('xfd.err-written', { cpu: 'cpu', value: 'mask' }, (s, cpu, value) => {
   s.words[s.at.xfdErr + cpu] = value;
-});
+}, { fpu: true });
 
 // --- images ----------------------------------------------------------------------------------------------------
 
 /** Memory for an image was allocated. Its contents are whatever was there. */
-export const FpstateAllocated = defineEvent('fpstate.allocated', { fpstate: 'fpstate' }, (s, fpstate) => {
-  s.words[s.at.allocated + fpstate] = 1;
-});
+export const FpstateAllocated = defineEvent(
+  'fpstate.allocated',
+  { fpstate: 'fpstate' },
+  (s, fpstate) => {
+    s.words[s.at.allocated + fpstate] = 1;
+  },
+  { fpu: true },
+);
 
 /** An image was freed. */
-export const FpstateFreed = defineEvent('fpstate.freed', { fpstate: 'fpstate' }, (s, fpstate) => {
-  s.words[s.at.allocated + fpstate] = 0;
-});
+export const FpstateFreed = defineEvent(
+  'fpstate.freed',
+  { fpstate: 'fpstate' },
+  (s, fpstate) => {
+    s.words[s.at.allocated + fpstate] = 0;
+  },
+  { fpu: true },
+);
 
 /** An image was filled with the INIT state (fpu_finit(), fpstate_init()). */
-export const FpstateInitialised = defineEvent('fpstate.initialised', { fpstate: 'fpstate' }, (s, fpstate) => {
-  const n = s.at.components;
-  s.words.fill(INIT, s.at.image + fpstate * n, s.at.image + (fpstate + 1) * n);
-  s.words[s.at.xstateBv + fpstate] = 0;
-  s.words[s.at.header + fpstate] = HEADER.valid;
-});
+export const FpstateInitialised = defineEvent(
+  'fpstate.initialised',
+  { fpstate: 'fpstate' },
+  (s, fpstate) => {
+    const n = s.at.components;
+    s.words.fill(INIT, s.at.image + fpstate * n, s.at.image + (fpstate + 1) * n);
+    s.words[s.at.xstateBv + fpstate] = 0;
+    s.words[s.at.header + fpstate] = HEADER.valid;
+  },
+  { fpu: true },
+);
 
 /** An image was copied from memory to memory. */
-export const FpstateCopied = defineEvent('fpstate.copied', { from: 'fpstate', to: 'fpstate' }, (s, from, to) => {
-  const n = s.at.components;
-  s.words.copyWithin(s.at.image + to * n, s.at.image + from * n, s.at.image + (from + 1) * n);
-  s.words[s.at.xstateBv + to] = s.words[s.at.xstateBv + from];
-  s.words[s.at.header + to] = s.words[s.at.header + from];
-});
+export const FpstateCopied = defineEvent(
+  'fpstate.copied',
+  { from: 'fpstate', to: 'fpstate' },
+  (s, from, to) => {
+    const n = s.at.components;
+    s.words.copyWithin(s.at.image + to * n, s.at.image + from * n, s.at.image + (from + 1) * n);
+    s.words[s.at.xstateBv + to] = s.words[s.at.xstateBv + from];
+    s.words[s.at.header + to] = s.words[s.at.header + from];
+  },
+  { fpu: true },
+);
 
 /** The slot of a component in an image got a value. Whether XRSTOR loads it is another question: XSTATE_BV. */
 export const FpstateWritten = defineEvent(
@@ -464,6 +508,7 @@ export const FpstateWritten = defineEvent(
   (s, fpstate, component, value) => {
     s.words[s.at.image + fpstate * s.at.components + s.at.indexOfBit[component]] = value;
   },
+  { fpu: true },
 );
 
 /** XSTATE_BV of an image changed: components whose bit is 0 are INIT, whatever their slots hold. */
@@ -473,6 +518,7 @@ export const XstateBvWritten = defineEvent(
   (s, fpstate, xfeatures) => {
     s.words[s.at.xstateBv + fpstate] = xfeatures;
   },
+  { fpu: true },
 );
 
 /** Somebody wrote the header of an image: its magic is gone, or reserved bits are set. See HEADER. */
@@ -482,6 +528,7 @@ export const HeaderWritten = defineEvent(
   (s, fpstate, header) => {
     s.words[s.at.header + fpstate] = header;
   },
+  { fpu: true },
 );
 
 // --- plugins and oracles ---------------------------------------------------------------------------------------
@@ -503,6 +550,7 @@ export const ValidityChanged = defineEvent(
   (s, task, _from, to) => {
     s.words[s.at.validity + task] = to;
   },
+  { fpu: true },
 );
 
 /**

@@ -1,5 +1,7 @@
-import { Subject, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
+import { Subject } from '../subject';
 import { eventObject, type EventFields, type EventType, type MachineEvent } from './event-type';
+import type { Footprint } from './footprint';
 import type { MachineState } from './state';
 
 /** Called for every event of one type, synchronously, after `apply`. For oracles; changes no state by itself. */
@@ -22,6 +24,10 @@ export class EventStream {
 
   /** Set by events, and by reads, that concern more than one CPU and its current task; whoever asks clears it. */
   touchedShared = false;
+  /** Set by code that uses slots of other CPUs, or of tasks that may run there; whoever asks clears it. */
+  touchedForeign = false;
+  /** Where somebody wants to know: what is looked at, changed and asked. */
+  footprint: Footprint | undefined;
 
   private readonly all = new Subject<MachineEvent>();
   private readonly perType: (Subject<MachineEvent> | undefined)[] = [];
@@ -62,6 +68,7 @@ export class EventStream {
 
   /** Applies an event and delivers it. */
   emit(type: EventType, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
+    this.footprint?.applies(type, [a, b, c, d, e, f]);
     type.apply(this.state, a, b, c, d, e, f);
     if (!type.local) this.touchedShared = true;
     const seq = this.seq++;

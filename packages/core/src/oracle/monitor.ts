@@ -81,6 +81,7 @@ export class OracleMonitor {
 
   private checkExposed(cpu: number, task: number): void {
     const { words, at } = this.state;
+    this.machine.stream.footprint?.readFpu(cpu, task);
     for (let index = 0; index < at.components; index++) {
       const value = words[at.fpregs + cpu * at.components + index];
       if (this.isForeign(task, index, value)) this.report('speculative-exposure', cpu, task, index, value, INIT);
@@ -90,6 +91,7 @@ export class OracleMonitor {
   private checkVisible(cpu: number, task: number): void {
     const { words, at } = this.state;
     if (this.machine.trapsUserFpu(cpu)) return;
+    this.machine.stream.footprint?.readFpu(cpu, task);
     const base = this.guestRegisters(cpu);
     for (let index = 0; index < at.components; index++) {
       const value = words[base + index];
@@ -144,6 +146,11 @@ export class OracleMonitor {
     stream.watch(events.UserMemoryAccessed, (cpu, task, value, expected) => {
       if (value !== expected) this.report('pkru-mismatch', cpu, task, this.state.at.indexOfBit[PKRU], value, expected);
     });
+    const faulted = (cpu: number, task: number): void => {
+      this.report('unexpected-fault', cpu, task, NO_COMPONENT, INIT, INIT);
+    };
+    stream.watch(events.StackOverflowed, faulted);
+    stream.watch(events.KernelPanicked, faulted);
     stream.watch(events.MightSleepReached, (cpu, task, status) => {
       if (isAtomic(status)) this.report('atomic-sleep', cpu, task, NO_COMPONENT, INIT, INIT);
     });
@@ -153,7 +160,7 @@ export class OracleMonitor {
       const below = task * at.stackDepth + words[at.depth + task] - 2;
       if (contextOf(words[at.frameStatus + below]) === CONTEXT.user) return;
       if (this.machine.nmExpectedAt(words[at.framePc + below])) return;
-      this.report('unexpected-fault', cpu, task, NO_COMPONENT, INIT, INIT);
+      faulted(cpu, task);
     });
   }
 
@@ -184,6 +191,7 @@ export class OracleMonitor {
 
   private updateValidity(): void {
     const { words, at } = this.state;
+    this.machine.stream.footprint?.readEverything();
     for (let task = 0; task < at.tasks; task++) {
       const from = words[at.validity + task];
       const to = this.validityOf(task);

@@ -24,7 +24,8 @@ export const ORACLE_TEXT: Readonly<Record<OracleId, string>> = {
   'lost-update': 'a task reads something else than the value that it wrote last',
   'kernel-fpu-clobber': 'registers change inside a kernel FPU section',
   'atomic-sleep': 'something sleeps with interrupts, bottom halves or preemption off',
-  'unexpected-fault': '#NM in kernel mode where the kernel does not expect it',
+  'unexpected-fault':
+    '#NM in kernel mode where the kernel does not expect it, a double fault for want of stack, or the panic that ends it',
   'speculative-exposure':
     "user code runs while the registers hold another principal's data, even behind TS=1 (on affected CPUs: CVE-2018-3665)",
   'pkru-mismatch': "the kernel or user code accesses user memory under another PKRU than the task's",

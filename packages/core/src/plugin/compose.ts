@@ -180,7 +180,7 @@ function resolve(options: ComposeOptions): Composition {
 }
 
 function pluginModule(token: symbol, plugin: Policy | Platform): ContainerModule {
-  return new ContainerModule(({ bind }) => {
+  return new ContainerModule((bind) => {
     bind(token).toConstantValue(plugin);
   });
 }

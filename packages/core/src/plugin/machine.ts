@@ -75,7 +75,11 @@ export class Machine {
   /** The machine, booted, as a model checker drives it. From then on it records no choices. */
   probe(): Probe {
     this.boot();
-    return new Probe(this.state, this.engine, this.stream, this.tasks, this.composition.settings.scenario.interference);
+    const { platform, settings } = this.composition;
+    const { cpus } = this.engine;
+    return new Probe(this.state, this.engine, this.stream, this.tasks, settings.scenario.interference, (cpu) =>
+      platform.registersLive(cpus[cpu]),
+    );
   }
 
   /** True while a frame of the routine is on the task's stack. */

@@ -1,3 +1,4 @@
+import { Footprint } from '../machine/footprint';
 import type { Watcher, EventStream } from '../machine/stream';
 import { contextOf, CONTEXT, irqsOff } from '../machine/frames';
 import type { Interference } from '../kernel/interference';
@@ -17,8 +18,8 @@ export class Probe {
   readonly alternatives: Int32Array;
   /** The scenario's tasks; idle tasks have the numbers from here on. */
   readonly users: number;
-  /** Per task: 1 when it has run, or was created, since `forgetWhoRan`. Nobody else's stack can have changed. */
-  readonly hasRun: Uint8Array;
+  /** What the machine has looked at, changed and asked since it was cleared. */
+  readonly footprint: Footprint;
   /** What the locals of a frame at an address hold. */
   readonly localKinds: readonly LocalKinds[];
 
@@ -28,18 +29,15 @@ export class Probe {
     private readonly stream: EventStream,
     private readonly tasks: readonly EngineTask[],
     private readonly interference: Interference,
+    /** True when a guest's registers are in the processor, false when they are in the image of its vCPU. */
+    readonly registersLive: (cpu: number) => boolean,
   ) {
     this.alternatives = engine.choices.alternatives;
     this.users = tasks.filter(({ idle }) => !idle).length;
     this.localKinds = engine.code.localKinds;
     engine.choices.recording = false;
-    this.hasRun = new Uint8Array(state.at.tasks).fill(1);
-    stream.watch(events.TaskSwitched, (_cpu, _prev, next) => {
-      this.hasRun[next] = 1;
-    });
-    stream.watch(events.TaskCreated, (task) => {
-      this.hasRun[task] = 1;
-    });
+    this.footprint = new Footprint(state);
+    stream.footprint = this.footprint;
   }
 
   /** Fills `alternatives` with what can happen next (a CPU above ACTION_BITS, an ACTION below). Returns how many. */
@@ -50,16 +48,6 @@ export class Probe {
   /** One atomic step, right after `enabledActions()` returned `count`. */
   stepAmong(count: number): void {
     this.engine.stepAmong(count);
-  }
-
-  /** From here on only the tasks that are current have run. */
-  forgetWhoRan(): void {
-    const { words, at } = this.state;
-    this.hasRun.fill(0);
-    for (let cpu = 0; cpu < at.cpus; cpu++) {
-      const task = words[at.current + cpu];
-      if (task >= 0) this.hasRun[task] = 1;
-    }
   }
 
   /** True where nothing may come between on this CPU, whatever other CPUs do: interrupts are off, or the hypervisor runs. */
@@ -77,6 +65,18 @@ export class Probe {
 
   set touchedShared(value: boolean) {
     this.stream.touchedShared = value;
+  }
+
+  /**
+   * True when some step since it was cleared used a slot that another CPU takes for its own: of another CPU, or of a task
+   * that may run there. Steps that `touchedShared` lets pass as private are none then.
+   */
+  get touchedForeign(): boolean {
+    return this.stream.touchedForeign;
+  }
+
+  set touchedForeign(value: boolean) {
+    this.stream.touchedForeign = value;
   }
 
   /** Calls `watcher(oracle, cpu, reader, component, value, expected)` for every violation. */

@@ -20,11 +20,10 @@ const NAMES = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
  * have, in any order, for ever. What is verified for these tasks holds for all programs that are made of the operations and go
  * on for ever.
  *
- * Where the scenario has a signal handler, each of the tasks has it.
+ * Where the scenario has a signal handler, each of the tasks has it. Kernel threads stay, and run their programs again and again.
  *
- * fork() is left out, because its child would have to be one of them, and so is exit(): no task ends, so that a CPU idles only
- * where the scenario lets it (`interference.idle`) or has more CPUs than tasks to run. Kernel threads stay, and run their programs again
- * and again.
+ * fork() is left out, because its child would have to be one of them, and so is exit(): no task ends. The CPU may idle whenever a
+ * task gives it up, as it does when all others sleep: real tasks wait for more than the operations say.
  *
  * @throws FpuError FPU208 for a scenario without operations, or a count that is not from 1 to 26
  */
@@ -43,6 +42,7 @@ export function anyPrograms(scenario: Scenario, count: number): Scenario {
     id: `${scenario.id}.any-${count}`,
     title: `${count} identical ${count === 1 ? 'task does' : 'tasks do'} any of ${operations.map(({ text }) => text).join(', ')}, in any order, for ever`,
     tasks: [...names.map((name) => ({ name, program: anything, handler })), ...kernelThreads(scenario)],
+    interference: { ...scenario.interference, idle: true },
     schedule: {},
     sometimes: [
       ...USED_BY_ALL(

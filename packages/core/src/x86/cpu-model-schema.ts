@@ -1,17 +1,14 @@
 /**
- * CPU model files, `*.cpu.json`: their form, what must agree in them, and how a model is made of one.
+ * The form of CPU model files, `*.cpu.json`, and what must agree in them.
  *
- * A user's own model goes through the same checks as the built-in ones.
+ * A user's own model goes through the same checks as the built-in ones, which the tests put through them.
  */
 import { z } from 'zod';
 import { FpuError } from '../error';
 import { COMPONENTS, SSE, SUPERVISOR_COMPONENTS, X87, bitsOf, type Component, type Feature } from './components';
-import type { CpuModel } from './cpu-model';
+import { CPU_MODEL_SCHEMA } from './cpu-model-file';
 import { DEVIATIONS, type Deviation } from './deviations';
 import { EXTENDED_OFFSET } from './layout';
-
-/** The `schema` of every CPU model file. It changes when an old reader would misread a new file, or the other way round. */
-export const CPU_MODEL_SCHEMA = 'fpulab/cpu@1';
 
 /** All features as a list; the compiler complains when one is missing or too many. */
 const FEATURES = Object.keys({
@@ -122,16 +119,10 @@ export const cpuModelSchema = fileShape.superRefine((file, context) => {
   for (const { path, message } of disagreements(file)) context.addIssue({ code: 'custom', path: [...path], message });
 });
 
-/**
- * The CPU model of a `*.cpu.json` file.
- *
- * @param json what JSON.parse returned
- * @param where what errors call it: the file's path, or the model's id
- * @throws FpuError FPU102 naming `where`, the place within the file, what was expected and what was found
- */
-export function parseCpuModel(json: unknown, where = 'CPU model'): CpuModel {
+/** A file that has the form; see `parseCpuModel`. */
+export function checkedFile(json: unknown, where: string): CpuModelFile {
   const result = cpuModelSchema.safeParse(json);
-  if (result.success) return modelOf(result.data);
+  if (result.success) return result.data;
   const [issue] = result.error.issues;
   const path = pathText(issue.path);
   const message = issue.message.replace(/^Invalid input: /, '');
@@ -142,39 +133,6 @@ export function parseCpuModel(json: unknown, where = 'CPU model'): CpuModel {
     path,
     hint: `a CPU model file has the form of the built-in models, which 'fpulab list cpus --json' prints`,
   });
-}
-
-/** The file form of a model: what `parseCpuModel` makes the same model of. */
-export function cpuModelFile(model: CpuModel): CpuModelFile {
-  return {
-    schema: CPU_MODEL_SCHEMA,
-    ...model,
-    mxcsrMask: hex(model.mxcsrMask),
-    xcr0: hex(model.xcr0),
-    xss: hex(model.xss),
-    cpuid: Object.fromEntries(
-      Object.entries(model.cpuid).map(([leaf, [a, b, c, d]]) => [leaf, [hex(a), hex(b), hex(c), hex(d)] as const]),
-    ),
-  };
-}
-
-function modelOf({ schema: _, ...file }: CpuModelFile): CpuModel {
-  return {
-    ...file,
-    mxcsrMask: Number(file.mxcsrMask),
-    xcr0: Number(file.xcr0),
-    xss: Number(file.xss),
-    cpuid: Object.fromEntries(
-      Object.entries(file.cpuid).map(([leaf, [a, b, c, d]]) => [
-        leaf,
-        [Number(a), Number(b), Number(c), Number(d)] as const,
-      ]),
-    ),
-  };
-}
-
-function hex(value: number): string {
-  return `0x${(value >>> 0).toString(16)}`;
 }
 
 // --- what must agree -----------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@
  * The built-in ones are data files, `cpus/*.cpu.json`; users load their own with `parseCpuModel`.
  */
 import { FpuError } from '../error';
-import { BUILT_IN_CPUS } from './cpus';
+import { CPU_IDS, builtInCpu } from './cpus';
 import { ALL_COMPONENTS, COMPONENTS, SUPERVISOR_COMPONENTS, bitsOf, type Feature } from './components';
-import { parseCpuModel } from './cpu-model-schema';
+import { modelOf } from './cpu-model-file';
 import type { Deviation } from './deviations';
 import type { InitTracking } from './init-tracking';
 
@@ -83,7 +83,7 @@ export interface CpuModel {
 const parsed = new Map<string, CpuModel>();
 
 /** Ids of the built-in processors. */
-export const CPU_IDS: readonly string[] = BUILT_IN_CPUS.map(({ id }) => id);
+export { CPU_IDS };
 
 /**
  * The built-in processor with this id.
@@ -93,9 +93,9 @@ export const CPU_IDS: readonly string[] = BUILT_IN_CPUS.map(({ id }) => id);
 export function cpuModel(id: string): CpuModel {
   const known = parsed.get(id);
   if (known) return known;
-  const file = BUILT_IN_CPUS.find((candidate) => candidate.id === id);
-  if (!file) throw new FpuError('FPU101', `no CPU model '${id}'; known: ${CPU_IDS.join(', ')}`, { id, known: CPU_IDS });
-  const model = parseCpuModel(file);
+  if (!CPU_IDS.includes(id))
+    throw new FpuError('FPU101', `no CPU model '${id}'; known: ${CPU_IDS.join(', ')}`, { id, known: CPU_IDS });
+  const model = modelOf(builtInCpu(id));
   parsed.set(id, model);
   return model;
 }

@@ -1,5 +1,6 @@
 /** One processor: registers, memory, and the stream of what its instructions do. */
-import { Subject, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
+import { Subject } from '../subject';
 import { AVX, HI16_ZMM, PKRU, SSE, X87, ZMM_HI256 } from './components';
 import { CR0_AM, CR4_LA57 } from './control-registers';
 import type { CpuModel } from './cpu-model';

@@ -331,6 +331,17 @@ describe('unexpected-fault', () => {
   ])('is silent about %s', (_, pc, status, entry) => {
     expect(enter(pc, status, entry).reported('unexpected-fault')).toEqual([]);
   });
+
+  it.each([
+    ['a kernel stack overflows', events.StackOverflowed],
+    ['the kernel panics', events.KernelPanicked],
+  ])('fires when %s: the CPU stops', (_, type) => {
+    const watched = watch(aliveTask(0, 2, 9, syscall));
+    watched.stream.emit(type, 0, 0);
+    expect(watched.reported('unexpected-fault')).toEqual([
+      { oracle: 'unexpected-fault', cpu: 0, reader: 0, component: -1, value: INIT, expected: INIT },
+    ]);
+  });
 });
 
 describe('validity', () => {

@@ -19,7 +19,7 @@ describe('running', () => {
     const machine = machineOf({ tasks: { A: [sse.write()] }, policy });
     const seen = recorded(machine);
     const { outcome, steps } = machine.run();
-    expect([outcome, seen.at(-1)?.type]).toEqual(['halted', 'kernel.panicked']);
+    expect([outcome, seen.at(-2)?.type]).toEqual(['halted', 'kernel.panicked']);
     expect(machine.run()).toEqual({ outcome: 'halted', steps: 0 });
     const again = machineOf({ tasks: { A: [sse.write()] }, policy });
     expect(again.run({ stepsMax: steps })).toEqual({ outcome: 'step-limit', steps });

@@ -15,6 +15,7 @@ import {
   syscall,
   valueId,
   type ChoiceDriver,
+  type Kernel,
   type Machine,
   type Slot,
   type StepAction,
@@ -310,5 +311,43 @@ describe('touchedShared', () => {
     probe.touchedShared = false;
     for (let steps = 0; steps < 100; steps++) machine.step();
     expect(probe.touchedShared).toBe(true);
+  });
+});
+
+describe('touchedForeign', () => {
+  const cpuSlot = (): Slot => slot.cpu('cpu', 'number');
+  const taskSlot = (): Slot => slot.task('task', 'number');
+  const machineSlot = (): Slot => slot.machine('machine', 'number');
+
+  /** Tasks: 0 and 1 take turns, 2 runs somewhere, 3 is a child that nobody forks. */
+  it.each<[string, boolean, () => Slot, (k: Kernel) => number]>([
+    ['the CPU itself', false, cpuSlot, (k) => k.cpu],
+    ['another CPU', true, cpuSlot, (k) => 1 - k.cpu],
+    ['the current task', false, taskSlot, (k) => k.task],
+    ['the task that comes next', false, taskSlot, (k) => k.next],
+    ['another task', true, taskSlot, (k) => [0, 1, 2].find((task) => task !== k.task && task !== k.next) as number],
+    ['a child that is not born', false, taskSlot, () => 3],
+    ['the machine', false, machineSlot, () => 0],
+  ])('slots of %s: %s', (_, expected, declared, instance) => {
+    const accesses: readonly ((k: Kernel, used: Slot) => void)[] = [
+      (k, used) => void k.read(used, instance(k)),
+      (k, used) => k.write(used, instance(k), 1),
+    ];
+    for (const access of accesses) {
+      const used = declared();
+      const policy = quietPolicy({
+        slots: [used],
+        routines: [
+          routine('test.out', [step('use', (k) => access(k, used)), idleStep('end')]),
+          routine('test.up', CLEAR_TS),
+        ],
+        hooks: { 'switch-out': 'test.out', 'cpu-up': 'test.up' },
+      });
+      const machine = machineOf({ tasks: { A: [], B: [], C: [], child: [] }, unborn: ['child'], cpus: 2, policy });
+      const probe = machine.probe();
+      expect(probe.touchedForeign).toBe(false);
+      machine.run();
+      expect(probe.touchedForeign).toBe(expected);
+    }
   });
 });

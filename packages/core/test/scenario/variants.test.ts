@@ -54,7 +54,7 @@ describe('anyPrograms', () => {
   it('keeps the rest of the scenario; its schedule named tasks and is dropped', () => {
     const [of, variant] = [scenarioOf('xen-pv-leak'), anyPrograms(scenarioOf('xen-pv-leak'), 2)];
     const { id, title, tasks, schedule, sometimes, ...rest } = variant;
-    expect(of).toMatchObject(rest);
+    expect({ ...of, interference: { ...of.interference, idle: true } }).toMatchObject(rest);
     expect([id, title, tasks.length, schedule]).toEqual([
       'xen-pv-leak.any-2',
       '2 identical tasks do any of mmx.write, nanosleep, mmx.read, in any order, for ever',
@@ -65,6 +65,12 @@ describe('anyPrograms', () => {
       ['A-used-the-fpu', ['A']],
       ['B-used-the-fpu', ['B']],
     ]);
+  });
+
+  it('lets the CPU idle, for tasks that all wait for something, and keeps the rest of the interference', () => {
+    const { interference } = scenarioOf('interrupts');
+    expect(interference.idle).toBeUndefined();
+    expect(anyPrograms(scenarioOf('interrupts'), 2).interference).toEqual({ ...interference, idle: true });
   });
 
   it('looks into loops and choices; leaves out fork and exit; needs no choice where one operation is left', () => {
