@@ -35,7 +35,7 @@ export interface ExploreOptions {
   readonly all?: boolean;
   /** Keep 64 bits of every state instead of all: less memory, and a chance to miss states. */
   readonly fingerprints?: boolean;
-  /** Worker threads; more than one needs `workers`. */
+  /** Threads; more than one needs `workers`. */
   readonly jobs?: number;
   readonly workers?: ComposeModule;
   /** Of random walks. */

@@ -49,7 +49,7 @@ Examples:
   fpulab explore xen-pv-leak --platform xen-pv --patch guest-fix --tasks 3
                                                                 three tasks with any programs: verified
   fpulab explore interrupts --nesting 1 --all                   a run for every kind of failure
-  fpulab explore migration --tasks 2 --jobs 2 --timeout 60      two worker threads, at most a minute
+  fpulab explore migration --tasks 2 --jobs 2 --timeout 60      two threads, at most a minute
   fpulab explore preemption --strategy random --seed 7          random walks: they find, they never prove
   fpulab explore preemption --drop-each                         which steps of the policy does this need?
 
@@ -79,7 +79,7 @@ export function exploreFlags(command: Command, cpusLimit: number): Command {
     .option('--max-depth <n>', 'go no further than so many choices', count(DEPTH_LIMIT, 1))
     .option('--timeout <seconds>', 'stop after so long; with --drop-each for each step (20)', count(SECONDS_LIMIT, 1))
     .option('--max-memory <MiB>', 'for states', count(MEBIBYTES_LIMIT, 1))
-    .option('--jobs <n>', 'worker threads, of --strategy bfs', count(JOBS_LIMIT, 1), 1)
+    .option('--jobs <n>', 'threads, of --strategy bfs', count(JOBS_LIMIT, 1), 1)
     .option('--all', 'go on for a run of every kind of violation')
     .option('--fingerprints', 'keep 64 bits of every state: less memory, and a chance to miss some')
     .option('--no-version-free', 'reduction off: values carry no version')
