@@ -1,5 +1,14 @@
 /** The form of a log's lines. Loaded when a log is read: nothing else needs zod, which takes longer to load than many a run. */
-import { CPUS_MAX, FPSTATE_KINDS, ORACLES, PRINCIPAL, cpuModelSchema, type FieldKind, type OracleId, type Space } from '@fpulab/core';
+import {
+  CPUS_MAX,
+  FPSTATE_KINDS,
+  ORACLES,
+  PRINCIPAL,
+  cpuModelSchema,
+  type FieldKind,
+  type OracleId,
+  type Space,
+} from '@fpulab/core';
 import { z } from 'zod';
 import { LOG_FORMAT, LOG_OUTCOMES, LOG_VERSION, RETURN_LABEL } from './format';
 

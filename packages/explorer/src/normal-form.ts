@@ -154,7 +154,7 @@ export class NormalForm {
     for (let index = 0; index < latest.length; index++) {
       const right = Math.floor(index / at.components);
       const word = rights[right] + (index % at.components);
-      if (latest[index] !== words[word]) writers |= 1 << right % at.tasks;
+      if (latest[index] !== words[word]) writers |= 1 << (right % at.tasks);
     }
     const canTell = !this.canFork && at.tasks <= TASKS_TOLD_APART; // after a fork, others' values may be a task's latest
     if (writers !== 0 && !canTell) return ANYBODY;

@@ -136,9 +136,8 @@ export class Cpu implements Hypervisor {
   }
 
   read(slot: Slot, instance: number): number {
-    this.machine.stream.footprint?.readWord(slot.base + instance);
     if (!this.owns(slot, instance)) this.noteShared(slot, instance);
-    return this.words[slot.base + instance];
+    return this.look(slot.base + instance);
   }
 
   write(slot: Slot, instance: number, value: number): void {
@@ -171,7 +170,7 @@ export class Cpu implements Hypervisor {
       case 'cpu':
         return instance === this.cpu;
       case 'task':
-        return instance === this.task || this.words[this.at.pickedBy + instance] === this.task;
+        return instance === this.task || this.look(this.at.pickedBy + instance) === this.task;
       case 'machine':
         return false;
     }
@@ -181,7 +180,7 @@ export class Cpu implements Hypervisor {
   private noteShared({ space }: Slot, instance: number): void {
     const { stream } = this.machine;
     stream.touchedShared = true;
-    const isUnborn = space === 'task' && this.words[this.at.lifecycle + instance] === LIFECYCLE.unborn;
+    const isUnborn = space === 'task' && this.look(this.at.lifecycle + instance) === LIFECYCLE.unborn;
     if (space !== 'machine' && !isUnborn) stream.touchedForeign = true;
   }
 
@@ -253,7 +252,7 @@ export class Cpu implements Hypervisor {
 
   hasMm(task: number): boolean {
     if (!this.machine.isKernelThread(task)) return true;
-    return this.at.borrowedMm >= 0 && this.words[this.at.borrowedMm + task] !== 0;
+    return this.at.borrowedMm >= 0 && this.look(this.at.borrowedMm + task) !== 0;
   }
 
   fpstateOf(task: number, kind: FpstateKind = 'task'): number {
@@ -288,7 +287,7 @@ export class Cpu implements Hypervisor {
   }
 
   readRegister(component: number): number {
-    return this.words[this.at.fpregs + this.cpu * this.at.components + this.indexOf(component)];
+    return this.look(this.at.fpregs + this.cpu * this.at.components + this.indexOf(component));
   }
 
   writeRegister(component: number, value: number): void {
@@ -299,7 +298,7 @@ export class Cpu implements Hypervisor {
   }
 
   readFpstate(fpstate: number, component: number): number {
-    return this.words[this.at.image + fpstate * this.at.components + this.indexOf(component)];
+    return this.look(this.at.image + fpstate * this.at.components + this.indexOf(component));
   }
 
   writeFpstate(fpstate: number, component: number, value: number): void {
@@ -308,7 +307,7 @@ export class Cpu implements Hypervisor {
   }
 
   xstateBv(fpstate: number): number {
-    return this.words[this.at.xstateBv + fpstate];
+    return this.look(this.at.xstateBv + fpstate);
   }
 
   writeXstateBv(fpstate: number, xfeatures: number): void {
@@ -316,7 +315,7 @@ export class Cpu implements Hypervisor {
   }
 
   headerOf(fpstate: number): number {
-    return this.words[this.at.header + fpstate];
+    return this.look(this.at.header + fpstate);
   }
 
   private indexOf(component: number): number {
@@ -438,7 +437,7 @@ export class Cpu implements Hypervisor {
 
   /** The PKRU register; INIT on processors that have none. */
   private get pkru(): number {
-    return this.pkruWord < 0 ? INIT : this.words[this.pkruWord];
+    return this.pkruWord < 0 ? INIT : this.look(this.pkruWord);
   }
 
   /** The PKRU under which the current task may access user memory. */
@@ -446,7 +445,7 @@ export class Cpu implements Hypervisor {
     const index = this.at.indexOfBit[PKRU];
     if (index < 0) return INIT;
     if (!this.machine.isKernelThread(this.task)) {
-      return this.words[this.at.architectural + this.task * this.at.components + index];
+      return this.look(this.at.architectural + this.task * this.at.components + index);
     }
     return this.machine.restrictivePkru ? DEFAULT_PKRU : INIT;
   }
@@ -459,7 +458,7 @@ export class Cpu implements Hypervisor {
   }
 
   private get framePages(): number {
-    return this.words[this.at.framePages + this.task];
+    return this.look(this.at.framePages + this.task);
   }
 
   // --- registers without memory, memory without registers --------------------------------------------------------
@@ -476,8 +475,7 @@ export class Cpu implements Hypervisor {
   }
 
   isAllocated(fpstate: number): boolean {
-    this.machine.stream.footprint?.readWord(this.at.allocated + fpstate);
-    return this.words[this.at.allocated + fpstate] !== 0;
+    return this.look(this.at.allocated + fpstate) !== 0;
   }
 
   allocate(fpstate: number): void {
@@ -514,8 +512,7 @@ export class Cpu implements Hypervisor {
 
   /** A kernel FPU section computes: its component gets a new value, which local 1 remembers. */
   useKernelFpu(): void {
-    this.machine.stream.footprint?.readWord(this.at.kernelSerial);
-    const value = valueId(PRINCIPAL.kernel, nextSerial(this.words[this.at.kernelSerial]));
+    const value = valueId(PRINCIPAL.kernel, nextSerial(this.look(this.at.kernelSerial)));
     this.emit(events.FpregsWritten, this.cpu, this.kernelComponent, value);
     this.setLocal(1, value);
   }
@@ -666,6 +663,12 @@ export class Cpu implements Hypervisor {
   /** Code of a policy or platform did what no kernel code may. */
   private refuseStep(problem: string, detail: ErrorDetail = {}): never {
     throw new FpuError('FPU209', `the step '${this.step}' ${problem}`, { step: this.step, ...detail });
+  }
+
+  /** A word that may lie elsewhere than where this CPU and its current task are: the footprint has to know. */
+  private look(word: number): number {
+    this.machine.stream.footprint?.readWord(word);
+    return this.words[word];
   }
 
   private statusWord(frame: number): number {

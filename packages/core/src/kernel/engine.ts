@@ -406,12 +406,14 @@ export class Engine implements CpuMachine {
     for (const bit of operation.writes) this.stream.emit(events.FpregsWritten, cpu.cpu, bit, value);
   }
 
-  private spoilFrame(task: number, { header }: FrameOperation): void {
+  private spoilFrame(task: number, { header: spoiled }: FrameOperation): void {
     const { at } = this.stream.state;
-    const isAbsent = this.words[at.header + at.firstFpstate.sigframe + task] === HEADER.absent;
+    const header = at.header + at.firstFpstate.sigframe + task;
+    this.stream.footprint?.readWord(header);
+    const isAbsent = this.words[header] === HEADER.absent;
     if (this.words[at.resume + task] < 0 || isAbsent) return;
-    if (header === 'unmapped') this.stream.emit(events.FramePagesChanged, task, FRAME_PAGES.gone);
-    else this.stream.emit(events.HeaderWritten, at.firstFpstate.sigframe + task, header);
+    if (spoiled === 'unmapped') this.stream.emit(events.FramePagesChanged, task, FRAME_PAGES.gone);
+    else this.stream.emit(events.HeaderWritten, at.firstFpstate.sigframe + task, spoiled);
   }
 
   // --- helpers ---------------------------------------------------------------------------------------------------
@@ -447,7 +449,9 @@ export class Engine implements CpuMachine {
     this.createKernelThread(child);
     const index = at.indexOfBit[PKRU];
     if (this.parts.tasks[child].kind !== 'io-worker' || index < 0) return;
-    this.stream.emit(events.ArchitecturalSet, child, PKRU, this.words[at.architectural + task * at.components + index]);
+    const word = at.architectural + task * at.components + index;
+    this.stream.footprint?.readWord(word);
+    this.stream.emit(events.ArchitecturalSet, child, PKRU, this.words[word]);
   }
 }
 

@@ -375,9 +375,14 @@ export const SignalTaken = defineEvent('signal.taken', { cpu: 'cpu', task: 'task
 });
 
 /** The kernel chose a place for the signal frame on the user's stack. Nothing is there yet, if pages are there at all. */
-export const FramePlaced = defineEvent('signal.frame-placed', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => {
-  forgetFrame(s, task);
-}, { fpu: true });
+export const FramePlaced = defineEvent(
+  'signal.frame-placed',
+  { cpu: 'cpu', task: 'task' },
+  (s, _cpu, task) => {
+    forgetFrame(s, task);
+  },
+  { fpu: true },
+);
 
 /** What is known of the pages of a task's signal frame: one of FRAME_PAGES. */
 export const FramePagesChanged = defineEvent(
@@ -435,23 +440,38 @@ export const FrameReturned = defineEvent(
 );
 
 /** The task goes on where its handler had interrupted it. */
-export const HandlerLeft = defineEvent('signal.handler-left', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => {
-  s.words[s.at.framePc + task * s.at.stackDepth] = s.words[s.at.resume + task];
-  s.words[s.at.resume + task] = -1;
-  forgetFrame(s, task);
-}, { fpu: 'too' });
+export const HandlerLeft = defineEvent(
+  'signal.handler-left',
+  { cpu: 'cpu', task: 'task' },
+  (s, _cpu, task) => {
+    s.words[s.at.framePc + task * s.at.stackDepth] = s.words[s.at.resume + task];
+    s.words[s.at.resume + task] = -1;
+    forgetFrame(s, task);
+  },
+  { fpu: 'too' },
+);
 
 // --- XFD -------------------------------------------------------------------------------------------------------
 
 /** IA32_XFD of a CPU got a value. */
-export const XfdWritten = defineEvent('xfd.written', { cpu: 'cpu', value: 'mask' }, (s, cpu, value) => {
-  s.words[s.at.xfd + cpu] = value;
-}, { fpu: true });
+export const XfdWritten = defineEvent(
+  'xfd.written',
+  { cpu: 'cpu', value: 'mask' },
+  (s, cpu, value) => {
+    s.words[s.at.xfd + cpu] = value;
+  },
+  { fpu: true },
+);
 
 /** IA32_XFD_ERR of a CPU got a value: by #NM, or by the kernel. */
-export const XfdErrWritten = defineEvent('xfd.err-written', { cpu: 'cpu', value: 'mask' }, (s, cpu, value) => {
-  s.words[s.at.xfdErr + cpu] = value;
-}, { fpu: true });
+export const XfdErrWritten = defineEvent(
+  'xfd.err-written',
+  { cpu: 'cpu', value: 'mask' },
+  (s, cpu, value) => {
+    s.words[s.at.xfdErr + cpu] = value;
+  },
+  { fpu: true },
+);
 
 // --- images ----------------------------------------------------------------------------------------------------
 

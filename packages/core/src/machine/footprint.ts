@@ -39,7 +39,11 @@ const TASK_FPU_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /** The part to which an instance of a field belongs. */
-export function partOfField(field: Pick<Field, 'name' | 'space' | 'component'>, sizes: Sizes, instance: number): number {
+export function partOfField(
+  field: Pick<Field, 'name' | 'space' | 'component'>,
+  sizes: Sizes,
+  instance: number,
+): number {
   const { name, space } = field;
   const isValue = field.component !== undefined; // a slot that holds what a register held
   switch (space) {

@@ -73,6 +73,7 @@ export class OracleMonitor {
 
   /** Whatever user code does next, it accesses memory. */
   private checkUserPkru(cpu: number, task: number): void {
+    this.machine.stream.footprint?.readFpu(cpu, task);
     const { words, at } = this.state;
     const value = words[this.guestRegisters(cpu) + this.watchedPkru];
     const expected = words[at.architectural + task * at.components + this.watchedPkru];

@@ -1,6 +1,7 @@
 /** What a step does is a function of what it looks at: the explorer shares steps between states that agree in that. */
 import * as fc from 'fast-check';
 import { ORACLES, partOfField, type ChoiceDriver, type Machine, type OracleId, type Probe } from '@fpulab/core';
+import { ORACLE_SLOTS } from '../../src/machine/state';
 import { built, combinations } from '../support/combinations';
 
 const STEPS_MAX = 200;
@@ -70,7 +71,7 @@ describe('a step, over seeds, presets, platforms and scenarios', () => {
         const { words, at } = machine.state;
         const parts = partsOf(machine);
         for (let steps = 0; steps < STEPS_MAX; steps++) {
-          words.fill(0, at.reported, at.reported + 8 * at.tasks);
+          words.fill(0, at.reported, at.reported + ORACLE_SLOTS * at.tasks);
           const before = machine.snapshot();
           const plain = step((request) => driver.choose(request));
           if (!plain) break;
@@ -87,8 +88,8 @@ describe('a step, over seeds, presets, platforms and scenarios', () => {
           expect(again).toMatchObject({ trail: plain.trail, changed: plain.changed });
           expect([again?.questions, again?.violations]).toEqual([plain.questions, plain.violations]);
           const expected = plain.after.map((word, place) => (seen.has(parts[place]) ? word : other[place]));
-          words.fill(0, at.reported, at.reported + 8 * at.tasks);
-          expected.fill(0, at.reported, at.reported + 8 * at.tasks);
+          words.fill(0, at.reported, at.reported + ORACLE_SLOTS * at.tasks);
+          expected.fill(0, at.reported, at.reported + ORACLE_SLOTS * at.tasks);
           expect(machine.snapshot()).toEqual(expected);
           const changes = (part: number, place: number): boolean => part >= 0 && plain.after[place] !== before[place];
           expect(parts.filter((part, place) => changes(part, place) && plain.changed[part] === 0)).toEqual([]);
