@@ -153,21 +153,13 @@ const signalsPreempted = scenario({
   tasks: [
     {
       name: 'A',
-      program: program(sse.write(), syscall('raise'), sse.read()),
+      program: program(sse.write(), syscall('raise')),
       handler: program(),
     },
     { name: 'B', program: program(sse.read()) },
   ],
   interference: { preempt: 'full' },
-  sometimes: [
-    ...USED_BY_ALL(['A', 'B']),
-    {
-      id: 'A-came-back',
-      text: 'A came back from its handler',
-      tasks: ['A'],
-      test: (event, [task]) => event.type === 'signal.handler-left' && event.data.task === task,
-    },
-  ],
+  sometimes: [...USED_BY_ALL(['B']), cameBack('A')],
 });
 
 /** One task, and frames that fault. */
@@ -182,15 +174,7 @@ const frameFails = scenario({
     },
   ],
   interference: { userFaults: true, allocation: { sleep: true } },
-  sometimes: [
-    ...USED_BY_ALL(['A']),
-    {
-      id: 'A-came-back',
-      text: 'A came back from its handler',
-      tasks: ['A'],
-      test: (event, [task]) => event.type === 'signal.handler-left' && event.data.task === task,
-    },
-  ],
+  sometimes: [...USED_BY_ALL(['A']), cameBack('A')],
 });
 
 /** For processors that have nothing but FNSAVE, which leaves INIT in the registers. */
