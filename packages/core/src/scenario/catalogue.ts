@@ -4,6 +4,7 @@ import type { OracleId } from '../oracle/oracles';
 import type { Scenario } from './scenario';
 import { NARROW } from './narrow';
 import { USED_BY_ALL, cameBack } from './sometimes';
+import { TRACING } from './tracing';
 import { anyPrograms, withNesting } from './variants';
 
 /** Everything but speculative-exposure, which every lazy policy has by nature. */
@@ -205,6 +206,7 @@ export const SCENARIOS: readonly Scenario[] = [
   x87Only,
   endless,
   ...NARROW.map(scenario),
+  ...TRACING.map(scenario),
 ];
 
 /**
