@@ -244,6 +244,15 @@ export {
 } from './kernel/program';
 export { kthread, type TaskKind } from './kernel/kernel-thread';
 export {
+  REGSETS,
+  TRACED_HEADER,
+  TRACE_REQUESTS,
+  ptrace,
+  type Regset,
+  type TraceOperation,
+  type TraceRequest,
+} from './kernel/trace-request';
+export {
   applyPatch,
   group,
   nodeNames,

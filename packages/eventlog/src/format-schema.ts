@@ -97,6 +97,8 @@ const headerShape = z.strictObject({
   xfd: z.boolean(),
   /** True when kernel threads borrow address spaces: there is a field for that then. */
   borrowedMm: z.boolean(),
+  /** True when tasks trace others: there is a field for them then. */
+  ptrace: z.boolean(),
   /** Fields of the packed state behind the core's own. */
   slots: z.array(slotSchema.readonly()).max(SLOTS_MAX).readonly(),
   /** A unique label per kernel address. */

@@ -41,6 +41,7 @@ export function headerOf(machine: Machine, meta: LogMeta): LogHeader {
     signals: at.resume >= 0,
     xfd: at.xfd >= 0,
     borrowedMm: at.borrowedMm >= 0,
+    ptrace: at.stopped >= 0,
     slots: machine.composition.slotFields().map(({ name, space, kind, initial }) => ({
       name,
       space,

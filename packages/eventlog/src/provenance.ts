@@ -156,6 +156,14 @@ class Tracker implements Provenance {
     this.xstateBv[to] = this.xstateBv[from] ?? 0;
   }
 
+  /** What a tracer writes is what its target has from then on. */
+  trace({ target, fpstate, component, value }: MachineEvent['data'], seq: number): void {
+    const link: Link = { seq, value, from: undefined };
+    this.links('fpstate', fpstate)[component] = link;
+    this.links('latest', target)[component] = link;
+    this.xstateBv[fpstate] = (this.xstateBv[fpstate] ?? 0) | (1 << component);
+  }
+
   setXstateBv(fpstate: number, xfeatures: number): void {
     this.xstateBv[fpstate] = xfeatures;
   }
@@ -230,6 +238,7 @@ const EFFECTS: Readonly<Record<string, (t: Tracker, data: MachineEvent['data'], 
   'fpstate.written': (t, { fpstate, component, value }, seq) => {
     t.links('fpstate', fpstate)[component] = t.again(component, value, seq);
   },
+  'fpstate.traced': (t, data, seq) => t.trace(data, seq),
   'fpstate.xstate-bv-written': (t, { fpstate, xfeatures }) => t.setXstateBv(fpstate, xfeatures),
   'xfd.written': (t, { cpu, value }) => t.setXfd(cpu, value),
   'architectural.set': (t, { task, component, value }, seq) => {

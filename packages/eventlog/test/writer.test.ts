@@ -54,6 +54,7 @@ describe('a log', () => {
       signals: false,
       xfd: false,
       borrowedMm: false,
+      ptrace: false,
       roles: {
         owner: 'lazy-cr0-ts.fpu_owner_task',
         active: 'lazy-cr0-ts.has_fpu',

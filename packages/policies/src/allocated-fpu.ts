@@ -2,7 +2,7 @@
  * Linux 3.7 to 4.1, read in 4.1.27: the image is allocated, has_fpu says who uses the registers. One code base with two modes, lazy and
  * eager: arch/x86/include/asm/fpu-internal.h, arch/x86/kernel/i387.c, xsave.c, traps.c, process.c.
  *
- * Not modelled: pending x87 exceptions (FNCLEX, last_cpu = ~0 after them), a failing restore, prefetch, the irq_ts_save() users.
+ * Not modelled: pending x87 exceptions (FNCLEX, last_cpu = ~0 after them), prefetch, the irq_ts_save() users.
  */
 import {
   CONTEXT,
@@ -24,6 +24,7 @@ import {
   type Slot,
 } from '@fpulab/core';
 import { fpuCounter, unusedFpuCounter } from './fpu-counter';
+import { REGSET_HOOKS, allocatedRegsets } from './regset';
 import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, went } from './user-frame';
 
 /** What differs between the two modes. */
@@ -57,6 +58,7 @@ interface Parts {
   readonly setHasFpu: (k: Kernel, task: number) => void;
   /** Local 0: 1 if the registers are still there. */
   readonly saveInitFpu: RoutineNode;
+  /** restore_fpu_checking(), and fpu_reset_state() where XRSTOR raises #GP. */
   readonly restore: RoutineNode;
   /** Local 0: 1 if the allocation failed. */
   readonly initFpu: RoutineNode;
@@ -85,10 +87,11 @@ export function allocatedFpu(options: AllocatedFpuOptions): BasePolicy {
     roles: { owner, active: hasFpu, used: usedMath },
     routines: [
       ...switchRoutines(parts),
-      trapRoutine(parts),
+      ...trapRoutines(parts),
       ...kernelFpuRoutines(parts),
       ...lifeRoutines(parts),
       ...signalRoutines(parts),
+      ...allocatedRegsets({ usedMath, lastCpu, unlazy: unlazyFpu(parts), header: 'reserved' }),
       ...(eager ? [routine('fpu_init', [step('clts at boot', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))])] : []),
     ],
     hooks: {
@@ -104,9 +107,33 @@ export function allocatedFpu(options: AllocatedFpuOptions): BasePolicy {
       'signal-save': 'save_xstate_sig',
       'signal-clear': 'handle_signal',
       'signal-restore': '__restore_xstate_sig',
+      ...REGSET_HOOKS,
       ...(eager ? { 'cpu-up': 'fpu_init' } : {}),
     },
   };
+}
+
+/** restore_fpu_checking(): where XRSTOR raises #GP, what was in the registers is still there, and a routine deals with that. */
+const restoreOr = (failing: string): RoutineNode =>
+  step(
+    'restore_fpu_checking',
+    (k) => {
+      if (!k.restore(k.fpstateOf(k.task))) k.call(failing);
+    },
+    { instruction: 'xsave' },
+  );
+
+/** unlazy_fpu() of current, for a core dump. */
+function unlazyFpu({ eager, hasFpu, owner, has, stts, saveInitFpu }: Parts): RoutineNode {
+  const giveUp = step('has_fpu = 0, owner = NULL', (k) => {
+    k.write(hasFpu, k.task, 0);
+    k.write(owner, k.cpu, NOBODY);
+  });
+  return group('unlazy_fpu', [
+    step('preempt_disable', (k) => k.preemptDisable()),
+    when(has, eager ? [saveInitFpu] : [saveInitFpu, group('__thread_fpu_end', [giveUp, ...stts])]),
+    step('preempt_enable', (k) => k.preemptEnable()),
+  ]);
 }
 
 function makeParts(eager: boolean): Parts {
@@ -137,7 +164,7 @@ function makeParts(eager: boolean): Parts {
     saveInitFpu: step('__save_init_fpu', (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 0), {
       instruction: 'xsave',
     }),
-    restore: step('restore_fpu_checking', (k) => k.restore(k.fpstateOf(k.task)), { instruction: 'xsave' }),
+    restore: restoreOr('fpu_reset_state'),
     initFpu: group('init_fpu', [
       unless(
         (k) => k.isAllocated(k.fpstateOf(k.task)),
@@ -211,9 +238,9 @@ function switchRoutines(parts: Parts): readonly Routine[] {
 }
 
 /** do_device_not_available(): math_state_restore(), or BUG_ON(use_eager_fpu()). */
-function trapRoutine({ eager, counter, inKernelFpu, used, clts, setHasFpu, initFpu, restore }: Parts): Routine {
-  if (eager) return routine('do_device_not_available', [step('BUG_ON(use_eager_fpu())', (k) => k.killCurrent())]);
-  return routine('do_device_not_available', [
+function trapRoutines({ eager, counter, inKernelFpu, used, clts, setHasFpu, initFpu }: Parts): readonly Routine[] {
+  if (eager) return [routine('do_device_not_available', [step('BUG_ON(use_eager_fpu())', (k) => k.killCurrent())])];
+  const trap = routine('do_device_not_available', [
     group('math_state_restore', [
       unless(used, [
         step('local_irq_enable', (k) => k.localIrqEnable()),
@@ -223,11 +250,17 @@ function trapRoutine({ eager, counter, inKernelFpu, used, clts, setHasFpu, initF
       ]),
       step('kernel_fpu_disable', (k) => k.write(inKernelFpu, k.cpu, 1)),
       group('__thread_fpu_begin', [...clts, step('has_fpu = 1, owner = current', (k) => setHasFpu(k, k.task))]),
-      restore,
+      restoreOr('restore failed'),
       step('fpu_counter++', (k) => k.count(counter, k.task)),
       step('kernel_fpu_enable', (k) => k.write(inKernelFpu, k.cpu, 0)),
     ]),
   ]);
+  const failing = routine('restore failed', [
+    step('fpu_reset_state', (k) => k.call('fpu_reset_state')),
+    step('kernel_fpu_enable', (k) => k.write(inKernelFpu, k.cpu, 0)),
+    step('force_sig_info(SIGSEGV)', (k) => k.killCurrent()),
+  ]);
+  return [trap, failing];
 }
 
 /** kernel_fpu_begin(), kernel_fpu_end() and who may call them. */

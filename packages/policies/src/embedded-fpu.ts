@@ -2,13 +2,17 @@
  * Linux 4.2 to 4.9: the image is part of the task, fpregs_active says who uses the registers. One code base with two
  * modes, lazy and eager, as in arch/x86/include/asm/fpu/internal.h and arch/x86/kernel/fpu/core.c.
  *
- * Not modelled: FNSAVE hosts' special cases in fpu__save(), a failing restore, the irq_ts_save() users.
+ * A failing XRSTOR is noticed by WARN_ON_FPU() alone: the registers stay as they were, and the task goes on with them. That no image has a
+ * header that fails is up to xstateregs_set(): 814fb7bb7db5 is in (read in 4.4.174 and 4.9.185), d5c8028b4788 is not.
+ *
+ * Not modelled: the irq_ts_save() users.
  */
 import {
   CONTEXT,
   CR0_TS,
   HEADER,
   NOBODY,
+  TRACED_HEADER,
   contextOf,
   group,
   inInterrupt,
@@ -22,6 +26,7 @@ import {
   type RoutineNode,
 } from '@fpulab/core';
 import { fpuCounter, unusedFpuCounter } from './fpu-counter';
+import { REGSET_HOOKS, copyin, copyout, targetImage } from './regset';
 import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, userFeatures, went } from './user-frame';
 
 /** What differs between the kernels and boot options of this code base. */
@@ -278,6 +283,55 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
     ),
   ]);
 
+  const targetIsUsed = (k: Kernel): boolean => k.read(fpstateActive, k.target) !== 0;
+  const activateTarget = group('fpstate_init of the target', [
+    step('fpstate_init', (k) => k.initFpstate(targetImage(k))),
+    step('fpstate_active = 1', (k) => k.write(fpstateActive, k.target, 1)),
+  ]);
+
+  /** fpu__save(): only current has active registers. FNSAVE destroys them. */
+  const fpuSave = group('fpu__save', [
+    step('preempt_disable', (k) => k.preemptDisable()),
+    when(isActive, [copyFpregsToFpstate, unless((k) => k.local(0) !== 0, eager ? [restore] : [fpregsDeactivate])]),
+    step('preempt_enable', (k) => k.preemptEnable()),
+  ]);
+
+  /** xstateregs_get(); xfpregs_get() differs in what it copies. */
+  const getRegs = routine('xstateregs_get', [
+    group('fpu__activate_fpstate_read', [
+      when((k) => k.read(active, k.target) !== 0, [fpuSave], [unless(targetIsUsed, [activateTarget])]),
+    ]),
+    copyout,
+  ]);
+
+  const failed = (k: Kernel): boolean => k.local(0) !== 0;
+  /** In the order in which nobody can tell that the kernel copies first and checks then: the target is stopped. */
+  const setStandard: readonly RoutineNode[] = [
+    step('xcomp_bv must be 0', (k) => k.setLocal(0, k.tracedHeader === TRACED_HEADER.xcompBv ? 1 : 0)),
+    when(
+      failed,
+      [step('fpstate_init on failure', (k) => k.initFpstate(targetImage(k))), step('return -EINVAL', () => {})],
+      [
+        copyin,
+        when(
+          (k) => k.tracedHeader === TRACED_HEADER.reserved,
+          [step('memset(header.reserved, 0)', (k) => k.writeHeader(targetImage(k), HEADER.valid))],
+        ),
+      ],
+    ),
+  ];
+
+  /** xstateregs_set(), and xfpregs_set(), which has no header. copyin_to_xsaves() takes of a header XSTATE_BV alone. */
+  const setRegs = routine('xstateregs_set', [
+    group('fpu__activate_fpstate_write', [
+      when(targetIsUsed, [step('last_cpu = -1', (k) => k.write(lastCpu, k.target, NOBODY))], [activateTarget]),
+    ]),
+    when((k) => k.compacted, [step('copyin_to_xsaves', (k) => k.takeFromTracer(targetImage(k)))], setStandard),
+  ]);
+
+  /** fill_thread_core_info() leaves register sets out that are not active. */
+  const dump = routine('fill_thread_core_info', [when(isUsed, [step('regset->get', (k) => k.call('xstateregs_get'))])]);
+
   return {
     kind: 'base',
     id,
@@ -302,6 +356,9 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
       saveSig,
       clearSig,
       restoreSig,
+      getRegs,
+      setRegs,
+      dump,
       ...(eager ? [routine('fpu__init_cpu', [step('clts at boot', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))])] : []),
     ],
     hooks: {
@@ -317,6 +374,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
       'signal-save': 'copy_fpstate_to_sigframe',
       'signal-clear': 'handle_signal',
       'signal-restore': 'fpu__restore_sig',
+      ...REGSET_HOOKS,
       ...(eager ? { 'cpu-up': 'fpu__init_cpu' } : {}),
     },
   };

@@ -1,7 +1,8 @@
 /** @packageDocumentation FPU switching policies and the kernels that are made of them. */
 import type { Patch } from '@fpulab/core';
-import { BUGS } from './bugs';
+import { BUGS, FPRESTORE_FIXUP } from './bugs';
 import { CLASSIC_GUEST, GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
+import { REFUSED_IMAGE_KEEPS } from './regset';
 
 export {
   lazyCr0Ts,
@@ -13,7 +14,8 @@ export {
 } from './lazy-cr0-ts';
 export { eager, type EagerEra } from './eager';
 export { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
-export { BUGS, type Bug } from './bugs';
+export { BUGS, FPRESTORE_FIXUP, type Bug } from './bugs';
+export { REFUSED_IMAGE_KEEPS } from './regset';
 export { PRESETS, presetOf, type Preset, type PresetBug, type PresetPart } from './presets';
 
 /** Patches on policies. */
@@ -22,5 +24,7 @@ export const POLICY_PATCHES: readonly Patch[] = [
   CLASSIC_GUEST,
   PREEMPT_SAFE_SIGFRAME,
   PREEMPT_SAFE_UNLAZY,
+  FPRESTORE_FIXUP,
+  REFUSED_IMAGE_KEEPS,
   ...BUGS.map(({ patch }) => patch),
 ];

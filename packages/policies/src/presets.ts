@@ -13,7 +13,7 @@ export interface PresetPart {
 
 /** A bug that the real kernel has, and so has its preset. */
 export interface PresetBug {
-  /** Its number in the museum. */
+  /** Its number in the museum, or the commit that fixed it. */
   readonly id: string;
   /** Where it shows, if not everywhere. */
   readonly on?: string;
@@ -71,6 +71,8 @@ const BUGS_5_2 = ['F01', 'F03', 'F05'];
 
 /** Allocation in #NM under a hypervisor that has cleared TS. */
 const F44: PresetBug = { id: 'F44', on: 'xen-pv' };
+/** A register set's image that is refused costs the target of a tracer what it had: REFUSED_IMAGE_KEEPS is the fix. */
+const WIPED: PresetBug = { id: '43be46e89698' };
 
 /** The kernels that are modelled. */
 export const PRESETS: readonly Preset[] = [
@@ -95,37 +97,37 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-4.1-eager',
     title: 'Linux 4.1 with XSAVEOPT or MPX, or with eagerfpu=on: eager, state allocated at execve()',
-    bugs: [],
+    bugs: [{ id: 'F32' }],
     ...always('linux-4.1'),
   },
   {
     id: 'linux-4.2',
     title: 'Linux 4.2 to 4.5 without XSAVEOPT, or with eagerfpu=off: lazy, state embedded in the task',
-    bugs: [],
+    bugs: [WIPED],
     ...lazy('linux-4.2'),
   },
   {
     id: 'linux-4.8',
     title: 'Linux 4.6 to 4.9: eager (execve() as in 4.8.15 and 4.9)',
-    bugs: [],
+    bugs: [WIPED],
     ...always('linux-4.8'),
   },
   {
     id: 'linux-4.14',
     title: 'Linux 4.14 to 5.1: eager, and lazy switching is gone from the code',
-    bugs: [],
+    bugs: [WIPED],
     ...always('linux-4.14'),
   },
   {
     id: 'linux-5.2',
     title: 'Linux 5.2 as released: registers are loaded on the return to user code',
-    bugs: BUGS_5_2.map((id) => ({ id })),
+    bugs: [...BUGS_5_2.map((id) => ({ id })), WIPED],
     ...deferred('linux-5.2', BUGS_5_2),
   },
   {
     id: 'linux-5.10',
     title: 'Linux 5.10, with the fixes that 5.2 to 5.13 got: registers are loaded on the return to user code',
-    bugs: [],
+    bugs: [WIPED],
     ...deferred('linux-5.2'),
   },
   {

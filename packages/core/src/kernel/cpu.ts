@@ -14,8 +14,8 @@ import {
 } from '../machine/frames';
 import { FRAME_PAGES, HEADER, LIFECYCLE, LOCALS, type CoreOffsets, type FpstateKind } from '../machine/state';
 import type { EventStream } from '../machine/stream';
-import { DEFAULT_PKRU, INIT, nextSerial, PRINCIPAL, valueId } from '../machine/values';
-import { PKRU, SSE, USER_COMPONENTS, X87, componentName } from '../x86/components';
+import { DEFAULT_PKRU, INIT, nextSerial, PRINCIPAL, principalOfTask, valueId } from '../machine/values';
+import { PKRU, SSE, USER_COMPONENTS, X87, bitsOf, componentName } from '../x86/components';
 import { CR0_TS } from '../x86/control-registers';
 import type { CpuModel } from '../x86/cpu-model';
 import { VECTOR } from '../x86/faults';
@@ -24,6 +24,7 @@ import type { CounterRange, Cr0Access, Hypervisor, Slot, UserRestore } from './k
 import { returningThrough } from './exit-to-user';
 import { saveArea, type SaveArea } from './save-format';
 import { ACCESS } from './user-access';
+import { hasRegset, regsetComponents, tracedHeader } from './trace-request';
 
 /** What a CPU needs of the machine around it. */
 export interface CpuMachine {
@@ -114,6 +115,12 @@ export class Cpu implements Hypervisor {
   }
 
   get child(): number {
+    return this.words[this.localWord(this.contextFrame(), 0)] - 1;
+  }
+
+  /** Of a tracer. Others may look at the same task, and it may run elsewhere. */
+  get target(): number {
+    this.machine.stream.touchedShared = true;
     return this.words[this.localWord(this.contextFrame(), 0)] - 1;
   }
 
@@ -318,10 +325,72 @@ export class Cpu implements Hypervisor {
     return this.look(this.at.header + fpstate);
   }
 
+  writeHeader(fpstate: number, header: number): void {
+    this.emit(events.HeaderWritten, fpstate, header);
+  }
+
   private indexOf(component: number): number {
     const index = this.at.indexOfBit[component];
     if (index < 0) this.refuseStep(`uses ${componentName(component)}, which this machine does not have`);
     return index;
+  }
+
+  // --- tracers and core dumps ------------------------------------------------------------------------------------
+
+  /** traceCode() of what is asked. */
+  private get request(): number {
+    return this.words[this.localWord(this.contextFrame(), 1)];
+  }
+
+  get regset(): number {
+    return regsetComponents(this.request, this.xfeatures);
+  }
+
+  get tracedHeader(): number {
+    return tracedHeader(this.request);
+  }
+
+  get regsetExists(): boolean {
+    return hasRegset(this.machine.model, this.request);
+  }
+
+  showFpstate(fpstate: number, xfeatures = this.regset): void {
+    const inUse = this.xstateBv(fpstate);
+    for (const bit of bitsOf(xfeatures))
+      this.showValue(bit, inUse & (1 << bit) ? this.readFpstate(fpstate, bit) : INIT);
+  }
+
+  showValue(component: number, value: number): void {
+    this.emit(events.FpstateShown, this.cpu, this.task, this.target, component, value);
+  }
+
+  takeFromTracer(fpstate: number, xfeatures = this.regset): void {
+    const { target } = this;
+    const value = valueId(principalOfTask(target), nextSerial(this.look(this.at.serial + target)));
+    for (const bit of bitsOf(xfeatures)) this.emit(events.FpstateTraced, this.cpu, target, fpstate, bit, value);
+  }
+
+  isAlive(task: number): boolean {
+    this.machine.stream.touchedShared = true;
+    return task >= 0 && this.look(this.at.lifecycle + task) === LIFECYCLE.alive;
+  }
+
+  isStopped(task: number): boolean {
+    this.machine.stream.touchedShared = true;
+    return this.look(this.at.stopped + task) !== 0;
+  }
+
+  /** It has stopped for its tracer, and has left its CPU: wait_task_inactive(). */
+  get targetIsStopped(): boolean {
+    const { target } = this;
+    const running = this.words.subarray(this.at.current, this.at.current + this.at.cpus);
+    return this.isStopped(target) && !running.includes(target);
+  }
+
+  /** The task waits until its tracer lets it go on. */
+  stopForTracer(): void {
+    this.emit(events.TaskStopped, this.cpu, this.task);
+    this.call('schedule');
   }
 
   // --- user memory -----------------------------------------------------------------------------------------------

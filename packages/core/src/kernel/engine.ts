@@ -20,6 +20,7 @@ import type { CompiledOperation, FpuOperation, FrameOperation } from './program'
 import { KERNEL_CALLS, KTHREAD_ROUTINE, PROGRAM_LOCAL, type TaskKind } from './kernel-thread';
 import { Scheduler } from './scheduler';
 import { IDLE_ROUTINE, KERNEL_FPU_BEGIN, KERNEL_FPU_SECTION, skeletonRoutines } from './skeleton';
+import { traceCode } from './trace-request';
 
 /** A task as the engine runs it. Idle tasks come last and have no program. */
 export interface EngineTask {
@@ -130,6 +131,7 @@ export class Engine implements CpuMachine {
       answers: parts.answers,
       exitWork: (cpu) => this.scheduler.exitWork(cpu, parts.tasks[this.cpus[cpu].task].handler >= 0),
       handlers: parts.tasks.map(({ handler }) => handler),
+      tracers: tracersOf(parts.tasks),
     }).map((routine) => ({ owner: 'kernel', routine }));
     this.code = compileCode([...own, ...parts.routines]);
     this.inSection = Uint8Array.from(this.code.instructions, (one) =>
@@ -354,10 +356,12 @@ export class Engine implements CpuMachine {
     else if (operation.kind === 'frame') this.spoilFrame(task, operation);
     else {
       cpu.enter(CONTEXT.syscall, operation.name === 'exit' ? 'do_exit' : `sys_${operation.name}`, false);
-      if (operation.child !== undefined) {
-        cpu.frame = cpu.depth - 1;
-        cpu.setTaskLocal(0, this.taskNamed(operation.child));
-      }
+      const { child, trace } = operation;
+      const other = child ?? trace?.target;
+      if (other === undefined) return;
+      cpu.frame = cpu.depth - 1;
+      cpu.setTaskLocal(0, this.taskNamed(other));
+      if (trace !== undefined) cpu.setLocal(1, traceCode(trace));
     }
   }
 
@@ -453,6 +457,13 @@ export class Engine implements CpuMachine {
     this.stream.footprint?.readWord(word);
     this.stream.emit(events.ArchitecturalSet, child, PKRU, this.words[word]);
   }
+}
+
+/** Who traces each task; -1 for nobody. */
+function tracersOf(tasks: readonly EngineTask[]): readonly number[] {
+  const traces = ({ code }: EngineTask, target: string): boolean =>
+    code.some((one) => one.kind === 'syscall' && one.trace?.target === target);
+  return tasks.map(({ name }) => tasks.findIndex((candidate) => traces(candidate, name)));
 }
 
 /** Alternatives of the either() with most of them. */

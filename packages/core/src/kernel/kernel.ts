@@ -64,6 +64,8 @@ export interface Kernel {
   readonly next: number;
   /** During fork: the new task. */
   readonly child: number;
+  /** During ptrace-read and ptrace-write: the stopped task. During core-dump: the current one. */
+  readonly target: number;
 
   /**
    * The slot of this name: how patches, which are written for no machine in particular, get at a policy's state.
@@ -107,7 +109,7 @@ export interface Kernel {
 
   /** A memory image of a task; its own when no kind is named. */
   fpstateOf(task: number, kind?: FpstateKind): number;
-  /** Images are in the compacted format: the kernel uses XSAVES, and the processor has it. */
+  /** Images are in the compacted format: the kernel uses XSAVES, and the processor has it. Linux: using_compacted_format(). */
   readonly compacted: boolean;
   /** All components that this kernel enables, as a bitmap. */
   readonly xfeatures: number;
@@ -138,6 +140,21 @@ export interface Kernel {
   writeXstateBv(fpstate: number, xfeatures: number): void;
   /** The header of an image: one of HEADER. */
   headerOf(fpstate: number): number;
+  writeHeader(fpstate: number, header: number): void;
+
+  /** Components of the register set that a tracer reads or writes, or that a core dump has. */
+  readonly regset: number;
+  /** The header of the image that the tracer writes: one of TRACED_HEADER. */
+  readonly tracedHeader: number;
+  /** Shows components of an image (all of the register set when none are named), as XRSTOR would load them. */
+  showFpstate(fpstate: number, xfeatures?: number): void;
+  /** Shows a component of the target that lies elsewhere than in an image. */
+  showValue(component: number, value: number): void;
+  /**
+   * Takes components (all of the register set when none are named) from the tracer: they are in the image and in its XSTATE_BV, and the
+   * target has them from now on.
+   */
+  takeFromTracer(fpstate: number, xfeatures?: number): void;
 
   /** Writes components from the registers to the current task's signal frame, page faults disabled. False when a page is missing. */
   saveToUser(xfeatures?: number): boolean;

@@ -7,6 +7,7 @@ import { FpuError } from '../error';
 import { HEADER } from '../machine/state';
 import { AVX, PKRU, SSE, X87 } from '../x86/components';
 import type { InstructionClass } from '../x86/faults';
+import type { TraceOperation } from './trace-request';
 
 /** System calls that the kernel skeleton knows. */
 export type SyscallName =
@@ -19,6 +20,9 @@ export type SyscallName =
   | 'exit'
   | 'raise'
   | 'rt_sigreturn'
+  | 'ptrace'
+  | 'ptrace_stop'
+  | 'abort'
   /** copy_to_user() */
   | 'read'
   /** copy_from_user() */
@@ -45,12 +49,13 @@ export interface FrameOperation {
   readonly header: number | 'unmapped';
 }
 
-/** A system call. `fork` names the task slot that becomes the child. */
+/** A system call. `fork` names the task slot that becomes the child, `ptrace` the task that it is about. */
 export interface SyscallOperation {
   readonly kind: 'syscall';
   readonly text: string;
   readonly name: SyscallName;
   readonly child?: string;
+  readonly trace?: TraceOperation;
 }
 
 /** A kernel thread calls a kernel function: see kernel-thread.ts. */
@@ -132,7 +137,7 @@ export function fwait(): FpuOperation {
 }
 
 /** A system call. */
-export function syscall(name: Exclude<SyscallName, 'fork' | 'rt_sigreturn'>): SyscallOperation {
+export function syscall(name: Exclude<SyscallName, 'fork' | 'rt_sigreturn' | 'ptrace'>): SyscallOperation {
   return { kind: 'syscall', text: name, name };
 }
 
@@ -295,14 +300,16 @@ function retarget(code: CompiledOperation[], from: number, to: number, target: n
 
 /** Components and instruction classes that a program needs. */
 export function programNeeds(operations: readonly Operation[]): ReadonlySet<InstructionClass> {
-  const needs = new Set<InstructionClass>();
-  const visit = (list: readonly Operation[]): void => {
-    for (const operation of list) {
-      if (operation.kind === 'fpu') needs.add(operation.instruction);
-      else if (operation.kind === 'loop') visit(operation.body);
-      else if (operation.kind === 'either') operation.alternatives.forEach(visit);
-    }
-  };
-  visit(operations);
-  return needs;
+  return new Set(simpleOperations(operations).flatMap((one) => (one.kind === 'fpu' ? [one.instruction] : [])));
+}
+
+/** An operation that is no loop and no choice. */
+export type SimpleOperation = Exclude<Operation, LoopOperation | EitherOperation>;
+
+/** The operations in a program, in order; those of loops once. */
+export function simpleOperations(operations: readonly Operation[]): readonly SimpleOperation[] {
+  return operations.flatMap((operation) => {
+    if (operation.kind === 'loop') return simpleOperations(operation.body);
+    return operation.kind === 'either' ? operation.alternatives.flatMap(simpleOperations) : [operation];
+  });
 }

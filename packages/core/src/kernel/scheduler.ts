@@ -74,7 +74,8 @@ export class Scheduler {
     const { words, at } = this;
     const prev = words[at.current + cpu];
     const idle = this.users + cpu;
-    const canStay = words[at.lifecycle + prev] === LIFECYCLE.alive && words[at.sleeping + prev] === 0;
+    const canStay =
+      words[at.lifecycle + prev] === LIFECYCLE.alive && words[at.sleeping + prev] === 0 && !this.isStopped(prev);
     let count = this.addPickable(cpu, prev, 0);
     if (prev !== idle && ((count === 0 && !canStay) || this.parts.interference.idle)) this.alternatives[count++] = idle;
     if (count === 0) this.alternatives[count++] = prev;
@@ -160,9 +161,18 @@ export class Scheduler {
   private isPickable(cpu: number, task: number): boolean {
     const { words, at } = this;
     this.parts.stream.footprint?.readSchedule(task);
-    if (words[at.lifecycle + task] !== LIFECYCLE.alive || words[at.pickedBy + task] >= 0) return false;
+    if (words[at.lifecycle + task] !== LIFECYCLE.alive || words[at.pickedBy + task] >= 0 || this.isStopped(task))
+      return false;
     for (let other = 0; other < at.cpus; other++) if (words[at.current + other] === task) return false;
     const last = words[at.lastRan + task];
     return last < 0 || last === cpu || this.parts.interference.migration === true;
+  }
+
+  /** Only its tracer wakes a stopped task. */
+  private isStopped(task: number): boolean {
+    const { words, at } = this;
+    if (at.stopped < 0) return false;
+    this.parts.stream.footprint?.readWord(at.stopped + task);
+    return words[at.stopped + task] !== 0;
   }
 }

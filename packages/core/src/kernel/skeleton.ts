@@ -6,17 +6,19 @@
  */
 import * as events from '../machine/events';
 import { PREEMPT_OFF, IRQS_OFF } from '../machine/frames';
+import { abortRoutine } from './core-dump';
 import { NEXT_LOCAL, type Cpu } from './cpu';
-import { at, exitPath, exitRoutines, hookStep as hook, type ExitServices } from './exit-to-user';
+import { at, exitPath, exitRoutines, hookStep as hook } from './exit-to-user';
 import { NOBODY } from './kernel';
 import type { PlatformHook, PolicyHook } from './hooks';
 import { kernelThreadRoutines } from './kernel-thread';
 import type { KernelOperation, SyscallName } from './program';
+import { exitPtrace, traceRoutines, type TraceServices } from './ptrace';
 import { group, routine, when, whileHolds, type Routine, type RoutineNode } from './routine';
 import { userAccess, userAccessRoutines } from './user-access';
 
 /** What the skeleton needs of the scheduler. */
-export interface SkeletonServices extends ExitServices {
+export interface SkeletonServices extends TraceServices {
   /** Chooses and records the next task. */
   pickNext(cpu: number): number;
   /** True while the child of a fork has not been born. */
@@ -164,11 +166,14 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     ...(services.handlers.some((handler) => handler >= 0)
       ? [syscall('sys_raise', [at('send_signal', (k) => k.emit(events.SignalSent, k.task))])]
       : []),
+    ...(services.uses('ptrace') || services.uses('ptrace_stop') ? traceRoutines(services) : []),
+    ...(services.uses('abort') ? [abortRoutine(services)] : []),
     routine('do_exit', [
       at('exit_thread', (k) => {
         k.emit(events.TaskExiting, k.cpu, k.task);
         k.emit(events.Exit, k.cpu, k.task);
       }),
+      ...exitPtrace(services),
       at('schedule, never to return', (k) => {
         if (services.isIdle(k.task)) k.panic();
         k.emit(events.TaskExited, k.cpu, k.task);

@@ -451,6 +451,46 @@ export const HandlerLeft = defineEvent(
   { fpu: 'too' },
 );
 
+// --- tracers and core dumps ------------------------------------------------------------------------------------
+
+/** The task stopped for its tracer, which alone can wake it. Linux: TASK_TRACED in ptrace_stop(). */
+export const TaskStopped = defineEvent('task.stopped', { cpu: 'cpu', task: 'task' }, (s, _cpu, task) => {
+  s.words[s.at.stopped + task] = 1;
+});
+
+/** A tracer let its target go on. */
+export const TaskContinued = defineEvent(
+  'task.continued',
+  { cpu: 'cpu', task: 'task', target: 'task' },
+  (s, _cpu, _task, target) => {
+    s.words[s.at.stopped + target] = 0;
+  },
+);
+
+/** `task` was shown a component of `target`, another task's for a tracer, its own in a core file. */
+export const FpstateShown = defineEvent(
+  'fpstate.shown',
+  { cpu: 'cpu', task: 'task', target: 'task', component: 'component', value: 'value' },
+  () => {},
+  { fpu: true },
+);
+
+/** The tracer that runs on `cpu` put a new value into an image of `target`: from now on it is what that task has. */
+export const FpstateTraced = defineEvent(
+  'fpstate.traced',
+  { cpu: 'cpu', target: 'task', fpstate: 'fpstate', component: 'component', value: 'value' },
+  (s, _cpu, target, fpstate, component, value) => {
+    const n = s.at.components;
+    const index = s.at.indexOfBit[component];
+    s.words[s.at.image + fpstate * n + index] = value;
+    s.words[s.at.xstateBv + fpstate] |= 1 << component;
+    s.words[s.at.architectural + target * n + index] = value;
+    s.words[s.at.execed + target] &= ~(1 << component);
+    s.words[s.at.serial + target] = serialOf(value);
+  },
+  { fpu: true },
+);
+
 // --- XFD -------------------------------------------------------------------------------------------------------
 
 /** IA32_XFD of a CPU got a value. */
@@ -618,6 +658,12 @@ export const SignalSave = defineHook('hook.signal-save', { cpu: 'cpu', task: 'ta
 export const SignalClear = defineHook('hook.signal-clear', { cpu: 'cpu', task: 'task' });
 /** sigreturn loads the state from the signal frame; what fails is refused. Linux: fpu__restore_sig(), restore_xstate_sig(), ... */
 export const SignalRestore = defineHook('hook.signal-restore', { cpu: 'cpu', task: 'task' });
+/** A tracer reads registers of a stopped task: get() of a register set. */
+export const PtraceRead = defineHook('hook.ptrace-read', { cpu: 'cpu', task: 'task', target: 'task' });
+/** A tracer writes registers of a stopped task: set() of a register set. */
+export const PtraceWrite = defineHook('hook.ptrace-write', { cpu: 'cpu', task: 'task', target: 'task' });
+/** The task's own registers go to a core file. Linux: fill_thread_core_info(). */
+export const CoreDump = defineHook('hook.core-dump', { cpu: 'cpu', task: 'task' });
 /** The kernel is about to return to user code, interrupts off. */
 export const ExitToUser = defineHook('hook.exit-to-user', { cpu: 'cpu', task: 'task' });
 /** A CPU comes up: the policy brings TS into the state that it expects. Linux: fpu_init(), fpu__init_cpu(). */

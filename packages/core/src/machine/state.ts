@@ -30,6 +30,8 @@ export interface Dimensions {
   readonly xfd?: boolean;
   /** There are kernel threads that borrow address spaces. */
   readonly borrowedMm?: boolean;
+  /** Tasks trace others. */
+  readonly ptrace?: boolean;
 }
 
 /**
@@ -93,6 +95,8 @@ export interface CoreOffsets {
   readonly xfdErr: number;
   /** 1 while a kernel thread has borrowed an address space; -1 where none does. */
   readonly borrowedMm: number;
+  /** 1 while a task waits for its tracer; -1 where nobody traces. */
+  readonly stopped: number;
 }
 
 /**
@@ -157,6 +161,7 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     ...(dimensions.signals ? signals : []),
     ...(dimensions.xfd ? xfd : []),
     ...(dimensions.borrowedMm ? [field('task.borrowed-mm', 'task', 'flag')] : []),
+    ...(dimensions.ptrace ? [field('task.stopped', 'task', 'flag')] : []),
   ];
 }
 
@@ -206,6 +211,7 @@ export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOf
     xfd: baseIfAny('cpu.xfd'),
     xfdErr: baseIfAny('cpu.xfd-err'),
     borrowedMm: baseIfAny('task.borrowed-mm'),
+    stopped: baseIfAny('task.stopped'),
   };
 }
 

@@ -133,6 +133,16 @@ export class OracleMonitor {
       if (value === expected || (expected === INIT && this.isExeced(task, index))) return;
       this.report('lost-update', cpu, task, index, value, expected);
     });
+    this.machine.stream.watch(events.FpstateShown, (cpu, task, target, component, value) => {
+      const { words, at } = this.state;
+      const index = at.indexOfBit[component];
+      const expected = words[at.architectural + target * at.components + index];
+      if (value === expected) return;
+      // What the reader wrote itself is no secret: it is merely not what the target has.
+      const isOwn = target !== task && writerOf(value) === principalOfTask(task);
+      const isSecret = this.isForeign(target, index, value) && !isOwn;
+      this.report(isSecret ? 'leak' : 'lost-update', cpu, task, index, value, expected);
+    });
   }
 
   private watchKernelSections(): void {
@@ -179,6 +189,7 @@ export class OracleMonitor {
       events.TaskForked,
       events.FpregsLoaded,
       events.FpstateWritten,
+      events.FpstateTraced,
       events.XstateBvWritten,
       events.ArchitecturalSet,
       events.FrameCompleted,

@@ -12,9 +12,9 @@ import { OracleMonitor } from '../oracle/monitor';
 import { ORACLES, type OracleId } from '../oracle/oracles';
 import { Engine, type EngineTask } from '../kernel/engine';
 import { refuseBadKind } from '../kernel/kernel-thread';
-import { compileTask } from '../kernel/program';
+import { compileTask, simpleOperations } from '../kernel/program';
 import type { Patch } from '../kernel/routine';
-import type { Scenario } from '../scenario/scenario';
+import type { Scenario, TaskSpec } from '../scenario/scenario';
 import { bitsOf } from '../x86/components';
 import { cpuModel, type CpuModel } from '../x86/cpu-model';
 import { Composition, type Settings } from './composition';
@@ -66,6 +66,9 @@ const POLICY_HOOK_EVENTS: Readonly<Record<PolicyHook, EventType>> = {
   'signal-save': events.SignalSave,
   'signal-clear': events.SignalClear,
   'signal-restore': events.SignalRestore,
+  'ptrace-read': events.PtraceRead,
+  'ptrace-write': events.PtraceWrite,
+  'core-dump': events.CoreDump,
   'cpu-up': events.CpuUp,
   'kernel-fpu-section': events.KernelFpuSection,
   'use-mm': events.UseMm,
@@ -106,6 +109,7 @@ export function compose(options: ComposeOptions): Machine {
       fpstateKinds: kinds,
       signals,
       borrowedMm: tasks.some(({ code }) => code.some((one) => one.kind === 'kernel' && one.name === 'use_mm')),
+      ptrace: tasks.some(({ code }) => code.some((one) => one.kind === 'syscall' && one.name.startsWith('ptrace'))),
     },
     composition.slotFields(),
   );
@@ -192,9 +196,8 @@ function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
     const { code, handler } = compileTask(program, operations);
     refuseBadKind(task);
     for (const operation of code) {
-      if (operation.kind === 'syscall' || operation.kind === 'kernel') {
-        refuseUnknownChild(scenario, name, operation.child);
-      }
+      if ('child' in operation) refuseUnknownChild(scenario, name, operation.child);
+      if (operation.kind === 'syscall') refuseBadTarget(scenario, name, operation.trace?.target);
     }
     return { name, code, handler, unborn, kind, idle: false };
   });
@@ -228,6 +231,21 @@ function refuseUnknownChild(scenario: Scenario, task: string, child: string | un
     `task ${task} forks '${child}', but the scenario '${scenario.id}' has no unborn task of that name`,
     { child },
   );
+}
+
+function refuseBadTarget(scenario: Scenario, task: string, target: string | undefined): void {
+  if (target === undefined) return;
+  const refuse = (problem: string): never => {
+    throw new FpuError('FPU208', `task ${task} of the scenario '${scenario.id}' traces '${target}', ${problem}`, {
+      target,
+    });
+  };
+  if (target === task) refuse('which is itself');
+  if (scenario.tasks.every(({ name }) => name !== target)) refuse('but there is no task of that name');
+  const traces = ({ program, handler = [] }: TaskSpec): boolean =>
+    simpleOperations([...program, ...handler]).some((one) => one.kind === 'syscall' && one.trace?.target === target);
+  const other = scenario.tasks.find((candidate) => candidate.name !== task && traces(candidate));
+  if (other) refuse(`which ${other.name} traces too; a task has one tracer`);
 }
 
 /** Checks all slots before it binds any: a refused composition leaves its plugins as they were. */

@@ -2,11 +2,11 @@ import 'reflect-metadata';
 import { inject, injectable, multiInject, optional } from 'inversify';
 import { FpuError } from '../error';
 import type { OwnedRoutine } from '../kernel/code';
-import { NOTHING, OPTIONAL_HOOKS, POLICY_HOOKS } from '../kernel/hooks';
-import { programNeeds } from '../kernel/program';
+import { NOTHING, OPTIONAL_HOOKS, POLICY_HOOKS, type PolicyHook } from '../kernel/hooks';
+import { programNeeds, simpleOperations, type SyscallName } from '../kernel/program';
 import { applyPatch, type Patch, type Routine } from '../kernel/routine';
 import type { FieldDeclaration } from '../machine/layout';
-import type { Scenario } from '../scenario/scenario';
+import type { Scenario, TaskSpec } from '../scenario/scenario';
 import {
   AVX,
   OPMASK,
@@ -43,7 +43,23 @@ const COMPONENT_OF: Readonly<Partial<Record<InstructionClass, number>>> = {
   pkru: PKRU,
 };
 
-const SIGNAL_HOOKS = ['signal-save', 'signal-clear', 'signal-restore'] as const;
+/** What tasks can do for which a policy must own hooks that others may leave out. */
+const SURFACES: readonly {
+  readonly does: (task: TaskSpec) => boolean;
+  readonly what: string;
+  readonly hooks: readonly PolicyHook[];
+}[] = [
+  {
+    does: ({ handler }) => handler !== undefined,
+    what: 'has a signal handler',
+    hooks: ['signal-save', 'signal-clear', 'signal-restore'],
+  },
+  { does: (task) => calls(task, 'ptrace'), what: 'traces another task', hooks: ['ptrace-read', 'ptrace-write'] },
+  { does: (task) => calls(task, 'abort'), what: 'leaves a core dump', hooks: ['core-dump'] },
+];
+
+const calls = ({ program, handler = [] }: TaskSpec, name: SyscallName): boolean =>
+  simpleOperations([...program, ...handler]).some((one) => one.kind === 'syscall' && one.name === name);
 
 const LEGACY = (1 << X87) | (1 << SSE);
 
@@ -83,7 +99,7 @@ export class Composition {
     this.routines = routines;
     this.hooks = hooks;
     this.refuseUnownedHooks();
-    this.refuseUnknownSignals();
+    this.refuseUnknownSurfaces();
   }
 
   /** All plugins, base policy first. */
@@ -182,17 +198,19 @@ export class Composition {
     }
   }
 
-  /** A task with a signal handler needs a policy that knows signal frames. */
-  private refuseUnknownSignals(): void {
+  /** A task with a signal handler needs a policy that knows signal frames, and so on. */
+  private refuseUnknownSurfaces(): void {
     const { scenario } = this.settings;
-    const task = scenario.tasks.find(({ handler }) => handler !== undefined);
-    const missing = SIGNAL_HOOKS.find((hook) => this.hooks[hook] === undefined);
-    if (task === undefined || missing === undefined) return;
-    throw new FpuError(
-      'FPU202',
-      `task ${task.name} of the scenario '${scenario.id}' has a signal handler, but '${this.base.id}' does not own '${missing}'`,
-      { scenario: scenario.id, policy: this.base.id, hook: missing },
-    );
+    for (const { does, what, hooks } of SURFACES) {
+      const task = scenario.tasks.find(does);
+      const missing = hooks.find((hook) => this.hooks[hook] === undefined);
+      if (task === undefined || missing === undefined) continue;
+      throw new FpuError(
+        'FPU202',
+        `task ${task.name} of the scenario '${scenario.id}' ${what}, but '${this.base.id}' does not own '${missing}'`,
+        { scenario: scenario.id, policy: this.base.id, hook: missing },
+      );
+    }
   }
 
   private refuseDuplicateIds(): void {

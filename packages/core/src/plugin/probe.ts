@@ -108,11 +108,12 @@ export class Probe {
     return calls || hardirq === true || softirq === true;
   }
 
-  /** Groups of tasks that run the same program and neither fork nor are forked: nobody can tell them apart. */
+  /** Groups of tasks that run the same program and neither fork, nor are forked or traced: nobody can tell them apart. */
   interchangeableTasks(): readonly (readonly number[])[] {
     const groups = new Map<string, number[]>();
+    const traced = new Set(this.tasks.flatMap(targetsOf));
     this.tasks.forEach((task, number) => {
-      if (task.idle || task.unborn || forks(task)) return;
+      if (task.idle || task.unborn || forks(task) || traced.has(task.name)) return;
       const key = `${task.kind} ${JSON.stringify(task.code)}`;
       groups.set(key, [...(groups.get(key) ?? []), number]);
     });
@@ -122,6 +123,11 @@ export class Probe {
 
 function forks(task: EngineTask): boolean {
   return task.code.some((operation) => 'child' in operation && operation.child !== undefined);
+}
+
+/** Names of the tasks that it traces. */
+function targetsOf({ code }: EngineTask): readonly string[] {
+  return code.flatMap((operation) => (operation.kind === 'syscall' && operation.trace ? [operation.trace.target] : []));
 }
 
 /** More than any compiled program has operations. */

@@ -4,6 +4,7 @@ import type { OracleId } from '../oracle/oracles';
 import type { Scenario } from './scenario';
 import { NARROW } from './narrow';
 import { USED_BY_ALL, cameBack } from './sometimes';
+import { TRACING } from './tracing';
 import { anyPrograms, withNesting } from './variants';
 
 /** Everything but speculative-exposure, which every lazy policy has by nature. */
@@ -153,21 +154,13 @@ const signalsPreempted = scenario({
   tasks: [
     {
       name: 'A',
-      program: program(sse.write(), syscall('raise'), sse.read()),
+      program: program(sse.write(), syscall('raise')),
       handler: program(),
     },
     { name: 'B', program: program(sse.read()) },
   ],
   interference: { preempt: 'full' },
-  sometimes: [
-    ...USED_BY_ALL(['A', 'B']),
-    {
-      id: 'A-came-back',
-      text: 'A came back from its handler',
-      tasks: ['A'],
-      test: (event, [task]) => event.type === 'signal.handler-left' && event.data.task === task,
-    },
-  ],
+  sometimes: [...USED_BY_ALL(['B']), cameBack('A')],
 });
 
 /** One task, and frames that fault. */
@@ -182,15 +175,7 @@ const frameFails = scenario({
     },
   ],
   interference: { userFaults: true, allocation: { sleep: true } },
-  sometimes: [
-    ...USED_BY_ALL(['A']),
-    {
-      id: 'A-came-back',
-      text: 'A came back from its handler',
-      tasks: ['A'],
-      test: (event, [task]) => event.type === 'signal.handler-left' && event.data.task === task,
-    },
-  ],
+  sometimes: [...USED_BY_ALL(['A']), cameBack('A')],
 });
 
 /** For processors that have nothing but FNSAVE, which leaves INIT in the registers. */
@@ -221,6 +206,7 @@ export const SCENARIOS: readonly Scenario[] = [
   x87Only,
   endless,
   ...NARROW.map(scenario),
+  ...TRACING.map(scenario),
 ];
 
 /**

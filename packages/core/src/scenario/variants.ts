@@ -22,8 +22,8 @@ const NAMES = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
  *
  * Where the scenario has a signal handler, each of the tasks has it. Kernel threads stay, and run their programs again and again.
  *
- * fork() is left out, because its child would have to be one of them, and so is exit(): no task ends. The CPU may idle whenever a
- * task gives it up, as it does when all others sleep: real tasks wait for more than the operations say.
+ * fork() and ptrace() are left out, because the other task would have to be one of them, and so are exit() and abort(): no task ends. The
+ * CPU may idle whenever a task gives it up, as it does when all others sleep: real tasks wait for more than the operations say.
  *
  * @throws FpuError FPU208 for a scenario without operations, or a count that is not from 1 to 26
  */
@@ -68,8 +68,8 @@ function kernelThreads({ tasks }: Scenario): Scenario['tasks'] {
 
 type SimpleOperation = Exclude<Operation, LoopOperation | EitherOperation>;
 
-/** System calls that start or end a task. */
-const ENDS: ReadonlySet<SyscallOperation['name']> = new Set(['fork', 'exit']);
+/** System calls that start or end a task, or are about one that is no other's like. */
+const ENDS: ReadonlySet<SyscallOperation['name']> = new Set(['fork', 'exit', 'abort', 'ptrace', 'ptrace_stop']);
 
 /** The operations in a scenario's programs, each once. */
 function operationsOf({ tasks }: Scenario): readonly SimpleOperation[] {

@@ -619,6 +619,41 @@ const PLUGINS_AND_ORACLES: readonly Example[] = [
   },
 ];
 
+const TRACERS: readonly Example[] = [
+  {
+    fact: 'a task that stopped for its tracer waits',
+    event: 'task.stopped',
+    data: { cpu: 0, task: 1 },
+    changes: { 'task.stopped[1]': 1 },
+  },
+  {
+    fact: 'a tracer lets its target go on',
+    event: 'task.continued',
+    data: { cpu: 0, task: 2, target: 1 },
+    before: { 'task.stopped[0]': 1, 'task.stopped[1]': 1 },
+    changes: { 'task.stopped[1]': 0 },
+  },
+  {
+    fact: 'showing an image changes nothing',
+    event: 'fpstate.shown',
+    data: { cpu: 0, task: 2, target: 1, component: 1, value: valueId(2, 1) },
+    changes: {},
+  },
+  {
+    fact: "what a tracer writes is in the image, marked in XSTATE_BV, and its target's own latest value",
+    event: 'fpstate.traced',
+    data: { cpu: 0, target: 1, fpstate: 1, component: 2, value: valueId(2, 7) },
+    before: { 'task.execed[1]': 0b111, 'fpstate.xstate-bv[1]': 0b1, 'cpu.fpregs[0.2]': valueId(2, 6) },
+    changes: {
+      'fpstate.image[1.2]': valueId(2, 7),
+      'fpstate.xstate-bv[1]': 0b101,
+      'task.architectural[1.2]': valueId(2, 7),
+      'task.execed[1]': 0b011,
+      'task.serial[1]': 7,
+    },
+  },
+];
+
 const EXAMPLES = [
   ...STEPS,
   ...CONTEXTS,
@@ -626,6 +661,7 @@ const EXAMPLES = [
   ...PROCESSOR,
   ...USER_MEMORY,
   ...SIGNALS,
+  ...TRACERS,
   ...IMAGES,
   ...PLUGINS_AND_ORACLES,
 ];
@@ -671,6 +707,9 @@ describe('what events do to the state', () => {
       'signal-save',
       'signal-clear',
       'signal-restore',
+      'ptrace-read',
+      'ptrace-write',
+      'core-dump',
       'exit-to-user',
       'cpu-up',
       'kernel-fpu-section',

@@ -33,7 +33,7 @@ describe('a fresh state', () => {
     expect(state.words).toHaveLength(157);
   });
 
-  it('has fields for signals, XFD and borrowed address spaces only where the machine has those', () => {
+  it('has fields for signals, XFD, borrowed address spaces and stopped tasks only where the machine has those', () => {
     const extra = smallState(FULL).layout.fields.filter(({ name }) => !state.layout.find(name));
     expect(extra.map(({ name, width }) => `${name} ${width}`)).toEqual([
       'task.signal-pending 1',
@@ -44,6 +44,7 @@ describe('a fresh state', () => {
       'cpu.xfd 1',
       'cpu.xfd-err 1',
       'task.borrowed-mm 1',
+      'task.stopped 1',
     ]);
     expect([state.at.resume, state.at.xfd, state.at.firstFpstate.sigframe]).toEqual([-1, -1, -1]);
   });

@@ -183,8 +183,19 @@ describe('compose', () => {
       'migration',
       'vcpu-preemption',
       'signals',
+      'signals-preempted',
+      'frame-fails',
       'x87-only',
       'endless',
+      'exec-migration',
+      'signal-fault',
+      'sigreturn-fault',
+      'signal-irq',
+      'ptrace',
+      'ptrace-preloaded',
+      'ptrace-headers',
+      'ptrace-refused',
+      'core-dump',
     ]);
   });
 

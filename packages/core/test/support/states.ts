@@ -16,6 +16,7 @@ export const FULL: Dimensions = {
   signals: true,
   xfd: true,
   borrowedMm: true,
+  ptrace: true,
 };
 
 /** A fresh state of SMALL dimensions with one slot per CPU and one per task. */

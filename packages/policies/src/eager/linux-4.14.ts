@@ -2,7 +2,7 @@
  * Linux 4.14 to 5.1: lazy switching is gone from the code. arch/x86/include/asm/fpu/internal.h, arch/x86/kernel/fpu/core.c, signal.c,
  * traps.c, all of 4.14.74. 4.10 to 4.13 keep fpregs_active beside fpstate_active, which 4.14 has made one flag, `initialized`.
  *
- * Not modelled: a failing restore of a kernel image (ex_handler_fprestore()), 32-bit frames.
+ * Not modelled: 32-bit frames.
  */
 import {
   CONTEXT,
@@ -24,6 +24,7 @@ import {
   type Kernel,
   type RoutineNode,
 } from '@fpulab/core';
+import { REGSET_HOOKS, copyout, isBadHeader, targetImage } from '../regset';
 import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, userFeatures, went } from '../user-frame';
 import { XFEATURES_4_8 } from '../xfeatures';
 
@@ -40,7 +41,14 @@ export function linux414(): BasePolicy {
   const isValid = (k: Kernel): boolean => k.read(owner, k.cpu) === k.task && k.read(lastCpu, k.task) === k.cpu;
   const activate = (name: string): RoutineNode => step(name, (k) => k.write(owner, k.cpu, k.task));
   const save = step('copy_fpregs_to_fpstate', (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 0), XSAVE);
-  const restore = step('copy_kernel_to_fpregs', (k) => k.restore(k.fpstateOf(k.task)), XSAVE);
+  /** Where XRSTOR raises #GP, ex_handler_fprestore() loads INIT. */
+  const restore = step(
+    'copy_kernel_to_fpregs',
+    (k) => {
+      if (!k.restore(k.fpstateOf(k.task))) k.initFpregs();
+    },
+    XSAVE,
+  );
   const initialize = group('fpu__initialize', [
     unless(isInitialized, [
       step('fpstate_init', (k) => k.initFpstate(k.fpstateOf(k.task))),
@@ -56,6 +64,38 @@ export function linux414(): BasePolicy {
     step('initialized = 0', (k) => k.write(initialized, k.task, 0)),
     step('preempt_enable after drop', (k) => k.preemptEnable()),
   ]);
+
+  const targetIsInitialized = (k: Kernel): boolean => k.read(initialized, k.target) !== 0;
+  const initTarget = group('fpstate_init of the target', [
+    step('fpstate_init', (k) => k.initFpstate(targetImage(k))),
+    step('initialized = 1', (k) => k.write(initialized, k.target, 1)),
+  ]);
+  const fpuSave = group('fpu__save', [
+    step('preempt_disable', (k) => k.preemptDisable()),
+    when(isInitialized, [save, unless((k) => k.local(0) !== 0, [restore])]),
+    step('preempt_enable', (k) => k.preemptEnable()),
+  ]);
+  const regsets = [
+    routine('xstateregs_get', [
+      group('fpu__prepare_read', [
+        when((k) => k.target === k.task, [fpuSave], [unless(targetIsInitialized, [initTarget])]),
+      ]),
+      copyout,
+    ]),
+    // A standard image is copied first and checked then, and what is refused is wiped: nobody can tell, for the target is stopped.
+    routine('xstateregs_set', [
+      group('fpu__prepare_write', [
+        when(targetIsInitialized, [step('last_cpu = -1', (k) => k.write(lastCpu, k.target, NOBODY))], [initTarget]),
+      ]),
+      step('validate_xstate_header', (k) => k.setLocal(0, isBadHeader(k) ? 1 : 0)),
+      when(
+        (k) => k.local(0) !== 0,
+        [step('fpstate_init on failure', (k) => k.initFpstate(targetImage(k))), step('return -EINVAL', () => {})],
+        [step('copy_user_to_xstate', (k) => k.takeFromTracer(targetImage(k)))],
+      ),
+    ]),
+    routine('fill_thread_core_info', [when(isInitialized, [step('regset->get', (k) => k.call('xstateregs_get'))])]),
+  ];
 
   return {
     kind: 'base',
@@ -165,6 +205,7 @@ export function linux414(): BasePolicy {
           ],
         ),
       ]),
+      ...regsets,
       routine('fpu__init_cpu', [step('clear CR0.TS', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))]),
     ],
     hooks: {
@@ -180,6 +221,7 @@ export function linux414(): BasePolicy {
       'signal-save': 'copy_fpstate_to_sigframe',
       'signal-clear': 'handle_signal',
       'signal-restore': 'fpu__restore_sig',
+      ...REGSET_HOOKS,
       'cpu-up': 'fpu__init_cpu',
     },
   };

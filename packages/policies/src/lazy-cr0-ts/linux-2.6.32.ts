@@ -5,7 +5,7 @@
  * TS_USEDFPU, in thread_info, and CR0.TS belong together and change one after the other. Where preemption is on between them,
  * the next task runs with TS clear: see `PREEMPT_SAFE_SIGFRAME` and `PREEMPT_SAFE_UNLAZY`.
  *
- * Not modelled: pending x87 exceptions (FNCLEX), a failing restore, prefetch, what 32-bit kernels do otherwise.
+ * Not modelled: pending x87 exceptions (FNCLEX), prefetch, what 32-bit kernels do otherwise.
  */
 import {
   CONTEXT,
@@ -26,6 +26,7 @@ import {
   type RoutineNode,
 } from '@fpulab/core';
 import { fpuCounter } from '../fpu-counter';
+import { REGSET_HOOKS, allocatedRegsets } from '../regset';
 import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, went } from '../user-frame';
 import { XFEATURES_3_6 } from '../xfeatures';
 
@@ -65,8 +66,15 @@ export function linux2632(): BasePolicy {
         stts(`${prefix}stts`),
       ]),
     ]);
+  /** "Paranoid restore": stts() and SIGSEGV where it fails. */
   const mathStateRestore = group('__math_state_restore', [
-    step('restore_fpu_checking', (k) => k.restore(k.fpstateOf(k.task)), { instruction: 'xsave' }),
+    step(
+      'restore_fpu_checking',
+      (k) => {
+        if (!k.restore(k.fpstateOf(k.task))) k.call('restore failed');
+      },
+      { instruction: 'xsave' },
+    ),
     setUsedFpu('TS_USEDFPU = 1', 1),
     step('fpu_counter++', (k) => k.count(counter, k.task)),
   ]);
@@ -154,6 +162,8 @@ export function linux2632(): BasePolicy {
         ),
         step('setup_thread_stack', (k) => k.write(usedFpu, k.child, k.read(usedFpu, k.task))),
       ]),
+      routine('restore failed', [stts(), step('force_sig(SIGSEGV)', (k) => k.killCurrent())]),
+      ...allocatedRegsets({ usedMath, unlazy: unlazyFpu, header: 'unknown' }),
       routine('flush_thread', [
         step('exec: fpu_counter = 0', (k) => k.write(counter, k.task, 0)),
         clearFpu(),
@@ -225,6 +235,7 @@ export function linux2632(): BasePolicy {
       'signal-save': 'save_i387_xstate',
       'signal-clear': NOTHING, // save_i387_xstate() has cleared PF_USED_MATH
       'signal-restore': 'restore_i387_xstate',
+      ...REGSET_HOOKS,
     },
   };
 }
@@ -261,13 +272,10 @@ export const PREEMPT_SAFE_UNLAZY: Patch = {
   title: 'preemption is off in unlazy_fpu() and clear_fpu()',
   source: '"x86-64, fpu: Disable preemption when using TS_USEDFPU"',
   edits: [
-    {
-      edit: 'insert-before',
-      routine: 'dup_task_struct',
-      step: 'unlazy_fpu',
-      nodes: [preemptDisable('unlazy_fpu')],
-    },
-    { edit: 'insert-after', routine: 'dup_task_struct', step: 'unlazy_fpu', nodes: [preemptEnable('unlazy_fpu')] },
+    ...['dup_task_struct', 'xstateregs_get', 'xstateregs_set'].flatMap((name): Patch['edits'] => [
+      { edit: 'insert-before', routine: name, step: 'unlazy_fpu', nodes: [preemptDisable('unlazy_fpu')] },
+      { edit: 'insert-after', routine: name, step: 'unlazy_fpu', nodes: [preemptEnable('unlazy_fpu')] },
+    ]),
     ...[
       ['flush_thread', ''],
       ['restore_i387_xstate', 'clear: '],

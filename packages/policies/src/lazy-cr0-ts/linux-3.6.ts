@@ -2,7 +2,7 @@
  * Linux 3.6: arch/x86/include/asm/fpu-internal.h, arch/x86/kernel/i387.c, traps.c,
  * process.c.
  *
- * Not modelled: pending x87 exceptions (FNCLEX, last_cpu = ~0 after them), a failing restore, prefetch.
+ * Not modelled: pending x87 exceptions (FNCLEX, last_cpu = ~0 after them), prefetch.
  */
 import {
   CONTEXT,
@@ -23,6 +23,7 @@ import {
   type RoutineNode,
 } from '@fpulab/core';
 import { fpuCounter } from '../fpu-counter';
+import { REGSET_HOOKS, allocatedRegsets } from '../regset';
 import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, went } from '../user-frame';
 import { XFEATURES_3_6 } from '../xfeatures';
 
@@ -52,6 +53,21 @@ export function linux36(): BasePolicy {
     k.write(owner, k.cpu, NOBODY);
   };
   const stts = (name = 'stts'): RoutineNode => step(name, (k) => k.stts());
+
+  /** restore_fpu_checking(): XRSTOR can raise #GP, and what was in the registers is then still there. */
+  const restoreOr = (failing: string) =>
+    step(
+      'restore_fpu_checking',
+      (k) => {
+        if (!k.restore(k.fpstateOf(k.task))) k.call(failing);
+      },
+      { instruction: 'xsave' },
+    );
+  const threadFpuEnd = routine('__thread_fpu_end', [step('has_fpu = 0, owner = NULL', clearHasFpu), stts()]);
+  const paranoidRestore = routine('restore failed', [
+    step('__thread_fpu_end', (k) => k.call('__thread_fpu_end')),
+    step('force_sig(SIGSEGV)', (k) => k.killCurrent()),
+  ]);
 
   const saveInitFpu = step('__save_init_fpu', (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 0), {
     instruction: 'xsave',
@@ -98,10 +114,7 @@ export function linux36(): BasePolicy {
   ]);
 
   const switchFpuFinish = routine('switch_fpu_finish', [
-    when(preloads, [
-      step('restore_fpu_checking', (k) => k.restore(k.fpstateOf(k.task)), { instruction: 'xsave' }),
-      step('preload done', (k) => k.write(preload, k.cpu, 0)),
-    ]),
+    when(preloads, [restoreOr('__thread_fpu_end'), step('preload done', (k) => k.write(preload, k.cpu, 0))]),
   ]);
 
   const failed = (k: Kernel): boolean => k.local(0) !== 0;
@@ -134,7 +147,7 @@ export function linux36(): BasePolicy {
       step('clts', (k) => k.clts()),
       step('has_fpu = 1, owner = current', (k) => setHasFpu(k, k.task)),
     ]),
-    step('restore_fpu_checking', (k) => k.restore(k.fpstateOf(k.task)), { instruction: 'xsave' }),
+    restoreOr('restore failed'),
     step('fpu_counter++', (k) => k.count(counter, k.task)),
   ]);
 
@@ -158,12 +171,15 @@ export function linux36(): BasePolicy {
     }),
   ]);
 
-  const fork = routine('arch_dup_task_struct', [
-    group('unlazy_fpu(src)', [
+  const unlazyFpu = (name: string): RoutineNode =>
+    group(name, [
       step('preempt_disable', (k) => k.preemptDisable()),
       when(has, [...saveAndGiveUp, stts()], [step('fpu_counter = 0', (k) => k.write(counter, k.task, 0))]),
       step('preempt_enable', (k) => k.preemptEnable()),
-    ]),
+    ]);
+
+  const fork = routine('arch_dup_task_struct', [
+    unlazyFpu('unlazy_fpu(src)'),
     step('*dst = *src', (k) => {
       k.write(usedMath, k.child, k.read(usedMath, k.task));
       k.write(lastCpu, k.child, k.read(lastCpu, k.task));
@@ -296,7 +312,8 @@ export function linux36(): BasePolicy {
     kind: 'base',
     id: 'lazy-cr0-ts',
     title: 'lazy FPU switching with CR0.TS, Linux 3.6',
-    source: 'Linux 3.6 fpu-internal.h switch_fpu_prepare(), switch_fpu_finish(); traps.c math_state_restore(); i387.c',
+    source:
+      'Linux 3.6 fpu-internal.h switch_fpu_prepare(), switch_fpu_finish(); traps.c math_state_restore(); i387.c, xsave.h',
     requires: ['fpu'],
     fpstate: 'allocated',
     namesCpus: 'in-fork', // the child's last_cpu is 0
@@ -315,6 +332,9 @@ export function linux36(): BasePolicy {
       routine('exit_thread', dropFpu('exit')),
       saveSig,
       restoreSig,
+      threadFpuEnd,
+      paranoidRestore,
+      ...allocatedRegsets({ usedMath, lastCpu, unlazy: unlazyFpu('unlazy_fpu'), header: 'reserved1' }),
     ],
     hooks: {
       'switch-out': 'switch_fpu_prepare',
@@ -329,6 +349,7 @@ export function linux36(): BasePolicy {
       'signal-save': 'save_i387_xstate',
       'signal-clear': NOTHING, // save_i387_xstate() has cleared PF_USED_MATH
       'signal-restore': 'restore_i387_xstate',
+      ...REGSET_HOOKS,
     },
   };
 }

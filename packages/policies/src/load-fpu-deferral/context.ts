@@ -43,6 +43,14 @@ export const fpregsUnlock = (why = ''): RoutineNode => step(`fpregs_unlock${why}
 /** Supervisor components of this kernel. */
 export const supervisorFeatures = (k: Kernel): number => k.xfeatures & SUPERVISOR_COMPONENTS;
 
+/**
+ * XRSTOR of an image. If its header makes it raise #GP, the fix-up loads INIT instead of going on with what somebody else left:
+ * ex_handler_fprestore(), d5c8028b4788.
+ */
+export const restoreOrReset = (k: Kernel, fpstate: number, xfeatures: number): void => {
+  if (!k.restore(fpstate, xfeatures)) k.initFpregs(xfeatures);
+};
+
 /** FNSAVE leaves INIT in the registers: they are loaded again at once. Linux 5.2 fpu__save(), 6.1 save_fpregs_to_fpstate(). */
 export const saveFpregs = (k: Kernel, fpstate: number): void => {
   if (!k.save(fpstate)) k.restore(fpstate);
@@ -73,7 +81,7 @@ export function fpuContext(era: DeferralEra): FpuContext {
     restoreUserregs: group('fpregs_restore_userregs', [
       {
         ...unless(isValid, [
-          step('restore_fpregs_from_fpstate', (k) => void k.restore(k.fpstateOf(k.task), restored(k)), XSAVE),
+          step('restore_fpregs_from_fpstate', (k) => restoreOrReset(k, k.fpstateOf(k.task), restored(k)), XSAVE),
           ...activate(''),
         ]),
         otherwise: [step('registers are valid', (k) => k.skipRestore(k.task))],

@@ -3,6 +3,7 @@ import { CR0_TS, NOBODY, routine, step, when, type BasePolicy } from '@fpulab/co
 import { XFEATURES_4_8 } from '../xfeatures';
 import { fpuContext } from './context';
 import { lifeRoutines } from './life';
+import { getRoutine, setRoutine } from './regset';
 import { clearRoutine, restoreRoutine, saveRoutine } from './signal';
 import { kernelFpuRoutines, returnRoutine, switchRoutines } from './switch';
 
@@ -54,6 +55,8 @@ export function loadFpuDeferral({ era }: { readonly era: DeferralEra }): BasePol
       saveRoutine(context),
       clearRoutine(context),
       restoreRoutine(context),
+      getRoutine(context),
+      setRoutine(context),
       routine('exc_device_not_available', [
         when(
           (k) => (k.readCr0() & CR0_TS) !== 0,
@@ -77,6 +80,9 @@ export function loadFpuDeferral({ era }: { readonly era: DeferralEra }): BasePol
       'signal-save': 'copy_fpstate_to_sigframe',
       'signal-clear': 'fpu__clear_user_states',
       'signal-restore': 'fpu__restore_sig',
+      'ptrace-read': 'xstateregs_get',
+      'ptrace-write': 'xstateregs_set',
+      'core-dump': 'xstateregs_get',
       fork: fork.name,
       exec: exec.name,
       exit: 'fpu__drop',

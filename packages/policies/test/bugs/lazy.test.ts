@@ -1,0 +1,112 @@
+/** Bugs of kernels that allocate the state at first use: Linux 2.6.32 to 4.1. */
+import { fork, program, sse, syscall, type Patch } from '@fpulab/core';
+import { given } from '@fpulab/core/testing';
+import { bareMetal } from '@fpulab/hypervisor';
+import { PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY, lazyCr0Ts } from '../../src';
+import { expectInOrder, found, judged } from '../explored';
+import { nap } from '../support';
+import { broken, bugOf, fixed } from './museum';
+
+jest.setTimeout(60_000);
+
+describe.each(['F42', 'F49'])('%s', (id) => {
+  it('is verified with the fix', async () => {
+    const { verdict, complete, sometimes } = await fixed(bugOf(id));
+    expect([verdict, complete]).toEqual(['verified', true]);
+    expect(sometimes.filter(({ reached }) => !reached)).toEqual([]);
+  });
+});
+
+describe('F42: sigframe-usedfpu-nonatomic', () => {
+  it('the frame has the state, the flag is clear, TS is not yet set: B runs, no #NM comes, it finds A’s registers', async () => {
+    const { oracle, story } = await broken(bugOf('F42'));
+    expect(oracle).toBe('leak');
+    expectInOrder(
+      story,
+      'A: sse.write',
+      'A: raise',
+      'A: xsave_user',
+      'A: has_fpu = 0, owner = NULL',
+      'A: retint_resched',
+      'A: old->fpu_counter = 0',
+      'B: return to user',
+    );
+    expect(story.filter((moment) => moment.endsWith('save_i387_xstate/user_fpu_end/stts'))).toEqual([]);
+  });
+
+  const as2632 = { preset: 'linux-2.6.32', scenario: 'signals-preempted' } as const;
+
+  it('2.6.32 is found to have it, as released', async () => {
+    const { oracle, story } = await found({ ...as2632, oracles: ['leak'] });
+    expect(oracle).toBe('leak');
+    expectInOrder(
+      story,
+      'A: sse.write',
+      'A: xsave_user',
+      'A: TS_USEDFPU = 0',
+      'A: retint_resched',
+      'B: return to user',
+    );
+  });
+
+  it('2.6.32 is verified with user_fpu_begin() and user_fpu_end()', async () => {
+    const { verdict } = await judged({ ...as2632, patches: [PREEMPT_SAFE_SIGFRAME] });
+    expect(verdict).toBe('verified');
+  });
+});
+
+/** A is preempted at a step of the kernel; B reads. */
+function preempted(moment: string, patches: readonly Patch[] = []): readonly string[] {
+  const run = given({
+    platform: bareMetal(),
+    policies: [lazyCr0Ts({ era: 'linux-2.6.32' })],
+    patches,
+    tasks: {
+      A: program(sse.write(), syscall('raise'), fork('child'), sse.read(), syscall('execve')),
+      B: program(sse.read(), nap, sse.read(), nap),
+      child: program(),
+    },
+    handlers: { A: program(nap) },
+    unborn: ['child'],
+    pick: ['A'],
+    interference: { preempt: 'full' },
+  });
+  run.until(moment);
+  run.inject('preempt');
+  run.until('B: sse.read');
+  return run.architecturalViolations;
+}
+
+describe('linux-2.6.32, preempted between TS_USEDFPU and CR0.TS', () => {
+  it.each([
+    ['signal delivery', 'A: save_i387_xstate/TS_USEDFPU = 0', PREEMPT_SAFE_SIGFRAME],
+    ['fork', 'A: prepare_to_copy/unlazy_fpu/__save_init_fpu/TS_USEDFPU = 0', PREEMPT_SAFE_UNLAZY],
+    ['execve', 'A: flush_thread/clear_fpu/TS_USEDFPU = 0', PREEMPT_SAFE_UNLAZY],
+  ])('%s: B finds A’s registers; with the fix nobody can preempt there', (_, moment, fix) => {
+    expect(preempted(moment)).toEqual(['leak: B, sse=A:1']);
+    expect(() => preempted(moment, [fix])).toThrow("'cpu0:preempt' cannot happen here");
+  });
+});
+
+describe('F49: frame-drop-before-commit', () => {
+  it('the rest of the frame faults after the state is dropped: the second frame holds INIT', async () => {
+    const { oracle, choices, story } = await broken(bugOf('F49'));
+    expect([oracle, choices]).toEqual(['validity', 4]);
+    expectInOrder(
+      story,
+      'A: sse.write',
+      'A: raise',
+      'A: xsave_user',
+      'A: drop_init_fpu',
+      'A: restore_init_xstate',
+      'A: the rest of the frame',
+      'A: xsave_user',
+    );
+  });
+
+  it.each(['linux-2.6.32', 'linux-3.6'])('%s is found to have it, as released', async (preset) => {
+    const { oracle, story } = await found({ preset, scenario: 'frame-fails', oracles: ['validity'] });
+    expect(oracle).toBe('validity');
+    expectInOrder(story, 'A: sse.write', 'A: xsave_user', 'A: clear_used_math', 'A: the rest of the frame');
+  });
+});
