@@ -363,7 +363,7 @@ export {
   type PlatformHook,
   type PolicyHook,
 } from './kernel/hooks';
-export type { BasePolicy, ModifierPolicy, Platform, Plugin, Policy, PolicyRoles } from './plugin/plugin';
+export type { BasePolicy, Belief, ModifierPolicy, Platform, Plugin, Policy, PolicyRoles } from './plugin/plugin';
 export { resolveHooks, type HookAnswers, type ResolvedEdits } from './plugin/hook-edits';
 export { PLATFORM, POLICY, SETTINGS } from './plugin/tokens';
 export { CPUS_MAX, compose, type ComposeOptions } from './plugin/compose';

@@ -97,17 +97,18 @@ function chainOf({ seq, data }: MachineEvent, { events, header, provenance }: Ru
   const { oracle, cpu, reader, component, value } = data;
   if (ORACLES[oracle] === 'validity') return [...provenance.latestOf(reader, component).chain, provenance.lastMove];
   // A guest whose registers are not live finds them in the image that the hypervisor keeps of its vCPU.
-  const places: readonly Place[] = [
+  const places: Place[] = [
     { in: 'fpregs', index: cpu, component },
     { in: 'fpstate', index: header.sizes.task + cpu, component },
   ];
-  const origin = places.map((place) => provenance.at(place)).find((candidate) => candidate.value === value);
   const read = events[seq - 1];
+  if (read.type === 'fpstate.shown') places.push({ in: 'fpstate', index: read.data.target, component });
+  const origin = places.map((place) => provenance.at(place)).find((candidate) => candidate.value === value);
   const wasRead = READS.has(read.type) && read.data.component === component;
   return [...(origin?.chain ?? []), ...(wasRead ? [read.seq] : [])];
 }
 
-const READS: ReadonlySet<string> = new Set(['fpregs.read', 'kernel.fpregs-checked']);
+const READS: ReadonlySet<string> = new Set(['fpregs.read', 'kernel.fpregs-checked', 'fpstate.shown']);
 
 /** The step that caused the violation; where its event names none, the nearest before it. For a fault, the step that met it. */
 function whatWasGoingOn(event: MachineEvent, run: Run): string {

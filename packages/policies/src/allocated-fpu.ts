@@ -97,7 +97,7 @@ export function allocatedFpu(options: AllocatedFpuOptions): BasePolicy {
     hooks: {
       'switch-out': 'switch_fpu_prepare',
       'switch-in': 'switch_fpu_finish',
-      'trap-nm': 'do_device_not_available',
+      'trap-nm': eager ? 'do_device_not_available' : 'math_state_restore',
       'irq-fpu-usable': 'irq_fpu_usable',
       'kernel-fpu-begin': 'kernel_fpu_begin',
       'kernel-fpu-end': 'kernel_fpu_end',
@@ -240,20 +240,18 @@ function switchRoutines(parts: Parts): readonly Routine[] {
 /** do_device_not_available(): math_state_restore(), or BUG_ON(use_eager_fpu()). */
 function trapRoutines({ eager, counter, inKernelFpu, used, clts, setHasFpu, initFpu }: Parts): readonly Routine[] {
   if (eager) return [routine('do_device_not_available', [step('BUG_ON(use_eager_fpu())', (k) => k.killCurrent())])];
-  const trap = routine('do_device_not_available', [
-    group('math_state_restore', [
-      unless(used, [
-        step('local_irq_enable', (k) => k.localIrqEnable()),
-        initFpu,
-        when(allocationFailed, [step('do_group_exit(SIGKILL)', (k) => k.killCurrent())]),
-        step('local_irq_disable', (k) => k.localIrqDisable()),
-      ]),
-      step('kernel_fpu_disable', (k) => k.write(inKernelFpu, k.cpu, 1)),
-      group('__thread_fpu_begin', [...clts, step('has_fpu = 1, owner = current', (k) => setHasFpu(k, k.task))]),
-      restoreOr('restore failed'),
-      step('fpu_counter++', (k) => k.count(counter, k.task)),
-      step('kernel_fpu_enable', (k) => k.write(inKernelFpu, k.cpu, 0)),
+  const trap = routine('math_state_restore', [
+    unless(used, [
+      step('local_irq_enable', (k) => k.localIrqEnable()),
+      initFpu,
+      when(allocationFailed, [step('do_group_exit(SIGKILL)', (k) => k.killCurrent())]),
+      step('local_irq_disable', (k) => k.localIrqDisable()),
     ]),
+    step('kernel_fpu_disable', (k) => k.write(inKernelFpu, k.cpu, 1)),
+    group('__thread_fpu_begin', [...clts, step('has_fpu = 1, owner = current', (k) => setHasFpu(k, k.task))]),
+    restoreOr('restore failed'),
+    step('fpu_counter++', (k) => k.count(counter, k.task)),
+    step('kernel_fpu_enable', (k) => k.write(inKernelFpu, k.cpu, 0)),
   ]);
   const failing = routine('restore failed', [
     step('fpu_reset_state', (k) => k.call('fpu_reset_state')),

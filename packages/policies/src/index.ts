@@ -3,6 +3,8 @@ import type { Patch } from '@fpulab/core';
 import { BUGS, FPRESTORE_FIXUP } from './bugs';
 import { CLASSIC_GUEST, GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
 import { REFUSED_IMAGE_KEEPS } from './regset';
+import { REFRESH_PATCHES } from './refresh-fpu/patches';
+import { RFC_PATCHES } from './rfc-2016/patches';
 
 export {
   lazyCr0Ts,
@@ -16,6 +18,10 @@ export { eager, type EagerEra } from './eager';
 export { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
 export { BUGS, FPRESTORE_FIXUP, type Bug } from './bugs';
 export { REFUSED_IMAGE_KEEPS } from './regset';
+export { refreshFpu } from './refresh-fpu';
+export { REFRESH_PATCHES } from './refresh-fpu/patches';
+export { rfc2016 } from './rfc-2016';
+export { RFC_PATCHES } from './rfc-2016/patches';
 export { PRESETS, presetOf, type Preset, type PresetBug, type PresetPart } from './presets';
 
 /** Patches on policies. */
@@ -27,4 +33,6 @@ export const POLICY_PATCHES: readonly Patch[] = [
   FPRESTORE_FIXUP,
   REFUSED_IMAGE_KEEPS,
   ...BUGS.map(({ patch }) => patch),
+  ...RFC_PATCHES,
+  ...REFRESH_PATCHES,
 ];

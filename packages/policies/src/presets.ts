@@ -3,6 +3,8 @@ import { BUGS } from './bugs';
 import { eager, type EagerEra } from './eager';
 import { lazyCr0Ts, type LazyEra } from './lazy-cr0-ts';
 import { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
+import { refreshFpu } from './refresh-fpu';
+import { rfc2016 } from './rfc-2016';
 
 /** A policy of a preset, and which kernel's form of it. */
 export interface PresetPart {
@@ -147,6 +149,22 @@ export const PRESETS: readonly Preset[] = [
     title: 'Linux 6.7 and later: the same, flags are those of the old and the new task by name',
     bugs: [],
     ...deferred('linux-6.12'),
+  },
+  {
+    id: 'rfc-2016',
+    title: 'the RFC of October 2016 on Linux 4.8: TIF_LOAD_FPU, with what it left open closed',
+    bugs: [],
+    parts: [{ policy: 'rfc-2016' }],
+    patches: [],
+    policies: () => [rfc2016()],
+  },
+  {
+    id: 'refresh-fpu',
+    title: 'the straw man of the same thread: TIF_REFRESH_FPU, states 1, 2a and 2b',
+    bugs: [],
+    parts: [{ policy: 'refresh-fpu' }],
+    patches: [],
+    policies: () => [refreshFpu()],
   },
 ];
 

@@ -5,6 +5,7 @@ import { LIFECYCLE, ORACLE_SLOTS, type MachineState } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { DEFAULT_PKRU, INIT, principalOfTask, writerOf } from '../machine/values';
 import { PKRU } from '../x86/components';
+import type { Belief, ReadSlot } from '../plugin/plugin';
 import { ORACLE, ORACLES, VALIDITY, type OracleId } from './oracles';
 
 /** What the monitor has to know about the machine around the state. */
@@ -22,6 +23,8 @@ export interface MonitoredMachine {
   readonly nmEntry: number;
   /** The oracles that report. */
   readonly oracles: readonly OracleId[];
+  /** What the policy takes for valid, where it says so. */
+  readonly belief?: Belief | undefined;
 }
 
 /** Component of violations that concern no component. */
@@ -62,6 +65,8 @@ export class OracleMonitor {
   /** After a step of `cpu`: what could user code see now? */
   afterStep(cpu: number): void {
     const { words, at } = this.state;
+    const { belief } = this.machine;
+    if (belief && this.reports[ORACLE.validity]) this.checkBelief(belief);
     const task = words[at.current + cpu];
     if (task < 0) return;
     const top = task * at.stackDepth + words[at.depth + task] - 1;
@@ -177,28 +182,46 @@ export class OracleMonitor {
 
   private watchValidity(): void {
     const all = (): void => this.updateValidity();
-    const concerned = [
-      events.FpregsInitialised,
-      events.FpregsSaved,
-      events.FpregsRestored,
-      events.FpregsWritten,
-      events.FpstateAllocated,
-      events.FpstateFreed,
-      events.FpstateInitialised,
-      events.FpstateCopied,
-      events.TaskForked,
-      events.FpregsLoaded,
-      events.FpstateWritten,
-      events.FpstateTraced,
-      events.XstateBvWritten,
-      events.ArchitecturalSet,
-      events.FrameCompleted,
-      events.FrameReturned,
-      events.HandlerLeft,
-      events.TaskExeced,
-      events.TaskExiting,
-    ];
-    for (const type of concerned) this.machine.stream.watch(type, all);
+    for (const type of CONCERN_VALIDITY) this.machine.stream.watch(type, all);
+    if (this.machine.belief) this.watchBelief();
+  }
+
+  /**
+   * What a policy believes of a task is compared with registers that may be another CPU's: steps that change either are no private
+   * matter of the CPU that takes them, and partial order leaves them where they are.
+   */
+  private watchBelief(): void {
+    const { stream } = this.machine;
+    const touch = (): void => {
+      stream.touchedShared = true;
+    };
+    for (const type of [...CONCERN_VALIDITY, events.SlotWritten]) stream.watch(type, touch);
+  }
+
+  /** Whatever a policy takes for a task's latest state has to be that, in every component. */
+  private checkBelief(belief: Belief): void {
+    const { words, at } = this.state;
+    const read: ReadSlot = (slot, instance) => words[slot.base + instance];
+    for (let task = 0; task < at.tasks - at.cpus; task++) {
+      const cpu = belief.registersOn(read, task);
+      const inMemory = belief.inMemory(read, task);
+      if ((cpu < 0 && !inMemory) || !this.isSettled(task)) continue;
+      for (let index = 0; index < at.components; index++) {
+        const latest = words[at.architectural + task * at.components + index];
+        const claimed = [
+          ...(cpu < 0 ? [] : [words[this.guestRegisters(cpu) + index]]),
+          ...(inMemory ? [this.inImage(at.firstFpstate.task + task, index)] : []),
+        ];
+        const wrong = claimed.find((value) => value !== latest);
+        if (wrong !== undefined) this.report('validity', words[at.lastRan + task], task, index, wrong, latest);
+      }
+    }
+  }
+
+  /** False while there is nothing to be valid, and while execve(), a signal frame or fork() moves what there is. */
+  private isSettled(task: number): boolean {
+    const validity = this.validityOf(task);
+    return validity !== VALIDITY.unused && validity !== VALIDITY.transit;
   }
 
   private updateValidity(): void {
@@ -310,6 +333,29 @@ export class OracleMonitor {
 function isConstant(value: number): boolean {
   return value === INIT || value === DEFAULT_PKRU;
 }
+
+/** Events after which the validity of a task may be another one. */
+const CONCERN_VALIDITY = [
+  events.FpregsInitialised,
+  events.FpregsSaved,
+  events.FpregsRestored,
+  events.FpregsWritten,
+  events.FpstateAllocated,
+  events.FpstateFreed,
+  events.FpstateInitialised,
+  events.FpstateCopied,
+  events.TaskForked,
+  events.FpregsLoaded,
+  events.FpstateWritten,
+  events.FpstateTraced,
+  events.XstateBvWritten,
+  events.ArchitecturalSet,
+  events.FrameCompleted,
+  events.FrameReturned,
+  events.HandlerLeft,
+  events.TaskExeced,
+  events.TaskExiting,
+];
 
 const NOWHERE = 0;
 const IN_CPU = 1;

@@ -29,7 +29,8 @@ export const ORACLE_TEXT: Readonly<Record<OracleId, string>> = {
   'speculative-exposure':
     "user code runs while the registers hold another principal's data, even behind TS=1 (on affected CPUs: CVE-2018-3665)",
   'pkru-mismatch': "the kernel or user code accesses user memory under another PKRU than the task's",
-  validity: "a task's latest FPU state is lost, or its registers are written before they were loaded",
+  validity:
+    "a task's latest FPU state is lost, its registers are written before they were loaded, or its policy takes for valid what is not",
 };
 
 /**

@@ -279,7 +279,7 @@ function reactionTo(composition: Composition, hook: PolicyHook | PlatformHook) {
 
 /** Oracles look at every step and at the events that concern them. */
 function watchOracles(
-  { platform }: Composition,
+  { base, platform }: Composition,
   stream: EventStream,
   engine: Engine,
   oracles: readonly OracleId[],
@@ -296,6 +296,7 @@ function watchOracles(
     },
     nmEntry: code.entry('device_not_available'),
     oracles,
+    belief: base.belief,
   });
   engine.afterStep = (cpu) => monitor.afterStep(cpu);
 }

@@ -44,7 +44,23 @@ export interface BasePolicy extends Plugin {
   readonly xsaveopt?: boolean;
   /** Slots that tools show by role. */
   readonly roles: PolicyRoles;
+  /** Left out where the code claims for a moment what is not so yet, with interrupts or preemption off. */
+  readonly belief?: Belief;
 }
+
+/**
+ * What a policy takes for valid of a task's FPU context, asked of its slots: state 1, 2a or 2b in the words of the 2016 thread. After every step
+ * the oracle `validity` compares it with what registers and memory hold: it may claim less than is true, and never more.
+ */
+export interface Belief {
+  /** The CPU whose registers hold the task's latest state; NOBODY for none. */
+  registersOn(read: ReadSlot, task: number): number;
+  /** True when the task's image holds its latest state. */
+  inMemory(read: ReadSlot, task: number): boolean;
+}
+
+/** Reads a slot of a CPU, of a task, or of the machine. */
+export type ReadSlot = (slot: Slot, instance: number) => number;
 
 /** Which slots mean what every lazy policy has, under its own names. */
 export interface PolicyRoles {

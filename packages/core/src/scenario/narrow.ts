@@ -1,5 +1,5 @@
 /** Scenarios about one task, for questions that need no more. */
-import { program, sse, syscall } from '../kernel/program';
+import { fork, program, sse, syscall } from '../kernel/program';
 import type { Scenario } from './scenario';
 import { USED_BY_ALL, cameBack } from './sometimes';
 
@@ -47,6 +47,27 @@ const sigreturnFault: Own = {
   sometimes: [cameBack('A'), ...USED_BY_ALL(['B'])],
 };
 
+/** A system call that does nothing: what happens to registers happens on the way back. */
+const exitToUser: Own = {
+  id: 'exit-to-user',
+  title: 'two tasks compute across system calls, and are rescheduled on the way back to user code',
+  tasks: ['A', 'B'].map((name) => ({ name, program: program(sse.write(), syscall('getpid'), sse.read()) })),
+  interference: { preempt: 'full' },
+  sometimes: USED_BY_ALL(['A', 'B']),
+};
+
+/** fork() while interrupts use the FPU: the child must get what its parent had. */
+const forkIrq: Own = {
+  id: 'fork-irq',
+  title: 'a task forks while hardirqs and softirqs use the FPU',
+  tasks: [
+    { name: 'parent', program: program(sse.write(), fork('child'), sse.read(), sse.write(), sse.read()) },
+    { name: 'child', program: program(sse.read()), unborn: true },
+  ],
+  interference: { hardirq: true, softirq: true, nesting: 1 },
+  sometimes: USED_BY_ALL(['parent', 'child']),
+};
+
 /** Its handler leaves the registers alone: what the task reads afterwards came through the frame. */
 const signalIrq: Own = {
   id: 'signal-irq',
@@ -63,4 +84,4 @@ const signalIrq: Own = {
 };
 
 /** What they are, for the catalogue to complete. */
-export const NARROW: readonly Own[] = [execMigration, signalFault, sigreturnFault, signalIrq];
+export const NARROW: readonly Own[] = [execMigration, exitToUser, forkIrq, signalFault, sigreturnFault, signalIrq];

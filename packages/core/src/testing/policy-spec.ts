@@ -12,7 +12,7 @@ import { ORACLES } from '../oracle/oracles';
 import { compose } from '../plugin/compose';
 import type { Machine } from '../plugin/machine';
 import type { PolicyHook } from '../kernel/hooks';
-import type { Platform, Policy } from '../plugin/plugin';
+import type { Platform, Policy, ReadSlot } from '../plugin/plugin';
 import type { Interference } from '../kernel/interference';
 import type { TaskSpec } from '../scenario/scenario';
 import { componentName } from '../x86/components';
@@ -227,6 +227,8 @@ export class PolicySpec {
     }
     this.machine.taskNames.forEach((name, task) => {
       const allocated = words[at.allocated + task] !== 0;
+      const believed = this.believed(task);
+      if (believed !== undefined) seen[`${name}.believed`] = believed;
       seen[`${name}.image`] = allocated ? this.registers(at.image + task * at.components) : 'none';
       if (at.firstFpstate.sigframe >= 0) seen[`${name}.frame`] = this.frame(at.firstFpstate.sigframe + task);
     });
@@ -242,6 +244,16 @@ export class PolicySpec {
   }
 
   // --- helpers ---------------------------------------------------------------------------------------------------
+
+  /** The state in which the policy believes a task's FPU context to be: 1, 2a, 2b; `nothing` while neither copy is valid. */
+  private believed(task: number): string | undefined {
+    const { belief } = this.machine.composition.base;
+    if (!belief) return undefined;
+    const read: ReadSlot = (slot, instance) => this.machine.state.words[slot.base + instance];
+    const inRegisters = belief.registersOn(read, task) >= 0;
+    if (belief.inMemory(read, task)) return inRegisters ? '2a' : '2b';
+    return inRegisters ? '1' : 'nothing';
+  }
 
   private stepOrFail(wanted: string): void {
     if (this.moments.length < STEPS_MAX && this.step()) return;

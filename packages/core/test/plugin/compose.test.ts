@@ -188,6 +188,8 @@ describe('compose', () => {
       'x87-only',
       'endless',
       'exec-migration',
+      'exit-to-user',
+      'fork-irq',
       'signal-fault',
       'sigreturn-fault',
       'signal-irq',

@@ -7,10 +7,11 @@ import { F05 } from './F05-irq-in-fpregs-lock';
 import { F25 } from './F25-ptrace-lazy';
 import { F32 } from './F32-bogus-xcomp-bv';
 import { F42 } from './F42-sigframe-usedfpu-nonatomic';
+import { F44 } from './F44-xen-pv-nm';
 import { F49 } from './F49-frame-drop-before-commit';
 
 export type { Bug } from './bug';
 export { FPRESTORE_FIXUP } from './F32-bogus-xcomp-bv';
 
 /** By number. */
-export const BUGS: readonly Bug[] = [F01, F03, F04, F05, F25, F32, F42, F49];
+export const BUGS: readonly Bug[] = [F01, F03, F04, F05, F25, F32, F42, F44, F49];

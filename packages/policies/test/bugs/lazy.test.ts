@@ -2,14 +2,14 @@
 import { fork, program, sse, syscall, type Patch } from '@fpulab/core';
 import { given } from '@fpulab/core/testing';
 import { bareMetal } from '@fpulab/hypervisor';
-import { PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY, lazyCr0Ts } from '../../src';
+import { GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY, lazyCr0Ts } from '../../src';
 import { expectInOrder, found, judged } from '../explored';
 import { nap } from '../support';
 import { broken, bugOf, fixed } from './museum';
 
 jest.setTimeout(60_000);
 
-describe.each(['F42', 'F49'])('%s', (id) => {
+describe.each(['F42', 'F44', 'F49'])('%s', (id) => {
   it('is verified with the fix', async () => {
     const { verdict, complete, sometimes } = await fixed(bugOf(id));
     expect([verdict, complete]).toEqual(['verified', true]);
@@ -86,6 +86,28 @@ describe('linux-2.6.32, preempted between TS_USEDFPU and CR0.TS', () => {
     expect(preempted(moment)).toEqual(['leak: B, sse=A:1']);
     expect(() => preempted(moment, [fix])).toThrow("'cpu0:preempt' cannot happen here");
   });
+});
+
+describe('F44: xen-pv-nm', () => {
+  it('A sleeps in #NM after Xen has cleared TS: another task runs on the registers without a trap', async () => {
+    const { oracle, choices, story } = await broken(bugOf('F44'));
+    expect([oracle, choices]).toEqual(['leak', 4]);
+    expect(story.filter((moment) => moment.endsWith('fpu__restore/kmem_cache_alloc')).length).toBeGreaterThan(0);
+  });
+
+  it('is none on bare metal, where TS stays set until the handler clears it', async () => {
+    const { verdict } = await judged({ ...bugOf('F44'), platform: 'bare-metal', patches: [bugOf('F44').patch] });
+    expect(verdict).toBe('verified');
+  });
+
+  it.each(['linux-2.6.32', 'linux-3.6', 'linux-4.1'])(
+    '%s is found to have it, and GUEST_FIX mends it',
+    async (preset) => {
+      const question = { preset, scenario: 'xen-pv-leak', platform: 'xen-pv' };
+      expect((await found({ ...question, oracles: ['leak'] })).choices).toBe(4);
+      expect((await judged({ ...question, patches: [GUEST_FIX] })).verdict).toBe('verified');
+    },
+  );
 });
 
 describe('F49: frame-drop-before-commit', () => {
