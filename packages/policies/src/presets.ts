@@ -1,7 +1,7 @@
 import { FpuError, applyPatch, type BasePolicy, type Patch } from '@fpulab/core';
 import { BUGS } from './bugs';
 import { eager, type EagerEra } from './eager';
-import { lazyCr0Ts, type LazyEra } from './lazy-cr0-ts';
+import { PREEMPT_SAFE_UNLAZY, lazyCr0Ts, type LazyEra } from './lazy-cr0-ts';
 import { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
 import { refreshFpu } from './refresh-fpu';
 import { rfc2016 } from './rfc-2016';
@@ -81,7 +81,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-2.6.32',
     title: 'Linux 2.6.32, 64-bit: lazy, TS_USEDFPU in thread_info, state allocated at first use with interrupts on',
-    bugs: [{ id: 'F42' }, F44, { id: 'F49' }],
+    bugs: [{ id: 'F42' }, { id: PREEMPT_SAFE_UNLAZY.id }, F44, { id: 'F49' }],
     ...lazy('linux-2.6.32'),
   },
   {
