@@ -163,6 +163,19 @@ describe('refresh-fpu: its contract, and what user code sees of a breach', () =>
     expectInOrder(await storyOf('refresh-fpu', scenario, patch, 'lost-update'), ...moments);
   });
 
+  it.each(['ptrace', 'ptrace-headers', 'ptrace-refused', 'core-dump'])('%s is verified', async (scenario) => {
+    expect(await verdictOf('refresh-fpu', scenario)).toBe('verified');
+  });
+
+  it('a tracer that writes first and invalidates after it breaks the contract, and nobody’s registers', async () => {
+    const patches = [patchOf('refresh-tracer-writes-first')];
+    const question = { preset: 'refresh-fpu', scenario: 'ptrace', cpus: 2, patches };
+    const { story } = await found({ ...question, oracles: ['validity'] });
+    expect(story.at(-1)).toMatch(/xstateregs_set\/user_regset_copyin$/);
+    const { verdict } = await judged({ ...question, oracles: ['leak', 'lost-update'] });
+    expect(verdict).toBe('verified');
+  });
+
   it('the flag not set by to_memory(): after kernel_fpu_begin() user code runs on the kernel’s registers', async () => {
     expectInOrder(
       await storyOf('refresh-fpu', 'interrupts.any-1', 'refresh-no-flag-on-to-memory', 'leak'),

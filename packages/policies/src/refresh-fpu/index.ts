@@ -1,6 +1,8 @@
 /** A. Lutomirski's straw man of October 2016: four functions, three states, TIF_REFRESH_FPU. */
 import { CR0_TS, PKRU, routine, slot, step, when, type BasePolicy } from '@fpulab/core';
 import { XFEATURES_4_8 } from '../xfeatures';
+import { REGSET_HOOKS } from '../regset';
+import { regsetRoutines } from './regset';
 import { kernelFpuRoutines, lifeRoutines, signalRoutines, switchRoutines } from './routines';
 import { transitions } from './transitions';
 
@@ -26,6 +28,7 @@ export function refreshFpu(): BasePolicy {
       ...kernelFpuRoutines(t, inKernelFpu),
       ...lifeRoutines(t),
       ...signalRoutines(t),
+      ...regsetRoutines(t),
       routine('do_device_not_available', [
         when(
           (k) => (k.readCr0() & CR0_TS) !== 0,
@@ -50,6 +53,8 @@ export function refreshFpu(): BasePolicy {
       'signal-clear': 'handle_signal',
       'signal-restore': 'fpu__restore_sig',
       'cpu-up': 'fpu__init_cpu',
+      ...REGSET_HOOKS,
+      'core-dump': 'xstateregs_get',
     },
   };
 }

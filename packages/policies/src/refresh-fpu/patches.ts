@@ -23,6 +23,22 @@ export const WRITE_FIRST: Patch = {
   ],
 };
 
+/** Nobody acts on the CPU state of a stopped task in between: the order alone breaks the contract, and loses nothing. */
+export const TRACER_WRITES_FIRST: Patch = {
+  id: 'refresh-tracer-writes-first',
+  title: 'xstateregs_set() writes memory and invalidates the CPU state after it',
+  source: `${THREAD}: "we invalidate the CPU state *before* writing the in-memory state, not after"`,
+  edits: [
+    { edit: 'remove', routine: 'xstateregs_set', step: "no CPU holds the target's state" },
+    {
+      edit: 'insert-after',
+      routine: 'xstateregs_set',
+      step: 'user_regset_copyin',
+      nodes: [step("no CPU holds the target's, after", (k) => k.write(k.slotNamed('last_cpu'), k.target, NOBODY))],
+    },
+  ],
+};
+
 /** The way back to user code finds the CPU state valid, and keeps it. */
 export const NOT_INVALIDATED: Patch = {
   id: 'refresh-not-invalidated',
@@ -82,6 +98,7 @@ export const HANDLER_COPIES: Patch = {
 /** All of them. */
 export const REFRESH_PATCHES: readonly Patch[] = [
   WRITE_FIRST,
+  TRACER_WRITES_FIRST,
   NOT_INVALIDATED,
   NO_FLAG_ON_MOVE,
   NO_FLAG_ON_COPY,
