@@ -200,6 +200,7 @@ export class OracleMonitor {
 
   /** Whatever a policy takes for a task's latest state has to be that, in every component. */
   private checkBelief(belief: Belief): void {
+    this.machine.stream.footprint?.readEverything();
     const { words, at } = this.state;
     const read: ReadSlot = (slot, instance) => words[slot.base + instance];
     for (let task = 0; task < at.tasks - at.cpus; task++) {
