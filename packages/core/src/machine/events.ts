@@ -322,6 +322,7 @@ export const FpregsReleased = defineEvent(
       s.words[s.at.execed + task] &= ~bit;
     });
   },
+  { fpu: true },
 );
 
 /** The fpregs were written to an image (XSAVE, FXSAVE, FNSAVE). Linux: save_fpregs_to_fpstate(). */
