@@ -212,6 +212,11 @@ class Tracker implements Provenance {
     this.latest[child] = [...this.links('latest', parent)];
   }
 
+  release({ cpu, task, xfeatures }: MachineEvent['data'], seq: number): void {
+    this.initialise(this.links('fpregs', cpu), seq, xfeatures);
+    this.initialise(this.links('latest', task), seq, xfeatures);
+  }
+
   forget(task: number): void {
     this.latest[task] = [];
     this.forgetFrame(task);
@@ -228,6 +233,7 @@ const ALL = -1;
 const EFFECTS: Readonly<Record<string, (t: Tracker, data: MachineEvent['data'], seq: number) => void>> = {
   'fpregs.written': (t, { cpu, component, value }, seq) => t.write(cpu, component, { seq, value, from: undefined }),
   'fpregs.initialised': (t, { cpu, xfeatures }, seq) => t.initialise(t.links('fpregs', cpu), seq, xfeatures),
+  'fpregs.released': (t, data, seq) => t.release(data, seq),
   'fpregs.loaded': (t, { cpu, component, value }, seq) => {
     t.links('fpregs', cpu)[component] = t.again(component, value, seq);
   },

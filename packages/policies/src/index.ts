@@ -1,6 +1,7 @@
 /** @packageDocumentation FPU switching policies and the kernels that are made of them. */
 import type { Patch } from '@fpulab/core';
 import { BUGS, FPRESTORE_FIXUP } from './bugs';
+import { SOMETHING_WRITES_PKRU } from './eager-pkru';
 import { CLASSIC_GUEST, GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
 import { REFUSED_IMAGE_KEEPS } from './regset';
 import { REFRESH_PATCHES } from './refresh-fpu/patches';
@@ -16,6 +17,7 @@ export {
 } from './lazy-cr0-ts';
 export { eager, type EagerEra } from './eager';
 export { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
+export { eagerPkru, SOMETHING_WRITES_PKRU, type EagerPkruForm } from './eager-pkru';
 export { BUGS, FPRESTORE_FIXUP, type Bug } from './bugs';
 export { REFUSED_IMAGE_KEEPS } from './regset';
 export { refreshFpu } from './refresh-fpu';
@@ -32,6 +34,7 @@ export const POLICY_PATCHES: readonly Patch[] = [
   PREEMPT_SAFE_UNLAZY,
   FPRESTORE_FIXUP,
   REFUSED_IMAGE_KEEPS,
+  SOMETHING_WRITES_PKRU,
   ...BUGS.map(({ patch }) => patch),
   ...RFC_PATCHES,
   ...REFRESH_PATCHES,

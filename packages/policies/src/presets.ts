@@ -1,6 +1,7 @@
-import { FpuError, applyPatch, type BasePolicy, type Patch } from '@fpulab/core';
+import { FpuError, applyPatch, type BasePolicy, type ModifierPolicy, type Patch } from '@fpulab/core';
 import { BUGS } from './bugs';
 import { eager, type EagerEra } from './eager';
+import { eagerPkru } from './eager-pkru';
 import { PREEMPT_SAFE_UNLAZY, lazyCr0Ts, type LazyEra } from './lazy-cr0-ts';
 import { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
 import { refreshFpu } from './refresh-fpu';
@@ -10,6 +11,7 @@ import { rfc2016 } from './rfc-2016';
 export interface PresetPart {
   /** Id of the policy. */
   readonly policy: string;
+  /** A kernel, or a form of a modifier. */
   readonly era?: string;
 }
 
@@ -32,7 +34,7 @@ export interface Preset {
   /** Known bugs of that kernel that are left in. */
   readonly bugs: readonly PresetBug[];
   /** Fresh policy objects, for one machine. */
-  readonly policies: () => readonly BasePolicy[];
+  readonly policies: () => readonly [BasePolicy, ...ModifierPolicy[]];
 }
 
 type Base = Pick<Preset, 'parts' | 'patches' | 'policies'>;
@@ -47,14 +49,25 @@ const always = (era: EagerEra): Base => ({
   patches: [],
   policies: () => [eager({ era })],
 });
-const deferred = (era: DeferralEra, bugs: readonly string[] = []): Base => {
-  const patches = bugs.map(patchOfBug);
+/** PKRU goes with the era; without it the modifier is left out. */
+const deferred = (
+  era: DeferralEra,
+  bugs: { readonly base: readonly string[]; readonly pkru: readonly string[] } = NO_BUGS,
+): Base => {
+  const form = era === 'linux-5.2' ? 'image' : 'thread';
+  const base = bugs.base.map(patchOfBug);
+  const pkru = bugs.pkru.map(patchOfBug);
   return {
-    parts: [{ policy: 'load-fpu-deferral', era }],
-    patches: patches.map(({ id }) => id),
-    policies: () => [patched(loadFpuDeferral({ era }), patches)],
+    parts: [
+      { policy: 'load-fpu-deferral', era },
+      { policy: 'eager-pkru', era: form },
+    ],
+    patches: [...base, ...pkru].map(({ id }) => id),
+    policies: () => [patched(loadFpuDeferral({ era }), base), extended(eagerPkru({ form }), pkru)],
   };
 };
+
+const NO_BUGS = { base: [], pkru: [] };
 
 /** The patch that puts a bug of the museum back. */
 function patchOfBug(id: string): Patch {
@@ -68,8 +81,13 @@ function patched(policy: BasePolicy, patches: readonly Patch[]): BasePolicy {
   return { ...policy, routines: patches.reduce(applyPatch, policy.routines) };
 }
 
-/** Bugs of Linux 5.2 that later releases fixed. */
-const BUGS_5_2 = ['F01', 'F03', 'F05'];
+/** A modifier with what patches do after it. */
+function extended(modifier: ModifierPolicy, patches: readonly Patch[]): ModifierPolicy {
+  return { ...modifier, edits: [...modifier.edits, ...patches.flatMap(({ edits }) => edits)] };
+}
+
+/** Bugs of Linux 5.2 that later releases fixed, by the policy whose code has them. */
+const BUGS_5_2 = { base: ['F01', 'F03', 'F05'], pkru: ['F07'] };
 
 /** Allocation in #NM under a hypervisor that has cleared TS. */
 const F44: PresetBug = { id: 'F44', on: 'xen-pv' };
@@ -123,7 +141,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-5.2',
     title: 'Linux 5.2 as released: registers are loaded on the return to user code',
-    bugs: [...BUGS_5_2.map((id) => ({ id })), WIPED],
+    bugs: [...[...BUGS_5_2.base, ...BUGS_5_2.pkru].map((id) => ({ id })), WIPED],
     ...deferred('linux-5.2', BUGS_5_2),
   },
   {

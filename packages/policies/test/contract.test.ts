@@ -16,9 +16,13 @@ for (const preset of PRESETS) {
     describePolicyContract(`${preset.id} on ${id}`, { policies: preset.policies, platform, scenarios });
   }
 }
+const withoutEager = (): readonly BasePolicy[] => [lazyCr0Ts({ era: 'linux-4.8' })];
 describePolicyContract('linux-4.8 with eagerfpu=off on bare metal', {
-  policies: () => [lazyCr0Ts({ era: 'linux-4.8' })],
+  policies: withoutEager,
   platform: PLATFORMS['bare-metal'],
+  scenarios: SCENARIOS.filter((scenario) =>
+    isSupported({ policies: withoutEager(), platform: PLATFORMS['bare-metal'](), scenario }),
+  ),
 });
 
 /** Linux 3.6, but fpu_counter comes from a count of all switches that is kept in a closure. */

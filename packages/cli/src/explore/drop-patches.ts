@@ -5,6 +5,7 @@ import {
   resolveHooks,
   type BasePolicy,
   type HookAnswers,
+  type ModifierPolicy,
   type Patch,
   type Policy,
   type Routine,
@@ -30,13 +31,14 @@ export function dropId(index: number): string {
 }
 
 /**
- * The steps of the base policy in order, after its modifiers and patches. Patches on the platform are none of its business.
+ * The steps of the base policy in order, after its modifiers and patches. Patches on the platform are none of its business, nor are modifiers
+ * that some processors leave without work.
  *
  * @throws FpuError FPU203 when a patch does not fit
  */
 export function policySteps(policies: readonly Policy[], patches: readonly Patch[]): readonly PolicyStep[] {
   const base = policies.find((policy): policy is BasePolicy => policy.kind === 'base');
-  const changes = [...policies.flatMap((policy) => (policy.kind === 'modifier' ? [policy] : [])), ...patches];
+  const changes = [...policies.flatMap((policy) => (isAlwaysThere(policy) ? [policy] : [])), ...patches];
   let routines: readonly Routine[] = base?.routines ?? [];
   let hooks: HookAnswers = base?.hooks ?? {};
   for (const { id, edits } of changes) {
@@ -69,6 +71,10 @@ export function dropPatch(id: string, policies: readonly Policy[], patches: read
     source: 'hypothetical',
     edits: [{ edit: 'remove', ...dropped }],
   };
+}
+
+function isAlwaysThere(policy: Policy): policy is ModifierPolicy {
+  return policy.kind === 'modifier' && policy.onlyWith === undefined;
 }
 
 function stepNames(body: readonly RoutineNode[]): readonly string[] {

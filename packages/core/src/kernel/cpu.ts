@@ -286,11 +286,23 @@ export class Cpu implements Hypervisor {
 
   restore(fpstate: number, xfeatures = this.allMask): boolean {
     this.needDeclaration('loads registers');
-    if (this.headerOf(fpstate) === HEADER.reserved) return false;
+    if (this.headerOf(fpstate) === HEADER.reserved) {
+      this.raiseGp();
+      return false;
+    }
     const { pkru } = this;
     this.emit(events.FpregsRestored, this.cpu, fpstate, xfeatures, this.area.bytes, this.area.restore);
     this.watchPkru(pkru);
     return true;
+  }
+
+  /** XRSTOR refuses a header. All code that restores has a fix-up for it, so that there is no context of its own. */
+  private raiseGp(): void {
+    const { stream } = this.machine;
+    const { actor } = stream;
+    stream.actor = 'hardware';
+    this.emit(events.TrapRaised, this.cpu, this.task, VECTOR.GP, 0, this.pc);
+    stream.actor = actor;
   }
 
   readRegister(component: number): number {

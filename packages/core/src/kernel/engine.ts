@@ -5,7 +5,7 @@ import * as events from '../machine/events';
 import { CONTEXT, IRQS_OFF, PREEMPT_OFF, contextOf } from '../machine/frames';
 import { FRAME_PAGES, HEADER, LIFECYCLE } from '../machine/state';
 import type { EventStream } from '../machine/stream';
-import { INIT, nextSerial, principalOfTask, valueId } from '../machine/values';
+import { nextSerial, principalOfTask, valueId } from '../machine/values';
 import type { CpuModel } from '../x86/cpu-model';
 import { PKRU, xfeaturesName } from '../x86/components';
 import { fpuFault, VECTOR } from '../x86/faults';
@@ -401,10 +401,8 @@ export class Engine implements CpuMachine {
       const value = this.words[at.fpregs + cpu.cpu * at.components + at.indexOfBit[bit]];
       this.stream.emit(events.FpregsRead, cpu.cpu, task, bit, value);
     }
-    for (const bit of operation.initialises ?? []) {
-      this.stream.emit(events.FpregsInitialised, cpu.cpu, 1 << bit);
-      this.stream.emit(events.ArchitecturalSet, task, bit, INIT);
-    }
+    const released = maskOf(operation.initialises ?? []);
+    if (released !== 0) this.stream.emit(events.FpregsReleased, cpu.cpu, task, released);
     if (operation.writes.length === 0) return;
     const value = valueId(principalOfTask(task), nextSerial(this.words[at.serial + task]));
     for (const bit of operation.writes) this.stream.emit(events.FpregsWritten, cpu.cpu, bit, value);
@@ -464,6 +462,10 @@ function tracersOf(tasks: readonly EngineTask[]): readonly number[] {
   const traces = ({ code }: EngineTask, target: string): boolean =>
     code.some((one) => one.kind === 'syscall' && one.trace?.target === target);
   return tasks.map(({ name }) => tasks.findIndex((candidate) => traces(candidate, name)));
+}
+
+function maskOf(bits: readonly number[]): number {
+  return bits.reduce((mask, bit) => mask | (1 << bit), 0);
 }
 
 /** Alternatives of the either() with most of them. */

@@ -5,6 +5,7 @@
  */
 import type { FieldKind, Space } from '../machine/layout';
 import type { FpstateKind } from '../machine/state';
+import { INIT } from '../machine/values';
 
 /** A word per CPU, task, ... that a policy or platform declares as part of the machine state. */
 export interface Slot {
@@ -33,11 +34,11 @@ export const slot = {
   task: (name: string, kind: FieldKind, initial = 0): Slot => ({ name, space: 'task', kind, initial, base: -1 }),
   machine: (name: string, kind: FieldKind, initial = 0): Slot => ({ name, space: 'machine', kind, initial, base: -1 }),
   /** What a task has in a component, in a place of its own: `slot.taskValue('thread.pkru', PKRU)`. */
-  taskValue: (name: string, component: number): Slot => ({
+  taskValue: (name: string, component: number, initial = INIT): Slot => ({
     name,
     space: 'task',
     kind: 'value',
-    initial: 0,
+    initial,
     component,
     base: -1,
   }),

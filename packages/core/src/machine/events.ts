@@ -307,6 +307,24 @@ export const FpregsInitialised = defineEvent(
   { fpu: true },
 );
 
+/**
+ * User code put components into INIT state (TILERELEASE, XRSTOR without them): from here on that is what it ought to see. One event,
+ * because no moment lies between the two.
+ */
+export const FpregsReleased = defineEvent(
+  'fpregs.released',
+  { cpu: 'cpu', task: 'task', xfeatures: 'mask' },
+  (s, cpu, task, xfeatures) => {
+    const n = s.at.components;
+    eachComponent(s, xfeatures, (index, bit) => {
+      s.words[s.at.fpregs + cpu * n + index] = INIT;
+      s.words[s.at.architectural + task * n + index] = INIT;
+      s.words[s.at.execed + task] &= ~bit;
+    });
+  },
+  { fpu: true },
+);
+
 /** The fpregs were written to an image (XSAVE, FXSAVE, FNSAVE). Linux: save_fpregs_to_fpstate(). */
 export const FpregsSaved = defineEvent(
   'fpregs.saved',

@@ -19,6 +19,8 @@ export interface MonitoredMachine {
   vcpuFpstate(cpu: number): number;
   /** True when the step at which a context was entered expects #NM there. */
   nmExpectedAt(pc: number): boolean;
+  /** False for kernel threads and IO workers: what is in their images nobody will ever see. */
+  runsUserCode(task: number): boolean;
   /** Address of the kernel's #NM entry. */
   readonly nmEntry: number;
   /** The oracles that report. */
@@ -208,6 +210,7 @@ export class OracleMonitor {
       const inMemory = belief.inMemory(read, task);
       if ((cpu < 0 && !inMemory) || !this.isSettled(task)) continue;
       for (let index = 0; index < at.components; index++) {
+        if (this.hasOwnHome[index]) continue;
         const latest = words[at.architectural + task * at.components + index];
         const claimed = [
           ...(cpu < 0 ? [] : [words[this.guestRegisters(cpu) + index]]),
@@ -293,7 +296,7 @@ export class OracleMonitor {
   /** The validity of a task's FPU context, by what registers and memory really hold. INIT cannot be lost. */
   private validityOf(task: number): number {
     const { words, at } = this.state;
-    if (words[at.lifecycle + task] !== LIFECYCLE.alive) return VALIDITY.unused;
+    if (words[at.lifecycle + task] !== LIFECYCLE.alive || !this.machine.runsUserCode(task)) return VALIDITY.unused;
     let everywhere = IN_CPU | IN_MEMORY;
     let used = false;
     let lost = false;
@@ -350,6 +353,7 @@ const CONCERN_VALIDITY = [
   events.FpstateWritten,
   events.FpstateTraced,
   events.XstateBvWritten,
+  events.FpregsReleased,
   events.ArchitecturalSet,
   events.FrameCompleted,
   events.FrameReturned,

@@ -294,6 +294,7 @@ function watchOracles(
       const instruction = code.instructions[pc];
       return instruction.op === 'step' && instruction.nmExpected;
     },
+    runsUserCode: (task) => !engine.isKernelThread(task) && !engine.isIoWorker(task),
     nmEntry: code.entry('device_not_available'),
     oracles,
     belief: base.belief,

@@ -71,6 +71,7 @@ const LEGACY = (1 << X87) | (1 << SSE);
 @injectable()
 export class Composition {
   readonly base: BasePolicy;
+  /** Those that have something to do here. */
   readonly modifiers: readonly ModifierPolicy[];
   readonly platform: Platform;
   /** The processor as the kernel sees it: without what the platform hides. */
@@ -88,12 +89,15 @@ export class Composition {
     @inject(SETTINGS) readonly settings: Settings,
   ) {
     this.base = theBasePolicy(policies);
-    this.modifiers = policies.filter((policy): policy is ModifierPolicy => policy.kind === 'modifier');
     this.platform = thePlatform(platforms);
-    this.refuseDuplicateIds();
     this.refuseBadXfeatures();
     this.guestCpu = withoutFeatures(settings.cpu, this.platform.hides ?? []);
     this.xfeatures = componentsOf(this.guestCpu) & (this.base.xfeatures ?? USER_COMPONENTS);
+    this.modifiers = policies.filter(
+      (policy): policy is ModifierPolicy =>
+        policy.kind === 'modifier' && (policy.onlyWith === undefined || (policy.onlyWith & this.xfeatures) !== 0),
+    );
+    this.refuseDuplicateIds();
     this.refuseMissingFeatures();
     const { routines, hooks } = this.patched();
     this.routines = routines;

@@ -75,6 +75,8 @@ export interface PolicyRoles {
 /** A policy that adds steps to a base policy's routines, at named anchors or around its answers to hooks. */
 export interface ModifierPolicy extends Plugin {
   readonly kind: 'modifier';
+  /** Components, as a bitmap: on a machine that has none of them there is nothing for it to do, and it is left out. */
+  readonly onlyWith?: number;
   readonly edits: Patch['edits'];
 }
 

@@ -3,6 +3,7 @@ import { either, fork, forever, frame, loop, mmx, program, sse, syscall, x87 } f
 import type { OracleId } from '../oracle/oracles';
 import type { Scenario } from './scenario';
 import { NARROW } from './narrow';
+import { PROTECTION_KEYS } from './protection-keys';
 import { USED_BY_ALL, cameBack } from './sometimes';
 import { TRACING } from './tracing';
 import { anyPrograms, withNesting } from './variants';
@@ -207,6 +208,7 @@ export const SCENARIOS: readonly Scenario[] = [
   endless,
   ...NARROW.map(scenario),
   ...TRACING.map(scenario),
+  ...PROTECTION_KEYS.map(scenario),
 ];
 
 /**

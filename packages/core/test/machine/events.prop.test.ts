@@ -78,6 +78,11 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
     ];
   },
   'fpregs.initialised': ({ cpu, xfeatures }) => inBitmap(`cpu.fpregs`, cpu, xfeatures),
+  'fpregs.released': ({ cpu, task, xfeatures }) => [
+    ...inBitmap('cpu.fpregs', cpu, xfeatures),
+    ...inBitmap('task.architectural', task, xfeatures),
+    `task.execed[${task}]`,
+  ],
   'fpregs.loaded': ({ cpu, component }) => [`cpu.fpregs[${cpu}.${component}]`],
   'fpregs.saved': ({ fpstate, xfeatures }) => [...inBitmap('fpstate.image', fpstate, xfeatures), ...header(fpstate)],
   'fpregs.restored': ({ cpu, xfeatures }) => inBitmap('cpu.fpregs', cpu, xfeatures),

@@ -406,6 +406,19 @@ const PROCESSOR: readonly Example[] = [
     changes: { 'cpu.fpregs[1.2]': valueId(1, 7) },
   },
   {
+    fact: 'what user code puts into INIT state is what it ought to see from then on',
+    event: 'fpregs.released',
+    data: { cpu: 1, task: 2, xfeatures: 0b110 },
+    before: {
+      'cpu.fpregs[1.0]': 11,
+      'cpu.fpregs[1.1]': 12,
+      'task.architectural[2.0]': 11,
+      'task.architectural[2.1]': 12,
+      'task.execed[2]': 0b011,
+    },
+    changes: { 'cpu.fpregs[1.1]': 0, 'task.architectural[2.1]': 0, 'task.execed[2]': 0b001 },
+  },
+  {
     fact: 'IA32_XFD is per CPU',
     event: 'xfd.written',
     data: { cpu: 1, value: 0b100 },

@@ -50,6 +50,7 @@ function watch(words: Words = {}, machine: Partial<MonitoredMachine> = {}): Watc
     registersLive: () => true,
     vcpuFpstate: () => VCPU_FPSTATE,
     nmExpectedAt: (pc) => pc === NM_EXPECTED_AT,
+    runsUserCode: () => true,
     nmEntry: NM_ENTRY,
     oracles: ORACLES,
     ...machine,

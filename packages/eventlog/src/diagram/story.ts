@@ -10,6 +10,7 @@ import {
   eventType,
   isCalled,
   readField,
+  vectorName,
   type Field,
   type MachineEvent,
   type MachineState,
@@ -284,7 +285,9 @@ class Teller {
         this.effect('PKRU changes in a kernel FPU section');
         return;
       case 'trap.raised':
-        return this.line(data.user ? `${this.pendingOperation(data.task)}: #NM` : '#NM in the kernel');
+        return this.line(
+          data.user ? `${this.pendingOperation(data.task)}: #NM` : `${vectorName(data.vector)} in the kernel`,
+        );
       case 'task.slept':
         this.slept = true;
         return this.effect(
@@ -309,6 +312,16 @@ class Teller {
         return this.effect(`save ${this.readings(data.cpu).registers}`);
       case 'fpregs.restored':
         return this.effect(`load ${this.readings(data.cpu).registers}`);
+      case 'task.stopped':
+        return this.effect('stops for its tracer');
+      case 'task.continued':
+        return this.effect(`lets ${this.context.tasks[data.target]} go on`);
+      case 'fpstate.traced':
+        if (this.isShown(data)) this.effect(`image of ${this.context.tasks[data.target]}: ${this.name(data.value)}`);
+        return;
+      case 'fpstate.shown':
+        if (this.isShown(data)) this.effect(`shows ${this.name(data.value)}`);
+        return;
       case 'fpregs.read':
         return this.line(`${this.operation}: ${this.name(data.value)}`);
       case 'fpregs.written':
@@ -318,6 +331,11 @@ class Teller {
         if (this.deciding.has(data.oracle)) this.describeViolation(event);
         return;
     }
+  }
+
+  /** Of the components of an image, the picture has room for one. */
+  private isShown({ cpu, component }: MachineEvent['data']): boolean {
+    return this.state.at.indexOfBit[component] === this.shownComponent(cpu);
   }
 
   /** The operation that a task is about to execute. */

@@ -4,6 +4,9 @@ import { F01 } from './F01-owner-ctx-cached';
 import { F03 } from './F03-failed-xrstor-user';
 import { F04 } from './F04-exec-last-cpu';
 import { F05 } from './F05-irq-in-fpregs-lock';
+import { F07 } from './F07-pkru-init';
+import { F08 } from './F08-pkru-kthread-mm';
+import { F09 } from './F09-pkru-current-cached';
 import { F25 } from './F25-ptrace-lazy';
 import { F32 } from './F32-bogus-xcomp-bv';
 import { F42 } from './F42-sigframe-usedfpu-nonatomic';
@@ -14,4 +17,4 @@ export type { Bug } from './bug';
 export { FPRESTORE_FIXUP } from './F32-bogus-xcomp-bv';
 
 /** By number. */
-export const BUGS: readonly Bug[] = [F01, F03, F04, F05, F25, F32, F42, F44, F49];
+export const BUGS: readonly Bug[] = [F01, F03, F04, F05, F07, F08, F09, F25, F32, F42, F44, F49];

@@ -36,15 +36,24 @@ function fpuCopy({ needLoad, lastCpu, mustLoad }: FpuContext): Routine {
   ]);
 }
 
-/** fpu_clone() from 5.16 on: the registers are loaded first, for an image may hold more than the child's has room for. */
+/**
+ * fpu_clone() from 5.16 on: the registers are loaded first, for an image may hold more than the child's has room for. Kernel threads and IO
+ * workers get no state of their parent's.
+ */
 function fpuClone({ needLoad, lastCpu, mustLoad, restoreUserregs }: FpuContext): Routine {
   return routine('fpu_clone', [
     step('child: last_cpu = -1', (k) => k.write(lastCpu, k.child, NOBODY)),
     step('child: set TIF_NEED_FPU_LOAD', (k) => k.write(needLoad, k.child, 1)),
-    fpregsLock(),
-    when(mustLoad, [restoreUserregs]),
-    step('save_fpregs_to_fpstate(dst)', saveToChild, XSAVE),
-    fpregsUnlock(),
+    when(
+      (k) => k.isKernelThread(k.child) || k.isIoWorker(k.child),
+      [step('memcpy(dst, init_fpstate)', (k) => k.initFpstate(k.fpstateOf(k.child)))],
+      [
+        fpregsLock(),
+        when(mustLoad, [restoreUserregs]),
+        step('save_fpregs_to_fpstate(dst)', saveToChild, XSAVE),
+        fpregsUnlock(),
+      ],
+    ),
   ]);
 }
 

@@ -14,11 +14,14 @@ import {
 } from '@fpulab/core';
 import { XSAVE, saveFpregs, type FpuContext } from './context';
 
+/** Kernels that leave the registers of IO workers alone: PF_IO_WORKER, in 6.12 PF_USER_WORKER. */
+const KNOWS_IO_WORKERS: readonly FpuContext['era'][] = ['linux-6.1', 'linux-6.12'];
+
 /** A user task whose registers are live. */
 const ownsRegisters =
-  ({ mustLoad }: FpuContext) =>
+  ({ era, mustLoad }: FpuContext) =>
   (k: Kernel): boolean =>
-    !k.isKernelThread(k.task) && !mustLoad(k);
+    !k.isKernelThread(k.task) && !(KNOWS_IO_WORKERS.includes(era) && k.isIoWorker(k.task)) && !mustLoad(k);
 
 /** From 5.14 on the registers are there whatever the instruction was. */
 const saveAndKeep = ({ lastCpu }: FpuContext): readonly RoutineNode[] => [

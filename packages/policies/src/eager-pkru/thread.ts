@@ -1,0 +1,55 @@
+/**
+ * Linux 5.14 and later: PKRU has a place of its own in the task, which is valid while the task does not run; while it
+ * runs, the register is.
+ */
+import { DEFAULT_PKRU, PKRU, group, slot, step, when } from '@fpulab/core';
+import { WRPKRU, type Form } from './form';
+
+/** pkru_write_default() */
+const writeDefault = (name: string) => step(name, (k) => k.writeRegister(PKRU, DEFAULT_PKRU), WRPKRU);
+
+/** x86_pkru_load(), copy_thread(), pkru_flush_thread(), setup_pku(). */
+export function threadForm(): Form {
+  const pkru = slot.taskValue('thread.pkru', PKRU, DEFAULT_PKRU);
+  return {
+    title: 'PKRU is switched by RDPKRU and WRPKRU, apart from XSAVE, Linux 5.14 and later',
+    source:
+      'Linux 6.1.176 kernel/process_64.c x86_pkru_load(), kernel/process.c copy_thread(), pkru_flush_thread(), kernel/cpu/common.c setup_pku()',
+    slots: [pkru],
+    edits: [
+      {
+        edit: 'append',
+        routine: 'hook:switch-out',
+        nodes: [
+          group('x86_pkru_load', [
+            step('prev->pkru = rdpkru()', (k) => k.write(pkru, k.task, k.readRegister(PKRU)), WRPKRU),
+            step('wrpkru(next->pkru)', (k) => k.writeRegister(PKRU, k.read(pkru, k.next)), WRPKRU),
+          ]),
+        ],
+      },
+      {
+        edit: 'append',
+        routine: 'hook:fork',
+        nodes: [
+          group('PKRU in copy_thread', [
+            when(
+              (k) => k.isKernelThread(k.child),
+              [step('p->thread.pkru = pkru_get_init_value()', (k) => k.write(pkru, k.child, DEFAULT_PKRU))],
+              [step('p->thread.pkru = read_pkru()', (k) => k.write(pkru, k.child, k.readRegister(PKRU)), WRPKRU)],
+            ),
+          ]),
+        ],
+      },
+      {
+        edit: 'append',
+        routine: 'hook:exec',
+        nodes: [group('pkru_flush_thread', [writeDefault('pkru_write_default at execve')])],
+      },
+      {
+        edit: 'append',
+        routine: 'hook:cpu-up',
+        nodes: [group('setup_pku', [writeDefault('pkru_write_default at boot')])],
+      },
+    ],
+  };
+}
