@@ -26,7 +26,7 @@ function recorded(machine: Machine) {
 }
 
 describe('logs and replay strings hold every kind of choice', () => {
-  const { events, header } = recorded(everyKind(seededDriver(1n), 'signals.any-2'));
+  const { events, header } = recorded(everyKind(seededDriver(7n), 'signals.any-2'));
   const made = events.filter(({ type }) => type === 'choice.made').map(({ data }) => data);
 
   it('faults and counts among them, by their numbers', () => {
@@ -39,7 +39,7 @@ describe('logs and replay strings hold every kind of choice', () => {
   it('and a log repeats its run', () => {
     const again = recorded(everyKind(logDriver(events), 'signals.any-2'));
     expect(firstDifference(events, again.events)).toBeUndefined();
-    expect(again.footer.digest).toBe(recorded(everyKind(seededDriver(1n), 'signals.any-2')).footer.digest);
+    expect(again.footer.digest).toBe(recorded(everyKind(seededDriver(7n), 'signals.any-2')).footer.digest);
   });
 
   it('as a replay string does, which names the variant of the scenario', () => {
