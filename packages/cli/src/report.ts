@@ -122,6 +122,10 @@ export function describeViolation(violation: Violation): string {
       return `unexpected-fault at ${at}: ${faultText(violation)}, at ${violation.at}`;
     case 'pkru-mismatch':
       return `pkru-mismatch at ${at}: ${task} accesses user memory under PKRU ${value} instead of ${expected}, at ${violation.at}${way}`;
+    case 'stale-msr':
+      return `stale-msr at ${at}: ${task} runs user code while IA32_XFD is wrong for ${component}`;
+    case 'image-overrun':
+      return `image-overrun at ${at}: ${component} of ${task} is saved to an image without room for it`;
     default:
       return unreachable(id);
   }

@@ -227,6 +227,7 @@ export { PART, partOfField } from './machine/footprint';
 
 export {
   avx,
+  amx,
   either,
   fork,
   forever,
@@ -355,6 +356,7 @@ export {
 } from './kernel/uabi-xstate';
 export { SW_RESERVED, initialLegacyRegion } from './kernel/xstate-buffer';
 
+export type { XfdMsrs } from './kernel/xfd';
 export {
   NOTHING,
   OPTIONAL_HOOKS,
@@ -363,7 +365,16 @@ export {
   type PlatformHook,
   type PolicyHook,
 } from './kernel/hooks';
-export type { BasePolicy, Belief, ModifierPolicy, Platform, Plugin, Policy, PolicyRoles } from './plugin/plugin';
+export type {
+  BasePolicy,
+  Belief,
+  DynamicState,
+  ModifierPolicy,
+  Platform,
+  Plugin,
+  Policy,
+  PolicyRoles,
+} from './plugin/plugin';
 export { resolveHooks, type HookAnswers, type ResolvedEdits } from './plugin/hook-edits';
 export { PLATFORM, POLICY, SETTINGS } from './plugin/tokens';
 export { CPUS_MAX, compose, type ComposeOptions } from './plugin/compose';

@@ -11,7 +11,7 @@ export interface Counters {
   /** Exceptions that the processor raised. */
   readonly traps: number;
   readonly cr0Writes: number;
-  /** 0 for every policy modelled so far: none keeps FPU state behind an MSR, and there is no event for it. */
+  /** Writes of IA32_XFD and IA32_XFD_ERR by the kernel. */
   readonly msrWrites: number;
   readonly bytesSaved: number;
   readonly bytesRestored: number;
@@ -29,17 +29,19 @@ export const NO_COUNTS: Counters = {
   bytesRestored: 0,
 };
 
-const COUNTED: Readonly<Record<string, (counters: Counters, data: MachineEvent['data']) => Counters>> = {
+const COUNTED: Readonly<Record<string, (counters: Counters, data: MachineEvent['data'], by: string) => Counters>> = {
   'fpregs.saved': (c, { bytes }) => ({ ...c, saves: c.saves + 1, bytesSaved: c.bytesSaved + bytes }),
   'fpregs.restored': (c, { bytes }) => ({ ...c, restores: c.restores + 1, bytesRestored: c.bytesRestored + bytes }),
   'fpregs.restore-skipped': (c) => ({ ...c, restoresSkipped: c.restoresSkipped + 1 }),
   'trap.raised': (c) => ({ ...c, traps: c.traps + 1 }),
   'cr0.written': (c) => ({ ...c, cr0Writes: c.cr0Writes + 1 }),
+  'xfd.written': (c) => ({ ...c, msrWrites: c.msrWrites + 1 }),
+  'xfd.err-written': (c, _data, by) => (by === 'hardware' ? c : { ...c, msrWrites: c.msrWrites + 1 }),
 };
 
 /** The counters after one more event; a reducer for lists and for RxJS. */
 export function countEvent(counters: Counters, event: MachineEvent): Counters {
-  return COUNTED[event.type]?.(counters, event.data) ?? counters;
+  return COUNTED[event.type]?.(counters, event.data, event.by) ?? counters;
 }
 
 /** The counters of a whole run. */

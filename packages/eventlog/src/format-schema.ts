@@ -93,8 +93,8 @@ const headerShape = z.strictObject({
   fpstateKinds: z.array(z.enum(FPSTATE_KINDS)).min(1).readonly(),
   /** True when tasks have signal handlers: there are fields for them then. */
   signals: z.boolean(),
-  /** True when there are fields for IA32_XFD and IA32_XFD_ERR. */
-  xfd: z.boolean(),
+  /** Components that the kernel enables per task, as a bitmap; where there are some, there are fields for IA32_XFD. */
+  dynamicXfeatures: z.int32(),
   /** True when kernel threads borrow address spaces: there is a field for that then. */
   borrowedMm: z.boolean(),
   /** True when tasks trace others: there is a field for them then. */

@@ -39,7 +39,7 @@ export function headerOf(machine: Machine, meta: LogMeta): LogHeader {
     fpstateEmbedded: base.fpstate === 'embedded',
     fpstateKinds: FPSTATE_KINDS.filter((kind) => at.firstFpstate[kind] >= 0),
     signals: at.resume >= 0,
-    xfd: at.xfd >= 0,
+    dynamicXfeatures: at.dynamicXfeatures,
     borrowedMm: at.borrowedMm >= 0,
     ptrace: at.stopped >= 0,
     slots: machine.composition.slotFields().map(({ name, space, kind, initial }) => ({

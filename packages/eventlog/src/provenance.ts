@@ -44,7 +44,7 @@ export interface Provenance {
 }
 
 /** What of a header says where images lie. */
-export type ProvenanceHeader = Pick<LogHeader, 'componentBits' | 'fpstateKinds' | 'sizes'>;
+export type ProvenanceHeader = Pick<LogHeader, 'componentBits' | 'dynamicXfeatures' | 'fpstateKinds' | 'sizes'>;
 
 /** A `Provenance` at the start of a run, where everything is INIT. */
 export function trackProvenance(header: ProvenanceHeader): Provenance {
@@ -207,9 +207,10 @@ class Tracker implements Provenance {
     this.xstateBv[this.firstFrame + task] = 0;
   }
 
-  /** The child's latest values are its parent's. */
+  /** The child's latest values are its parent's, but for what is enabled per task. */
   fork(parent: number, child: number): void {
     this.latest[child] = [...this.links('latest', parent)];
+    for (const bit of this.components(this.header.dynamicXfeatures)) this.latest[child][bit] = undefined;
   }
 
   release({ cpu, task, xfeatures }: MachineEvent['data'], seq: number): void {

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { FpuError, ORACLES, cpuModel, cpuModelFile, parseCpuModel, step, type Patch } from '@fpulab/core';
+import { FpuError, ORACLES, cpuModel, cpuModelFile, parseCpuModel, step, type Patch, scenarioOf } from '@fpulab/core';
 import { CLASSIC_GUEST, GUEST_FIX } from '@fpulab/policies';
 import {
   LOG_OUTCOMES,
@@ -44,7 +44,7 @@ describe('a log', () => {
       cpus: 1,
       seed: null,
       replay: null,
-      oracles: ['leak', 'lost-update', 'kernel-fpu-clobber', 'atomic-sleep', 'unexpected-fault', 'validity'],
+      oracles: scenarioOf('xen-pv-leak').oracles,
       tasks: ['A', 'B', 'X', 'idle0'],
       sizes: { machine: 1, cpu: 1, task: 4, fpstate: 5 },
       componentBits: [0, 1, 2],
@@ -52,7 +52,7 @@ describe('a log', () => {
       fpstateEmbedded: false,
       fpstateKinds: ['task'],
       signals: false,
-      xfd: false,
+      dynamicXfeatures: 0,
       borrowedMm: false,
       ptrace: false,
       roles: {

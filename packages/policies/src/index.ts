@@ -16,6 +16,7 @@ export {
   type LazyEra,
 } from './lazy-cr0-ts';
 export { eager, type EagerEra } from './eager';
+export { dynamicXstate, type ReallocForm } from './dynamic-xstate';
 export { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
 export { eagerPkru, SOMETHING_WRITES_PKRU, type EagerPkruForm } from './eager-pkru';
 export { BUGS, FPRESTORE_FIXUP, type Bug } from './bugs';

@@ -1,5 +1,6 @@
 import { FpuError, applyPatch, type BasePolicy, type ModifierPolicy, type Patch } from '@fpulab/core';
 import { BUGS } from './bugs';
+import { dynamicXstate } from './dynamic-xstate';
 import { eager, type EagerEra } from './eager';
 import { eagerPkru } from './eager-pkru';
 import { PREEMPT_SAFE_UNLAZY, lazyCr0Ts, type LazyEra } from './lazy-cr0-ts';
@@ -89,6 +90,19 @@ function extended(modifier: ModifierPolicy, patches: readonly Patch[]): Modifier
 /** Bugs of Linux 5.2 that later releases fixed, by the policy whose code has them. */
 const BUGS_5_2 = { base: ['F01', 'F03', 'F05'], pkru: ['F07'] };
 
+/** The modifier is left out where there is nothing to enable per task. */
+const withDynamicXstate = (era: DeferralEra): Base => {
+  const plain = deferred(era);
+  return {
+    ...plain,
+    parts: [...plain.parts, { policy: 'dynamic-xstate' }],
+    policies: () => {
+      const [base, ...modifiers] = plain.policies();
+      return [base, ...modifiers, dynamicXstate(base)];
+    },
+  };
+};
+
 /** Allocation in #NM under a hypervisor that has cleared TS. */
 const F44: PresetBug = { id: 'F44', on: 'xen-pv' };
 /** A register set's image that is refused costs the target of a tracer what it had: REFUSED_IMAGE_KEEPS is the fix. */
@@ -158,15 +172,15 @@ export const PRESETS: readonly Preset[] = [
   },
   {
     id: 'linux-6.1',
-    title: 'Linux 5.16 to 6.6: the same, fork() loads first',
+    title: 'Linux 5.16 to 6.6: the same, fork() loads first; AMX tiles are enabled per task where there are some',
     bugs: [],
-    ...deferred('linux-6.1'),
+    ...withDynamicXstate('linux-6.1'),
   },
   {
     id: 'linux-6.12',
     title: 'Linux 6.7 and later: the same, flags are those of the old and the new task by name',
     bugs: [],
-    ...deferred('linux-6.12'),
+    ...withDynamicXstate('linux-6.12'),
   },
   {
     id: 'rfc-2016',

@@ -30,6 +30,8 @@ export const LETTERS: Readonly<Record<OracleId, string>> = {
   'speculative-exposure': 'X',
   validity: 'V',
   'pkru-mismatch': 'P',
+  'stale-msr': 'M',
+  'image-overrun': 'O',
 };
 
 /** What stands beside the sign: states, or letters of violations, with a + where there may be others. */

@@ -25,6 +25,7 @@ import { returningThrough } from './exit-to-user';
 import { saveArea, type SaveArea } from './save-format';
 import { ACCESS } from './user-access';
 import { hasRegset, regsetComponents, tracedHeader } from './trace-request';
+import { disabledOf, loadedFrom, xfdMsrs, xinuse, type XfdMsrs } from './xfd';
 
 /** What a CPU needs of the machine around it. */
 export interface CpuMachine {
@@ -49,6 +50,8 @@ export interface CpuMachine {
   isIoWorker(task: number): boolean;
   /** True while a kernel FPU section is on the task's stack. */
   isInKernelFpuSection(task: number): boolean;
+  /** True when signals find the task in a position to handle them. */
+  canHandleSignal(task: number): boolean;
   /** A new program starts with the kernel's default PKRU rather than with INIT. */
   readonly restrictivePkru: boolean;
   /** Counters pass their thresholds by choice, not by number. */
@@ -66,6 +69,9 @@ export const NEXT_LOCAL = 1;
 /** Thrown out of a step whose CPU has stopped for good. Not an error: the event says what happened. */
 export const CPU_STOPPED = Symbol('CPU stopped');
 
+/** Thrown out of a step in which an instruction raised an exception from which the kernel does not return. */
+export const STEP_FAULTED = Symbol('step faulted');
+
 /** One CPU, as the code that runs on it sees it. Holds no state of its own. */
 export class Cpu implements Hypervisor {
   /** Frame in which the current step runs; it may have been popped, if it was the routine's last step. */
@@ -78,6 +84,10 @@ export class Cpu implements Hypervisor {
   private readonly at: CoreOffsets;
   private readonly allMask: number;
   private readonly area: SaveArea;
+  /** Of images without room for what is enabled per task. */
+  private readonly defaultArea: SaveArea;
+  readonly xfd: XfdMsrs;
+  readonly dynamicXfeatures: number;
   readonly xfeatures: number;
   private readonly vcpuArea: SaveArea;
   private readonly kernelComponent: number;
@@ -92,11 +102,12 @@ export class Cpu implements Hypervisor {
     this.at = machine.stream.state.at;
     this.allMask = this.at.componentBits.reduce((mask, bit) => mask | (1 << bit), 0);
     this.xfeatures = this.allMask;
-    this.area = saveArea(machine.model, {
-      xfeatures: this.allMask,
-      xsaves: machine.xsaves,
-      xsaveopt: machine.xsaveopt,
-    });
+    const area = (xfeatures: number): SaveArea =>
+      saveArea(machine.model, { xfeatures, xsaves: machine.xsaves, xsaveopt: machine.xsaveopt });
+    this.dynamicXfeatures = this.at.dynamicXfeatures;
+    this.area = area(this.allMask);
+    this.defaultArea = area(this.allMask & ~this.dynamicXfeatures);
+    this.xfd = xfdMsrs(machine.stream, cpu);
     // Xen uses XSAVES only for supervisor components, of which guests have none (xen/arch/x86/xstate.c xsave()).
     this.vcpuArea = saveArea(machine.host, { xfeatures: this.allMask, xsaves: false });
     this.kernelComponent = this.at.indexOfBit[SSE] >= 0 ? SSE : X87;
@@ -262,6 +273,10 @@ export class Cpu implements Hypervisor {
     return this.at.borrowedMm >= 0 && this.look(this.at.borrowedMm + task) !== 0;
   }
 
+  isDead(task: number): boolean {
+    return this.look(this.at.lifecycle + task) === LIFECYCLE.dead;
+  }
+
   fpstateOf(task: number, kind: FpstateKind = 'task'): number {
     const first = this.at.firstFpstate[kind];
     if (first < 0) this.refuseStep(`uses the image '${kind}' of a task, which this machine does not have`);
@@ -278,7 +293,7 @@ export class Cpu implements Hypervisor {
 
   save(fpstate: number, xfeatures = this.allMask): boolean {
     this.needDeclaration('saves registers');
-    this.emit(events.FpregsSaved, this.cpu, fpstate, xfeatures, this.area.bytes, this.area.save);
+    this.emit(events.FpregsSaved, this.cpu, fpstate, xfeatures, this.bytesOf(fpstate), this.area.save);
     if (this.area.format !== 'fnsave') return true;
     this.emit(events.FpregsInitialised, this.cpu, this.allMask);
     return false;
@@ -290,8 +305,9 @@ export class Cpu implements Hypervisor {
       this.raiseGp();
       return false;
     }
+    this.refuseDisabled(loadedFrom(this.machine.stream, fpstate, xfeatures));
     const { pkru } = this;
-    this.emit(events.FpregsRestored, this.cpu, fpstate, xfeatures, this.area.bytes, this.area.restore);
+    this.emit(events.FpregsRestored, this.cpu, fpstate, xfeatures, this.bytesOf(fpstate), this.area.restore);
     this.watchPkru(pkru);
     return true;
   }
@@ -303,6 +319,25 @@ export class Cpu implements Hypervisor {
     stream.actor = 'hardware';
     this.emit(events.TrapRaised, this.cpu, this.task, VECTOR.GP, 0, this.pc);
     stream.actor = actor;
+  }
+
+  /** Size of an image. */
+  private bytesOf(fpstate: number): number {
+    return fpstate < this.at.tasks ? this.defaultArea.bytes : this.area.bytes;
+  }
+
+  /** #NM in the middle of a step: IA32_XFD disables a component that an instruction needs. */
+  private refuseDisabled(needed: number): void {
+    const disabled = disabledOf(this.machine.stream, this.cpu, needed);
+    if (disabled === 0) return;
+    this.emit(events.XfdErrWritten, this.cpu, disabled);
+    this.emit(events.TrapRaised, this.cpu, this.task, VECTOR.NM, 0, this.pc);
+    this.deliverNm();
+    throw STEP_FAULTED;
+  }
+
+  xinuse(): number {
+    return xinuse(this.machine.stream, this.cpu);
   }
 
   readRegister(component: number): number {
@@ -417,6 +452,7 @@ export class Cpu implements Hypervisor {
     const frame = this.fpstateOf(this.task, 'sigframe');
     if (this.frameIsThere()) return this.restore(frame, xfeatures) ? 'ok' : 'general-protection';
     const loaded = this.machine.choose(CHOICE.fault, this.machine.faultAlternatives) & xfeatures;
+    this.refuseDisabled(loadedFrom(this.machine.stream, frame, loaded));
     if (loaded !== 0) this.emit(events.FpregsRestored, this.cpu, frame, loaded, this.area.bytes, this.area.restore);
     return 'page-fault';
   }
@@ -705,6 +741,11 @@ export class Cpu implements Hypervisor {
 
   killCurrent(): void {
     this.call('do_exit');
+  }
+
+  forceSignal(): void {
+    if (this.machine.canHandleSignal(this.task)) this.emit(events.SignalSent, this.task);
+    else this.killCurrent();
   }
 
   deliverNm(): void {

@@ -7,12 +7,12 @@ import { FRAME_PAGES, HEADER, LIFECYCLE } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { nextSerial, principalOfTask, valueId } from '../machine/values';
 import type { CpuModel } from '../x86/cpu-model';
-import { PKRU, xfeaturesName } from '../x86/components';
+import { PKRU, hasComponent, xfeaturesName } from '../x86/components';
 import { fpuFault, VECTOR } from '../x86/faults';
 import { ChoicePoint } from './choice-point';
 import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, PAGE, type ChoiceDriver } from './choices';
 import { compileCode, type Code, type OwnedRoutine, type StepInstruction } from './code';
-import { Cpu, CPU_STOPPED, type CpuMachine } from './cpu';
+import { Cpu, CPU_STOPPED, STEP_FAULTED, type CpuMachine } from './cpu';
 import type { PlatformHook, PolicyHook } from './hooks';
 import type { Interference } from './interference';
 import type { Cr0Access, Slot } from './kernel';
@@ -21,6 +21,7 @@ import { KERNEL_CALLS, KTHREAD_ROUTINE, PROGRAM_LOCAL, type TaskKind } from './k
 import { Scheduler } from './scheduler';
 import { IDLE_ROUTINE, KERNEL_FPU_BEGIN, KERNEL_FPU_SECTION, skeletonRoutines } from './skeleton';
 import { traceCode } from './trace-request';
+import { disabledOf } from './xfd';
 
 /** A task as the engine runs it. Idle tasks come last and have no program. */
 export interface EngineTask {
@@ -226,6 +227,13 @@ export class Engine implements CpuMachine {
     return false;
   }
 
+  canHandleSignal(task: number): boolean {
+    const { at } = this.stream.state;
+    if (this.parts.tasks[task].handler < 0) return false;
+    this.stream.footprint?.readWord(at.resume + task);
+    return this.words[at.resume + task] < 0;
+  }
+
   /** Name of a task, for people. */
   taskName(task: number): string {
     return this.parts.tasks[task]?.name ?? 'nobody';
@@ -263,7 +271,7 @@ export class Engine implements CpuMachine {
     try {
       this.perform(cpu, action);
     } catch (error) {
-      if (error !== CPU_STOPPED) throw error;
+      if (error !== CPU_STOPPED && error !== STEP_FAULTED) throw error;
     }
   }
 
@@ -322,12 +330,15 @@ export class Engine implements CpuMachine {
     instruction.run(cpu);
   }
 
-  /** Raises the exception that an FPU instruction meets here, if any. */
-  private faults(cpu: Cpu, instruction: FpuOperation['instruction'], at: number): boolean {
-    const vector = fpuFault(cpu.realCr0, instruction);
+  /** Raises the exception that an FPU instruction meets here, if any. User code may use components that are disabled. */
+  private faults(cpu: Cpu, instruction: FpuOperation['instruction'], at: number, operation?: FpuOperation): boolean {
+    const disabled = operation === undefined ? 0 : disabledOf(this.stream, cpu.cpu, usedBy(operation));
+    const vector = fpuFault(cpu.realCr0, instruction) || this.tileFault(cpu, operation) || (disabled && VECTOR.NM);
     if (vector === 0) return false;
-    const { actor, seq } = this.stream;
+    const { actor } = this.stream;
     this.stream.actor = 'hardware';
+    if (vector === VECTOR.NM && disabled !== 0) this.stream.emit(events.XfdErrWritten, cpu.cpu, disabled);
+    const { seq } = this.stream;
     this.stream.emit(events.TrapRaised, cpu.cpu, cpu.task, vector, at === USER_CODE ? 1 : 0, at);
     this.stream.actor = actor;
     if (at !== USER_CODE && this.topPc(cpu.task) !== at) this.stream.emit(events.KernelReached, cpu.cpu, cpu.task, at);
@@ -339,6 +350,12 @@ export class Engine implements CpuMachine {
     return true;
   }
 
+  /** #UD of tile instructions while TILECFG is INIT: palette 0 has no tiles. It comes before the #NM of IA32_XFD. */
+  private tileFault(cpu: Cpu, operation: FpuOperation | undefined): number {
+    const { needs } = operation ?? {};
+    return needs !== undefined && !hasComponent(cpu.xinuse(), needs) ? VECTOR.UD : 0;
+  }
+
   private userStep(cpu: Cpu): void {
     const { at } = this.stream.state;
     const { stream } = this;
@@ -348,7 +365,7 @@ export class Engine implements CpuMachine {
     const first = this.words[at.framePc + task * at.stackDepth + this.words[at.depth + task] - 1];
     const pc = this.decide(events.UserStepped, cpu, first);
     const operation = code[pc] as Exclude<CompiledOperation, { readonly kind: 'either' | 'kernel' }>;
-    if (operation.kind === 'fpu' && this.faults(cpu, operation.instruction, USER_CODE)) return;
+    if (operation.kind === 'fpu' && this.faults(cpu, operation.instruction, USER_CODE, operation)) return;
     const { seq } = stream;
     stream.emit(events.UserStepped, cpu.cpu, task, pc, operation.next);
     stream.cause = seq;
@@ -462,6 +479,11 @@ function tracersOf(tasks: readonly EngineTask[]): readonly number[] {
   const traces = ({ code }: EngineTask, target: string): boolean =>
     code.some((one) => one.kind === 'syscall' && one.trace?.target === target);
   return tasks.map(({ name }) => tasks.findIndex((candidate) => traces(candidate, name)));
+}
+
+/** Components whose contents an instruction needs or defines; those that it only puts into INIT state may be disabled. */
+function usedBy({ reads, writes }: FpuOperation): number {
+  return maskOf([...reads, ...writes]);
 }
 
 function maskOf(bits: readonly number[]): number {

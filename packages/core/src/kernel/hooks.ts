@@ -23,6 +23,9 @@ export const POLICY_HOOKS = [
   'kernel-fpu-section',
   'use-mm',
   'unuse-mm',
+  'idle',
+  'request-xcomp-perm',
+  'sigaltstack',
 ] as const;
 
 /** A hook of a policy. */
@@ -42,6 +45,9 @@ export const OPTIONAL_HOOKS: readonly PolicyHook[] = [
   'kernel-fpu-section',
   'use-mm',
   'unuse-mm',
+  'idle',
+  'request-xcomp-perm',
+  'sigaltstack',
 ];
 
 /** Hooks that the machine asks of a platform. None has to be owned: hardware does something by itself. */

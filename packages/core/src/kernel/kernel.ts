@@ -6,6 +6,7 @@
 import type { FieldKind, Space } from '../machine/layout';
 import type { FpstateKind } from '../machine/state';
 import { INIT } from '../machine/values';
+import type { XfdMsrs } from './xfd';
 
 /** A word per CPU, task, ... that a policy or platform declares as part of the machine state. */
 export interface Slot {
@@ -108,12 +109,21 @@ export interface Kernel {
   /** True for tasks with an address space, their own or a borrowed one: task->mm != NULL. */
   hasMm(task: number): boolean;
 
+  /** True for a task that has ended and only switches to the next one: TASK_DEAD. */
+  isDead(task: number): boolean;
+
   /** A memory image of a task; its own when no kind is named. */
   fpstateOf(task: number, kind?: FpstateKind): number;
   /** Images are in the compacted format: the kernel uses XSAVES, and the processor has it. Linux: using_compacted_format(). */
   readonly compacted: boolean;
   /** All components that this kernel enables, as a bitmap. */
   readonly xfeatures: number;
+  /** Those that it enables per task, and for which only the image `dynamic` has room; 0 on processors without XFD. */
+  readonly dynamicXfeatures: number;
+  /** IA32_XFD and IA32_XFD_ERR of this CPU. */
+  readonly xfd: XfdMsrs;
+  /** Components that are not INIT: XGETBV with ECX = 1. */
+  xinuse(): number;
   /**
    * Writes components (all when none are named) to an image with the CPU's best instruction. Returns false when the registers are gone
    * (FNSAVE). Like `restore` and `initFpregs` an FPU instruction: the step must declare it, for it can raise #NM.
@@ -121,7 +131,10 @@ export interface Kernel {
    * @throws FpuError FPU209 when the step declares no `instruction`
    */
   save(fpstate: number, xfeatures?: number): boolean;
-  /** Loads components (all when none are named) from an image. False when its header makes XRSTOR raise #GP: nothing is loaded then. */
+  /**
+   * Loads components (all when none are named) from an image. False when its header makes XRSTOR raise #GP: nothing is loaded
+   * then. #NM, from which the step does not come back, when it would load a component that IA32_XFD disables.
+   */
   restore(fpstate: number, xfeatures?: number): boolean;
   /** Notes that a restore was not needed. */
   skipRestore(task: number): void;
@@ -214,6 +227,8 @@ export interface Kernel {
   call(routine: string): void;
   /** Ends the current task: policy's exit hook first, then the scheduler. */
   killCurrent(): void;
+  /** A signal that cannot wait (force_sig()): the task's handler runs next; the task ends if it has none, or is in it already. */
+  forceSignal(): void;
 }
 
 /** How a restore from user memory ended: by the exception that it raised. */

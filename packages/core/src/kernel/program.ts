@@ -5,7 +5,7 @@
  */
 import { FpuError } from '../error';
 import { HEADER } from '../machine/state';
-import { AVX, PKRU, SSE, X87 } from '../x86/components';
+import { AVX, PKRU, SSE, TILECFG, TILEDATA, X87 } from '../x86/components';
 import type { InstructionClass } from '../x86/faults';
 import type { TraceOperation } from './trace-request';
 
@@ -28,7 +28,11 @@ export type SyscallName =
   /** copy_from_user() */
   | 'write'
   /** A kernel FPU section, then copy_from_user(). */
-  | 'kernel_fpu_copy';
+  | 'kernel_fpu_copy'
+  /** arch_prctl(ARCH_REQ_XCOMP_PERM) for all that is enabled per task. */
+  | 'req_xcomp_perm'
+  /** sigaltstack(), with a stack that has no room for what is enabled per task. */
+  | 'sigaltstack';
 
 /** One FPU instruction: its class for CR0's rules, and the components that it reads and writes. */
 export interface FpuOperation {
@@ -39,6 +43,8 @@ export interface FpuOperation {
   readonly writes: readonly number[];
   /** Components that it puts into INIT state: XRSTOR without them, TILERELEASE. */
   readonly initialises?: readonly number[];
+  /** A component without which, in INIT state, the instruction raises #UD. */
+  readonly needs?: number;
 }
 
 /** A signal handler spoils the frame that it will return through. Outside of a handler nothing happens. */
@@ -121,6 +127,34 @@ export const pkru = {
     reads: [],
     writes: [],
     initialises: [PKRU],
+  }),
+};
+
+const tile = registerOps('amx', 'amx', [TILEDATA]);
+
+/**
+ * AMX: TILELOADD, TILESTORED, and tile arithmetic, which raise #UD while no tiles are configured and #NM while IA32_XFD
+ * disables TILEDATA. `configure` is LDTILECFG, which clears the tiles and raises no #NM; `release` is TILERELEASE.
+ */
+export const amx = {
+  write: (): FpuOperation => ({ ...tile.write(), needs: TILECFG }),
+  read: (): FpuOperation => ({ ...tile.read(), needs: TILECFG }),
+  update: (): FpuOperation => ({ ...tile.update(), needs: TILECFG }),
+  configure: (): FpuOperation => ({
+    kind: 'fpu',
+    text: 'amx.configure',
+    instruction: 'amx',
+    reads: [],
+    writes: [TILECFG],
+    initialises: [TILEDATA],
+  }),
+  release: (): FpuOperation => ({
+    kind: 'fpu',
+    text: 'amx.release',
+    instruction: 'amx',
+    reads: [],
+    writes: [],
+    initialises: [TILECFG, TILEDATA],
   }),
 };
 

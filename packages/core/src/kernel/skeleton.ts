@@ -5,6 +5,7 @@
  * Linux 3.6 kernel/sched/core.c schedule(), context_switch(); arch/x86/kernel/process_64.c __switch_to().
  */
 import * as events from '../machine/events';
+import type { EventType } from '../machine/event-type';
 import { PREEMPT_OFF, IRQS_OFF } from '../machine/frames';
 import { abortRoutine } from './core-dump';
 import { NEXT_LOCAL, type Cpu } from './cpu';
@@ -103,7 +104,11 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     at('local_irq_enable', (k) => k.localIrqEnable()),
     whileHolds(
       () => true,
-      [at(IDLE_SCHEDULE_STEP, (k) => k.call('schedule')), ...optional('halt', hook('safe_halt', events.Halted))],
+      [
+        at(IDLE_SCHEDULE_STEP, (k) => k.call('schedule')),
+        ...idleStates(services),
+        ...optional('halt', hook('safe_halt', events.Halted)),
+      ],
     ),
   ]);
 
@@ -168,6 +173,8 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
       : []),
     ...(services.uses('ptrace') || services.uses('ptrace_stop') ? traceRoutines(services) : []),
     ...(services.uses('abort') ? [abortRoutine(services)] : []),
+    ...requests(services, 'req_xcomp_perm', 'request-xcomp-perm', events.XcompPermRequested),
+    ...requests(services, 'sigaltstack', 'sigaltstack', events.SigaltstackInstalled),
     routine('do_exit', [
       at('exit_thread', (k) => {
         k.emit(events.TaskExiting, k.cpu, k.task);
@@ -199,4 +206,26 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
       : []),
     ...(ACCESSES.some((name) => services.uses(name)) ? userAccessRoutines() : []),
   ];
+}
+
+/** Deep idle states want registers that are INIT. Linux: the cpuidle driver, interrupts off. */
+function idleStates({ answers }: SkeletonServices): readonly RoutineNode[] {
+  if (!answers('idle')) return [];
+  return [
+    at('local_irq_disable for cpuidle', (k) => k.localIrqDisable()),
+    hook('cpuidle_enter', events.IdleEntered),
+    at('local_irq_enable after cpuidle', (k) => k.localIrqEnable()),
+  ];
+}
+
+/** A system call with which a program asks its kernel for something; a kernel that does not know it returns an error. */
+function requests(
+  services: SkeletonServices,
+  name: SyscallName,
+  asks: PolicyHook,
+  type: EventType,
+): readonly Routine[] {
+  if (!services.uses(name)) return [];
+  const body = services.answers(asks) ? [hook(`do_${name}`, type)] : [];
+  return [routine(`sys_${name}`, [...body, ...exitPath(services, 'sysret')])];
 }

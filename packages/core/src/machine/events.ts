@@ -163,7 +163,10 @@ export const TaskSwitched = defineEvent(
   },
 );
 
-/** The child has its own architectural FPU state: a copy of its parent's. */
+/**
+ * The child has its own architectural FPU state: a copy of its parent's, but INIT in dynamic components. Linux 6.1 fpu_clone()
+ * takes those "to be defined as caller-saved".
+ */
 export const TaskForked = defineEvent(
   'task.forked',
   { cpu: 'cpu', parent: 'task', child: 'task' },
@@ -174,6 +177,9 @@ export const TaskForked = defineEvent(
       s.at.architectural + parent * n,
       s.at.architectural + (parent + 1) * n,
     );
+    eachComponent(s, s.at.dynamicXfeatures, (index) => {
+      s.words[s.at.architectural + child * n + index] = INIT;
+    });
     s.words[s.at.execed + child] = s.words[s.at.execed + parent];
   },
   { fpu: true },
@@ -686,6 +692,12 @@ export const CoreDump = defineHook('hook.core-dump', { cpu: 'cpu', task: 'task' 
 export const ExitToUser = defineHook('hook.exit-to-user', { cpu: 'cpu', task: 'task' });
 /** A CPU comes up: the policy brings TS into the state that it expects. Linux: fpu_init(), fpu__init_cpu(). */
 export const CpuUp = defineHook('hook.cpu-up', { cpu: 'cpu', task: 'task' });
+/** The idle loop is about to halt the CPU for long, interrupts off. Linux: fpu_idle_fpregs() from the cpuidle driver. */
+export const IdleEntered = defineHook('hook.idle', { cpu: 'cpu', task: 'task' });
+/** The task asks for permission to use a component. Linux: arch_prctl(ARCH_REQ_XCOMP_PERM), xstate_request_perm(). */
+export const XcompPermRequested = defineHook('hook.request-xcomp-perm', { cpu: 'cpu', task: 'task' });
+/** The task installs an alternate signal stack, too small for what is enabled per task. Linux: sigaltstack(). */
+export const SigaltstackInstalled = defineHook('hook.sigaltstack', { cpu: 'cpu', task: 'task' });
 
 /** Code inside a kernel FPU section runs, before the section computes. */
 export const KernelFpuSection = defineHook('hook.kernel-fpu-section', { cpu: 'cpu', task: 'task' });

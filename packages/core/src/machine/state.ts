@@ -26,8 +26,8 @@ export interface Dimensions {
   readonly fpstateKinds?: readonly FpstateKind[];
   /** User code has signal handlers. */
   readonly signals?: boolean;
-  /** The processor can disable components (XFD), and the kernel uses that. */
-  readonly xfd?: boolean;
+  /** Components that the kernel enables per task, by IA32_XFD and a larger image, as a bitmap; none when left out. */
+  readonly dynamicXfeatures?: number;
   /** There are kernel threads that borrow address spaces. */
   readonly borrowedMm?: boolean;
   /** Tasks trace others. */
@@ -90,6 +90,8 @@ export interface CoreOffsets {
   readonly interrupted: number;
   /** One of FRAME_PAGES: whether an access to the signal frame faults. */
   readonly framePages: number;
+  /** Components for which only the image `dynamic` has room, and which a child does not inherit; see Dimensions. */
+  readonly dynamicXfeatures: number;
   /** IA32_XFD and IA32_XFD_ERR; -1 where nothing uses them. */
   readonly xfd: number;
   readonly xfdErr: number;
@@ -159,7 +161,7 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     field('fpstate.xstate-bv', 'fpstate', 'bits'),
     field('fpstate.header', 'fpstate', 'number'),
     ...(dimensions.signals ? signals : []),
-    ...(dimensions.xfd ? xfd : []),
+    ...(dimensions.dynamicXfeatures ? xfd : []),
     ...(dimensions.borrowedMm ? [field('task.borrowed-mm', 'task', 'flag')] : []),
     ...(dimensions.ptrace ? [field('task.stopped', 'task', 'flag')] : []),
   ];
@@ -208,6 +210,7 @@ export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOf
     returning: baseIfAny('task.returning'),
     interrupted: baseIfAny('task.interrupted'),
     framePages: baseIfAny('task.frame-pages'),
+    dynamicXfeatures: dimensions.dynamicXfeatures ?? 0,
     xfd: baseIfAny('cpu.xfd'),
     xfdErr: baseIfAny('cpu.xfd-err'),
     borrowedMm: baseIfAny('task.borrowed-mm'),
@@ -218,7 +221,12 @@ export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOf
 /** A fresh state: nothing has run, every CPU as boot leaves it. */
 export function createState(dimensions: Dimensions, slots: readonly FieldDeclaration[]): MachineState {
   const layout = new StateLayout(dimensions.sizes, [...coreFields(dimensions), ...slots]);
-  return { words: layout.initialState(), at: coreOffsets(layout, dimensions), layout };
+  const words = layout.initialState();
+  const at = coreOffsets(layout, dimensions);
+  const { dynamic } = at.firstFpstate;
+  // The larger image is never part of the task.
+  if (dynamic >= 0) words.fill(0, at.allocated + dynamic, at.allocated + dynamic + at.tasks);
+  return { words, at, layout };
 }
 
 /** One word of a state, by field, instance and element. */

@@ -5,7 +5,8 @@ import { LIFECYCLE, ORACLE_SLOTS, type MachineState } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { DEFAULT_PKRU, INIT, principalOfTask, writerOf } from '../machine/values';
 import { PKRU } from '../x86/components';
-import type { Belief, ReadSlot } from '../plugin/plugin';
+import type { Belief, DynamicState, ReadSlot } from '../plugin/plugin';
+import { checkXfd, currentFirst, overrunWatcher, type Report } from './dynamic-state';
 import { ORACLE, ORACLES, VALIDITY, type OracleId } from './oracles';
 
 /** What the monitor has to know about the machine around the state. */
@@ -27,6 +28,8 @@ export interface MonitoredMachine {
   readonly oracles: readonly OracleId[];
   /** What the policy takes for valid, where it says so. */
   readonly belief?: Belief | undefined;
+  /** How the kernel enables components per task, if it does. */
+  readonly dynamicState?: DynamicState;
 }
 
 /** Component of violations that concern no component. */
@@ -39,10 +42,9 @@ export class OracleMonitor {
   private readonly reports: readonly boolean[];
   private readonly watchesExposure: boolean;
   private readonly watchesLeaks: boolean;
+  private readonly watchesXfd: boolean;
   /** Index of PKRU among the components where somebody watches it; -1 else. */
   private readonly watchedPkru: number;
-  /** First image of each kind in which the kernel keeps a task's state. */
-  private readonly ownImages: readonly number[];
   /** By component: true where a policy keeps it in a slot per task, apart from the image, and switches it by itself. */
   private readonly hasOwnHome: readonly boolean[];
 
@@ -51,9 +53,8 @@ export class OracleMonitor {
     this.reports = ORACLES.map((id) => machine.oracles.includes(id));
     this.watchesExposure = machine.oracles.includes('speculative-exposure');
     this.watchesLeaks = machine.oracles.includes('leak');
+    this.watchesXfd = machine.dynamicState !== undefined && machine.oracles.includes('stale-msr');
     this.watchedPkru = machine.oracles.includes('pkru-mismatch') ? this.state.at.indexOfBit[PKRU] : -1;
-    const { task, dynamic } = this.state.at.firstFpstate;
-    this.ownImages = [task, dynamic].filter((first) => first >= 0);
     const { fields } = this.state.layout;
     this.hasOwnHome = this.state.at.componentBits.map((bit) =>
       fields.some(({ component, space }) => component === bit && space === 'task'),
@@ -62,6 +63,7 @@ export class OracleMonitor {
     this.watchKernelSections();
     this.watchKernelContexts();
     if (machine.oracles.includes('validity')) this.watchValidity();
+    if (machine.dynamicState !== undefined && machine.oracles.includes('image-overrun')) this.watchOverruns();
   }
 
   /** After a step of `cpu`: what could user code see now? */
@@ -76,6 +78,8 @@ export class OracleMonitor {
     if (this.watchesExposure) this.checkExposed(cpu, task);
     if (this.watchesLeaks) this.checkVisible(cpu, task);
     if (this.watchedPkru >= 0) this.checkUserPkru(cpu, task);
+    const { dynamicState, stream } = this.machine;
+    if (dynamicState !== undefined && this.watchesXfd) checkXfd(stream, dynamicState, { cpu, task }, this.reportXfd);
   }
 
   /** Whatever user code does next, it accesses memory. */
@@ -85,6 +89,23 @@ export class OracleMonitor {
     const value = words[this.guestRegisters(cpu) + this.watchedPkru];
     const expected = words[at.architectural + task * at.components + this.watchedPkru];
     if (value !== expected) this.report('pkru-mismatch', cpu, task, this.watchedPkru, value, expected);
+  }
+
+  private readonly reportXfd: Report = (oracle, cpu, task, component) => {
+    const { words, at } = this.state;
+    const index = at.indexOfBit[component];
+    const value = words[at.fpregs + cpu * at.components + index];
+    this.report(oracle, cpu, task, index, value, words[at.architectural + task * at.components + index]);
+  };
+
+  /** Saves change validity too. */
+  private watchOverruns(): void {
+    const checksValidity = this.machine.oracles.includes('validity');
+    const checkOverrun = overrunWatcher(this.machine.stream, this.reportXfd);
+    this.machine.stream.watch(events.FpregsSaved, (...fields) => {
+      checkOverrun(...fields);
+      if (checksValidity) this.updateValidity();
+    });
   }
 
   private checkExposed(cpu: number, task: number): void {
@@ -101,7 +122,9 @@ export class OracleMonitor {
     if (this.machine.trapsUserFpu(cpu)) return;
     this.machine.stream.footprint?.readFpu(cpu, task);
     const base = this.guestRegisters(cpu);
+    const disabled = at.xfd < 0 ? 0 : words[at.xfd + cpu];
     for (let index = 0; index < at.components; index++) {
+      if (disabled & (1 << at.componentBits[index])) continue;
       const value = words[base + index];
       if (this.isForeign(task, index, value)) {
         this.report('leak', cpu, task, index, value, words[at.architectural + task * at.components + index]);
@@ -214,7 +237,7 @@ export class OracleMonitor {
         const latest = words[at.architectural + task * at.components + index];
         const claimed = [
           ...(cpu < 0 ? [] : [words[this.guestRegisters(cpu) + index]]),
-          ...(inMemory ? [this.inImage(at.firstFpstate.task + task, index)] : []),
+          ...(inMemory ? [this.inImage(this.ownImage(task), index)] : []),
         ];
         const wrong = claimed.find((value) => value !== latest);
         if (wrong !== undefined) this.report('validity', words[at.lastRan + task], task, index, wrong, latest);
@@ -264,11 +287,25 @@ export class OracleMonitor {
     const { words, at } = this.state;
     const latest = words[at.architectural + task * at.components + index];
     let places = NOWHERE;
-    for (let cpu = 0; cpu < at.cpus; cpu++) if (words[this.guestRegisters(cpu) + index] === latest) places |= IN_CPU;
-    for (const first of this.ownImages) {
-      if (words[at.allocated + first + task] && this.inImage(first + task, index) === latest) places |= IN_MEMORY;
-    }
+    for (let cpu = 0; cpu < at.cpus; cpu++) if (this.inRegisters(cpu, index) === latest) places |= IN_CPU;
+    const fpstate = this.ownImage(task);
+    if (words[at.allocated + fpstate] && this.inImage(fpstate, index) === latest) places |= IN_MEMORY;
     return places === NOWHERE && this.isOnItsWay(task, index, latest) ? ELSEWHERE : places;
+  }
+
+  /** What XSAVE would store of a component. */
+  private inRegisters(cpu: number, index: number): number {
+    const { words, at } = this.state;
+    const isDisabled = at.xfd >= 0 && words[at.xfd + cpu] & (1 << at.componentBits[index]);
+    return isDisabled ? INIT : words[this.guestRegisters(cpu) + index];
+  }
+
+  /** The image in which the kernel keeps a task's state now. */
+  private ownImage(task: number): number {
+    const { dynamicState, stream } = this.machine;
+    return (
+      (dynamicState === undefined ? this.state.at.firstFpstate.task : currentFirst(stream, dynamicState, task)) + task
+    );
   }
 
   /** What XRSTOR would load of a component. */
@@ -350,6 +387,8 @@ const CONCERN_VALIDITY = [
   events.FpstateCopied,
   events.TaskForked,
   events.FpregsLoaded,
+  events.FpregsReleased,
+  events.XfdWritten,
   events.FpstateWritten,
   events.FpstateTraced,
   events.XstateBvWritten,

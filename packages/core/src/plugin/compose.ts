@@ -73,6 +73,9 @@ const POLICY_HOOK_EVENTS: Readonly<Record<PolicyHook, EventType>> = {
   'kernel-fpu-section': events.KernelFpuSection,
   'use-mm': events.UseMm,
   'unuse-mm': events.UnuseMm,
+  idle: events.IdleEntered,
+  'request-xcomp-perm': events.XcompPermRequested,
+  sigaltstack: events.SigaltstackInstalled,
 };
 
 const PLATFORM_HOOK_EVENTS: Readonly<Record<PlatformHook, EventType>> = {
@@ -110,6 +113,7 @@ export function compose(options: ComposeOptions): Machine {
       signals,
       borrowedMm: tasks.some(({ code }) => code.some((one) => one.kind === 'kernel' && one.name === 'use_mm')),
       ptrace: tasks.some(({ code }) => code.some((one) => one.kind === 'syscall' && one.name.startsWith('ptrace'))),
+      dynamicXfeatures: composition.dynamicXfeatures,
     },
     composition.slotFields(),
   );
@@ -146,7 +150,7 @@ export function compose(options: ComposeOptions): Machine {
 }
 
 /** The images that tasks of this machine can have. */
-function fpstateKinds({ plugins }: Composition, signals: boolean): readonly FpstateKind[] {
+function fpstateKinds({ dynamicXfeatures }: Composition, signals: boolean): readonly FpstateKind[] {
   return FPSTATE_KINDS.filter((kind) => {
     switch (kind) {
       case 'task':
@@ -154,7 +158,7 @@ function fpstateKinds({ plugins }: Composition, signals: boolean): readonly Fpst
       case 'sigframe':
         return signals;
       case 'dynamic':
-        return plugins.some((plugin) => 'dynamicFpstate' in plugin && plugin.dynamicFpstate === true);
+        return dynamicXfeatures !== 0;
     }
   });
 }
@@ -279,7 +283,7 @@ function reactionTo(composition: Composition, hook: PolicyHook | PlatformHook) {
 
 /** Oracles look at every step and at the events that concern them. */
 function watchOracles(
-  { base, platform }: Composition,
+  { base, platform, dynamicXfeatures, dynamicState }: Composition,
   stream: EventStream,
   engine: Engine,
   oracles: readonly OracleId[],
@@ -298,6 +302,7 @@ function watchOracles(
     nmEntry: code.entry('device_not_available'),
     oracles,
     belief: base.belief,
+    dynamicState: dynamicXfeatures === 0 ? undefined : dynamicState,
   });
   engine.afterStep = (cpu) => monitor.afterStep(cpu);
 }

@@ -8,6 +8,7 @@ import { applyPatch, type Patch, type Routine } from '../kernel/routine';
 import type { FieldDeclaration } from '../machine/layout';
 import type { Scenario, TaskSpec } from '../scenario/scenario';
 import {
+  ALL_COMPONENTS,
   AVX,
   OPMASK,
   PKRU,
@@ -23,7 +24,7 @@ import {
 import { componentsOf, withoutFeatures, type CpuModel } from '../x86/cpu-model';
 import { FEATURE_OF_CLASS, type InstructionClass } from '../x86/faults';
 import { resolveHooks, type HookAnswers } from './hook-edits';
-import type { BasePolicy, ModifierPolicy, Platform, Plugin, Policy } from './plugin';
+import type { BasePolicy, DynamicState, ModifierPolicy, Platform, Plugin, Policy } from './plugin';
 import { PLATFORM, POLICY, SETTINGS } from './tokens';
 
 /** The parts of a composition that are not plugins. */
@@ -71,13 +72,17 @@ const LEGACY = (1 << X87) | (1 << SSE);
 @injectable()
 export class Composition {
   readonly base: BasePolicy;
-  /** Those that have something to do here. */
+  /** Those that have something to do here: with components of this machine, and such as this processor can enable per task. */
   readonly modifiers: readonly ModifierPolicy[];
   readonly platform: Platform;
   /** The processor as the kernel sees it: without what the platform hides. */
   readonly guestCpu: CpuModel;
   /** Components that the kernel enables and saves, as a bitmap. */
   readonly xfeatures: number;
+  /** How the kernel enables components per task, if it does. */
+  readonly dynamicState: DynamicState | undefined;
+  /** Those of `xfeatures` that it enables per task. */
+  readonly dynamicXfeatures: number;
   /** Routines of all plugins, after modifiers and patches. */
   readonly routines: readonly OwnedRoutine[];
   /** What answers each hook of a policy, after modifiers and patches. */
@@ -92,12 +97,18 @@ export class Composition {
     this.platform = thePlatform(platforms);
     this.refuseBadXfeatures();
     this.guestCpu = withoutFeatures(settings.cpu, this.platform.hides ?? []);
-    this.xfeatures = componentsOf(this.guestCpu) & (this.base.xfeatures ?? USER_COMPONENTS);
+    const byBase = this.present & (this.base.xfeatures ?? USER_COMPONENTS);
     this.modifiers = policies.filter(
       (policy): policy is ModifierPolicy =>
-        policy.kind === 'modifier' && (policy.onlyWith === undefined || (policy.onlyWith & this.xfeatures) !== 0),
+        policy.kind === 'modifier' &&
+        (policy.onlyWith === undefined || (policy.onlyWith & byBase) !== 0) &&
+        (policy.dynamicState === undefined || this.canEnable(policy.dynamicState) !== 0),
     );
     this.refuseDuplicateIds();
+    this.dynamicState = this.theDynamicState();
+    const byModifiers = this.modifiers.reduce((mask, { xfeatures = 0 }) => mask | xfeatures, 0);
+    this.xfeatures = byBase | (this.present & byModifiers);
+    this.dynamicXfeatures = this.dynamicState ? this.canEnable(this.dynamicState) : 0;
     this.refuseMissingFeatures();
     const { routines, hooks } = this.patched();
     this.routines = routines;
@@ -200,6 +211,23 @@ export class Composition {
         { hook, platform: this.platform.id, routine },
       );
     }
+  }
+
+  /** Components of the processor that the scenario has not switched off. */
+  private get present(): number {
+    return componentsOf(this.guestCpu) & (this.settings.scenario.xfeatures ?? ALL_COMPONENTS);
+  }
+
+  /** Linux 6.1 fpu__init_system_xstate(): without XFD dynamic features are not enabled. */
+  private canEnable({ xfeatures }: DynamicState): number {
+    return this.guestCpu.features.includes('xfd') ? this.present & xfeatures : 0;
+  }
+
+  private theDynamicState(): DynamicState | undefined {
+    const owners = this.modifiers.filter(({ dynamicState }) => dynamicState !== undefined);
+    if (owners.length < 2) return owners.at(0)?.dynamicState;
+    const ids = owners.map(({ id }) => id);
+    throw new FpuError('FPU201', `'${ids[0]}' and '${ids[1]}' both enable components per task`, { policies: ids });
   }
 
   /** A task with a signal handler needs a policy that knows signal frames, and so on. */

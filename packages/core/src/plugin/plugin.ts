@@ -34,8 +34,6 @@ export interface BasePolicy extends Plugin {
    * components when left out. x87 and SSE are always among them.
    */
   readonly xfeatures?: number;
-  /** A task can get a second, larger image: the kind `dynamic`. */
-  readonly dynamicFpstate?: boolean;
   /** The PKRU of a new program: INIT (zero, all access) or the kernel's restrictive default; INIT when left out. */
   readonly newPkru?: 'init' | 'restrictive';
   /** It saves with XSAVES where the processor has it: its images are compacted then. */
@@ -62,6 +60,21 @@ export interface Belief {
 /** Reads a slot of a CPU, of a task, or of the machine. */
 export type ReadSlot = (slot: Slot, instance: number) => number;
 
+/**
+ * What the core has to know of a kernel that enables components per task, Linux 5.16 and later: it gives a task that uses
+ * them a larger image, the kind `dynamic`, and has IA32_XFD disable them for the others.
+ */
+export interface DynamicState {
+  /** The components. On a processor that cannot disable them (XFD) they are not enabled at all. */
+  readonly xfeatures: number;
+  /** Per task: which image is its own now, as an index into FPSTATE_KINDS. Linux: fpu->fpstate. */
+  readonly current: Slot;
+  /** Per task: what IA32_XFD has to be while its user code runs. Linux: fpstate->xfd. */
+  readonly xfd: Slot;
+  /** Per CPU: what the kernel believes IA32_XFD to be. Linux: xfd_state. */
+  readonly cachedXfd: Slot;
+}
+
 /** Which slots mean what every lazy policy has, under its own names. */
 export interface PolicyRoles {
   /** Per CPU: the task whose state the fpregs hold. */
@@ -77,6 +90,9 @@ export interface ModifierPolicy extends Plugin {
   readonly kind: 'modifier';
   /** Components, as a bitmap: on a machine that has none of them there is nothing for it to do, and it is left out. */
   readonly onlyWith?: number;
+  /** Components that it enables beside those of the base policy, as a bitmap. */
+  readonly xfeatures?: number;
+  readonly dynamicState?: DynamicState;
   readonly edits: Patch['edits'];
 }
 

@@ -5,6 +5,7 @@ import type { Scenario } from './scenario';
 import { NARROW } from './narrow';
 import { PROTECTION_KEYS } from './protection-keys';
 import { USED_BY_ALL, cameBack } from './sometimes';
+import { TILES } from './tiles';
 import { TRACING } from './tracing';
 import { anyPrograms, withNesting } from './variants';
 
@@ -16,6 +17,8 @@ const ARCHITECTURAL: readonly OracleId[] = [
   'atomic-sleep',
   'unexpected-fault',
   'validity',
+  'stale-msr',
+  'image-overrun',
 ];
 
 /** What most scenarios have in common. */
@@ -209,6 +212,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...NARROW.map(scenario),
   ...TRACING.map(scenario),
   ...PROTECTION_KEYS.map(scenario),
+  ...TILES.map(scenario),
 ];
 
 /**

@@ -43,6 +43,8 @@ export interface Scenario {
   readonly title: string;
   readonly tasks: readonly TaskSpec[];
   readonly interference: Interference;
+  /** The kernel enables no other components, as with `clearcpuid=`; all that it knows when left out. x87 and SSE are among them. */
+  readonly xfeatures?: number;
   /** Oracles that decide the verdict. The others are reported beside it. */
   readonly oracles: readonly OracleId[];
   /** Wanted choices, by kind; what is not listed takes the first alternative. */

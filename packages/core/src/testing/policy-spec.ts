@@ -15,7 +15,7 @@ import type { PolicyHook } from '../kernel/hooks';
 import type { Platform, Policy, ReadSlot } from '../plugin/plugin';
 import type { Interference } from '../kernel/interference';
 import type { TaskSpec } from '../scenario/scenario';
-import { componentName } from '../x86/components';
+import { componentName, xfeaturesName } from '../x86/components';
 import { CR0_TS } from '../x86/control-registers';
 import type { CpuModel } from '../x86/cpu-model';
 import { vectorName } from '../x86/faults';
@@ -42,6 +42,8 @@ export interface Situation {
   readonly fault?: Schedule['fault'];
   /** What `inject` may do. */
   readonly interference?: Interference;
+  /** The kernel enables no other components. */
+  readonly xfeatures?: number;
   readonly cpu?: string | CpuModel;
   readonly cpus?: number;
 }
@@ -108,6 +110,7 @@ export class PolicySpec {
         tasks,
         interference: { allocation: { sleep: true, fail: true }, ...situation.interference },
         oracles: [],
+        xfeatures: situation.xfeatures,
         schedule: {},
         sometimes: [],
         cpu: 'sandybridge',
@@ -217,6 +220,10 @@ export class PolicySpec {
       const prefix = at.cpus > 1 ? `cpu${cpu}.` : '';
       const task = words[at.current + cpu];
       seen[`${prefix}current`] = this.taskName(task);
+      if (at.xfd >= 0) {
+        seen[`${prefix}XFD`] = xfeaturesName(words[at.xfd + cpu]);
+        seen[`${prefix}XFD_ERR`] = xfeaturesName(words[at.xfdErr + cpu]);
+      }
       seen[`${prefix}TS`] = words[at.cr0 + cpu] & CR0_TS ? 1 : 0;
       seen[`${prefix}fpregs`] = this.registers(at.fpregs + cpu * at.components);
       seen[`${prefix}vcpu.image`] = this.registers(at.image + (at.vcpuFpstates + cpu) * at.components);
@@ -231,6 +238,12 @@ export class PolicySpec {
       if (believed !== undefined) seen[`${name}.believed`] = believed;
       seen[`${name}.image`] = allocated ? this.registers(at.image + task * at.components) : 'none';
       if (at.firstFpstate.sigframe >= 0) seen[`${name}.frame`] = this.frame(at.firstFpstate.sigframe + task);
+      const larger = at.firstFpstate.dynamic + task;
+      if (at.firstFpstate.dynamic >= 0) {
+        seen[`${name}.larger-image`] = words[at.allocated + larger]
+          ? this.registers(at.image + larger * at.components)
+          : 'none';
+      }
     });
     for (const field of layout.fields) {
       const plugin = this.plugins.find((id) => field.name.startsWith(`${id}.`));

@@ -1,4 +1,4 @@
-import { CR0_BOOT, coreOffsets, createState, readField } from '@fpulab/core';
+import { CR0_BOOT, coreOffsets, createState, events, readField } from '@fpulab/core';
 import { FULL, SMALL, nameOf, smallState, wordOf } from '../support/states';
 
 describe('a fresh state', () => {
@@ -47,6 +47,25 @@ describe('a fresh state', () => {
       'task.stopped 1',
     ]);
     expect([state.at.resume, state.at.xfd, state.at.firstFpstate.sigframe]).toEqual([-1, -1, -1]);
+  });
+
+  it('has no memory for the larger images from the start, embedded or not', () => {
+    const larger = smallState({
+      ...FULL,
+      sizes: { ...FULL.sizes, fpstate: 11 },
+      fpstateKinds: ['task', 'dynamic', 'sigframe'],
+      fpstateEmbedded: true,
+    });
+    const { base } = larger.layout.field('fpstate.allocated');
+    expect([...larger.words.subarray(base, base + 11)]).toEqual([1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1]);
+  });
+
+  it('has for a forked child none of what is enabled per task', () => {
+    const child = smallState({ ...FULL, dynamicXfeatures: 0b010 });
+    const { base } = child.layout.field('task.architectural');
+    child.words.set([7, 8, 9], base);
+    events.TaskForked.apply(child, 0, 0, 2, 0, 0, 0);
+    expect([...child.words.subarray(base + 6, base + 9)]).toEqual([7, 0, 9]);
   });
 
   it('has images of each kind for every task, and behind them one per CPU', () => {

@@ -77,6 +77,8 @@ describe('the oracles', () => {
       'speculative-exposure',
       'validity',
       'pkru-mismatch',
+      'stale-msr',
+      'image-overrun',
     ]);
     for (const id of ORACLES) expect(ORACLE_TEXT[id]).not.toBe('');
   });

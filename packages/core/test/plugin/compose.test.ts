@@ -205,6 +205,10 @@ describe('compose', () => {
       'kernel-fpu-pkru',
       'io-worker',
       'kernel-threads',
+      'amx',
+      'amx-life',
+      'amx-signal',
+      'amx-migration',
     ]);
   });
 
@@ -229,8 +233,9 @@ describe('compose', () => {
     expect(dataOf(seen, 'oracle.violated')).toEqual([]);
   });
 
-  it('every built-in scenario composes with every policy on every platform, but for protection keys', () => {
+  it('every built-in scenario composes with every policy on every platform, but for protection keys and tiles', () => {
     const needPkru = ['protection-keys', 'pkru-switch', 'kernel-fpu-pkru', 'io-worker'];
+    const needTiles = ['amx', 'amx-life', 'amx-signal', 'amx-migration'];
     const refused = [bareMetal, xenPv].flatMap((platform) =>
       [eager, () => lazyCr0Ts({ era: 'linux-4.2' })].map((policy) => {
         const composes = (each: Scenario): boolean =>
@@ -238,7 +243,7 @@ describe('compose', () => {
         return SCENARIOS.filter((each) => !composes(each)).map(({ id }) => id);
       }),
     );
-    expect(refused).toEqual([[], needPkru, needPkru, needPkru]);
+    expect(refused).toEqual([needTiles, ...Array(3).fill([...needPkru, ...needTiles])]);
   });
 });
 

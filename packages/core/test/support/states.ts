@@ -1,4 +1,4 @@
-import { LIFECYCLE, createState, type Dimensions, type MachineState } from '@fpulab/core';
+import { LIFECYCLE, TILEDATA, createState, type Dimensions, type MachineState } from '@fpulab/core';
 
 /** Two CPUs, three tasks, four images, x87, SSE and AVX, four frames a task. */
 export const SMALL: Dimensions = {
@@ -14,7 +14,7 @@ export const FULL: Dimensions = {
   sizes: { ...SMALL.sizes, fpstate: 8 },
   fpstateKinds: ['task', 'sigframe'],
   signals: true,
-  xfd: true,
+  dynamicXfeatures: 1 << TILEDATA,
   borrowedMm: true,
   ptrace: true,
 };

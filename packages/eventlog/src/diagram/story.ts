@@ -11,6 +11,7 @@ import {
   isCalled,
   readField,
   vectorName,
+  xfeaturesName,
   type Field,
   type MachineEvent,
   type MachineState,
@@ -273,7 +274,8 @@ class Teller {
       case 'user.stepped':
         this.operation = this.context.programs[data.task]?.[data.at] ?? 'user code';
         if (this.operation === 'either') return; // which way the program goes shows in what it does next
-        if (!/\.(read|write|update)$/.test(this.operation)) this.line(`syscall ${this.operation}`);
+        if (!this.operation.includes('.')) this.line(`syscall ${this.operation}`);
+        else if (!/\.(read|write|update)$/.test(this.operation)) this.line(this.operation);
         return;
       case 'kthread.stepped':
         this.line(this.context.programs[data.task]?.[data.at] ?? 'kernel code');
@@ -306,6 +308,8 @@ class Teller {
         if ((before ^ data.value) & CR0_TS)
           this.effect(`${this.guestTs ? 'real ' : ''}TS=${data.value & CR0_TS ? 1 : 0}`);
         return;
+      case 'xfd.written':
+        return this.effect(`XFD=${xfeaturesName(data.value)}`);
       case 'slot.written':
         return this.describeSlot(data.slot, before, data.value);
       case 'fpregs.saved':

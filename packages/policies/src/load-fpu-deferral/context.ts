@@ -23,6 +23,12 @@ export interface FpuContext {
   readonly lastCpu: Slot;
   readonly owner: Slot;
   readonly inKernelFpu: Slot;
+  /** Which image a task uses, as an index into FPSTATE_KINDS: the pointer `fpu->fpstate` of 5.16 and later. Here it never moves. */
+  readonly current: Slot | undefined;
+  /** `fpu->fpstate` of a task, the current one when none is named. */
+  readonly fpstate: (k: Kernel, task?: number) => number;
+  /** `fpstate->xfeatures`: components for which the image of a task has room. */
+  readonly features: (k: Kernel, task?: number) => number;
   /** test_thread_flag(TIF_NEED_FPU_LOAD) */
   readonly mustLoad: (k: Kernel) => boolean;
   /** Components that fpregs_restore_userregs() loads. From 5.14 on PKRU is not among them. */
@@ -52,8 +58,8 @@ export const restoreOrReset = (k: Kernel, fpstate: number, xfeatures: number): v
 };
 
 /** FNSAVE leaves INIT in the registers: they are loaded again at once. Linux 5.2 fpu__save(), 6.1 save_fpregs_to_fpstate(). */
-export const saveFpregs = (k: Kernel, fpstate: number): void => {
-  if (!k.save(fpstate)) k.restore(fpstate);
+export const saveFpregs = (k: Kernel, fpstate: number, xfeatures: number): void => {
+  if (!k.save(fpstate, xfeatures)) k.restore(fpstate);
 };
 
 /** What the eras have in common. */
@@ -62,6 +68,12 @@ export function fpuContext(era: DeferralEra): FpuContext {
   const lastCpu = slot.task('last_cpu', 'cpu', NOBODY);
   const owner = slot.cpu('fpu_fpregs_owner_ctx', 'task', NOBODY);
   const inKernelFpu = slot.cpu('in_kernel_fpu', 'flag');
+  const current = era === 'linux-5.2' || era === 'linux-5.14' ? undefined : slot.task('fpstate', 'number');
+
+  const isDefault = (k: Kernel, task: number): boolean => current === undefined || k.read(current, task) === 0;
+  const fpstate = (k: Kernel, task = k.task): number => k.fpstateOf(task, isDefault(k, task) ? 'task' : 'dynamic');
+  const features = (k: Kernel, task = k.task): number =>
+    isDefault(k, task) ? k.xfeatures & ~k.dynamicXfeatures : k.xfeatures;
 
   const isValid = (k: Kernel): boolean => k.read(owner, k.cpu) === k.task && k.read(lastCpu, k.task) === k.cpu;
   const restored = (k: Kernel): number => (era === 'linux-5.2' ? k.xfeatures : k.xfeatures & ~(1 << PKRU));
@@ -76,12 +88,15 @@ export function fpuContext(era: DeferralEra): FpuContext {
     lastCpu,
     owner,
     inKernelFpu,
+    current,
+    fpstate,
+    features,
     mustLoad: (k) => k.read(needLoad, k.task) !== 0,
     restored,
     restoreUserregs: group('fpregs_restore_userregs', [
       {
         ...unless(isValid, [
-          step('restore_fpregs_from_fpstate', (k) => restoreOrReset(k, k.fpstateOf(k.task), restored(k)), XSAVE),
+          step('restore_fpregs_from_fpstate', (k) => restoreOrReset(k, fpstate(k), restored(k)), XSAVE),
           ...activate(''),
         ]),
         otherwise: [step('registers are valid', (k) => k.skipRestore(k.task))],

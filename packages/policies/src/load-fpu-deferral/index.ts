@@ -1,5 +1,5 @@
 /** Loading FPU registers is put off to the return to user code: TIF_NEED_FPU_LOAD. */
-import { CR0_TS, NOBODY, routine, step, when, type BasePolicy } from '@fpulab/core';
+import { CR0_TS, NOBODY, routine, step, unless, when, type BasePolicy } from '@fpulab/core';
 import { XFEATURES_4_8 } from '../xfeatures';
 import { fpuContext } from './context';
 import { lifeRoutines } from './life';
@@ -31,7 +31,7 @@ const SOURCES: Readonly<Record<DeferralEra, string>> = {
 /** Saves at switch-out, loads on the return to user code unless the registers are still valid. Linux 5.2 and later. */
 export function loadFpuDeferral({ era }: { readonly era: DeferralEra }): BasePolicy {
   const context = fpuContext(era);
-  const { needLoad, lastCpu, owner, inKernelFpu } = context;
+  const { needLoad, lastCpu, owner, inKernelFpu, current } = context;
   const { fork, exec, exit } = lifeRoutines(context);
   return {
     kind: 'base',
@@ -43,7 +43,7 @@ export function loadFpuDeferral({ era }: { readonly era: DeferralEra }): BasePol
     xfeatures: XFEATURES_4_8,
     xsaves: true,
     newPkru: 'restrictive',
-    slots: [needLoad, lastCpu, owner, inKernelFpu],
+    slots: [needLoad, lastCpu, owner, inKernelFpu, ...(current ? [current] : [])],
     roles: { owner },
     routines: [
       ...switchRoutines(context),
@@ -57,11 +57,18 @@ export function loadFpuDeferral({ era }: { readonly era: DeferralEra }): BasePol
       restoreRoutine(context),
       getRoutine(context),
       setRoutine(context),
+      // Modifiers that know another cause of #NM say in local 1 that they have dealt with it.
       routine('exc_device_not_available', [
-        when(
-          (k) => (k.readCr0() & CR0_TS) !== 0,
-          [step('WARN, clear CR0.TS', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))],
-          [step('die("unexpected #NM exception")', (k) => k.killCurrent())],
+        step('read_cr0', (k) => k.setLocal(0, k.readCr0())),
+        unless(
+          (k) => k.local(1) !== 0,
+          [
+            when(
+              (k) => (k.local(0) & CR0_TS) !== 0,
+              [step('WARN, clear CR0.TS', (k) => k.writeCr0(k.local(0) & ~CR0_TS))],
+              [step('die("unexpected #NM exception")', (k) => k.killCurrent())],
+            ),
+          ],
         ),
       ]),
       routine('fpu__init_cpu', [

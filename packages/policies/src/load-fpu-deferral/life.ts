@@ -19,17 +19,21 @@ export const writeDefaultPkru: RoutineNode = when(
   [step('pkru_write_default', (k) => k.writeRegister(PKRU, DEFAULT_PKRU), { instruction: 'pkru' })],
 );
 
-const saveToChild = (k: Kernel): void => saveFpregs(k, k.fpstateOf(k.child));
+const saveToChild =
+  ({ features }: FpuContext) =>
+  (k: Kernel): void =>
+    saveFpregs(k, k.fpstateOf(k.child), features(k, k.child));
 
 /** fpu__copy() up to 5.15: the memory image is current exactly if the registers are not. */
-function fpuCopy({ needLoad, lastCpu, mustLoad }: FpuContext): Routine {
+function fpuCopy(context: FpuContext): Routine {
+  const { needLoad, lastCpu, mustLoad } = context;
   return routine('fpu__copy', [
     step('child: last_cpu = -1', (k) => k.write(lastCpu, k.child, NOBODY)),
     fpregsLock(),
     when(
       mustLoad,
       [step('memcpy(dst, src)', (k) => k.copyFpstate({ from: k.fpstateOf(k.task), to: k.fpstateOf(k.child) }))],
-      [step('copy_fpregs_to_fpstate(dst)', saveToChild, XSAVE)],
+      [step('copy_fpregs_to_fpstate(dst)', saveToChild(context), XSAVE)],
     ),
     fpregsUnlock(),
     step('child: set TIF_NEED_FPU_LOAD', (k) => k.write(needLoad, k.child, 1)),
@@ -40,7 +44,8 @@ function fpuCopy({ needLoad, lastCpu, mustLoad }: FpuContext): Routine {
  * fpu_clone() from 5.16 on: the registers are loaded first, for an image may hold more than the child's has room for. Kernel threads and IO
  * workers get no state of their parent's.
  */
-function fpuClone({ needLoad, lastCpu, mustLoad, restoreUserregs }: FpuContext): Routine {
+function fpuClone(context: FpuContext): Routine {
+  const { needLoad, lastCpu, mustLoad, restoreUserregs } = context;
   return routine('fpu_clone', [
     step('child: last_cpu = -1', (k) => k.write(lastCpu, k.child, NOBODY)),
     step('child: set TIF_NEED_FPU_LOAD', (k) => k.write(needLoad, k.child, 1)),
@@ -50,7 +55,7 @@ function fpuClone({ needLoad, lastCpu, mustLoad, restoreUserregs }: FpuContext):
       [
         fpregsLock(),
         when(mustLoad, [restoreUserregs]),
-        step('save_fpregs_to_fpstate(dst)', saveToChild, XSAVE),
+        step('save_fpregs_to_fpstate(dst)', saveToChild(context), XSAVE),
         fpregsUnlock(),
       ],
     ),
@@ -72,11 +77,11 @@ function fpuClearAll({ markActivate }: FpuContext): Routine {
  * fpu_flush_thread() from 5.14 on: INIT is in memory, and the registers are loaded on the way to user code. That they are stale is noted in
  * the task, which may move to another CPU (1f69383b203e).
  */
-function fpuFlushThread({ needLoad, lastCpu }: FpuContext): Routine {
+function fpuFlushThread({ needLoad, lastCpu, fpstate }: FpuContext): Routine {
   return routine('fpu_flush_thread', [
     fpregsLock(),
     step('last_cpu = -1', (k) => k.write(lastCpu, k.task, NOBODY)),
-    step('image = init_fpstate', (k) => k.initFpstate(k.fpstateOf(k.task))),
+    step('image = init_fpstate', (k) => k.initFpstate(fpstate(k))),
     step('set TIF_NEED_FPU_LOAD', (k) => k.write(needLoad, k.task, 1)),
     fpregsUnlock(),
   ]);

@@ -24,8 +24,8 @@ const ownsRegisters =
     !k.isKernelThread(k.task) && !(KNOWS_IO_WORKERS.includes(era) && k.isIoWorker(k.task)) && !mustLoad(k);
 
 /** From 5.14 on the registers are there whatever the instruction was. */
-const saveAndKeep = ({ lastCpu }: FpuContext): readonly RoutineNode[] => [
-  step('save_fpregs_to_fpstate', (k) => saveFpregs(k, k.fpstateOf(k.task)), XSAVE),
+const saveAndKeep = ({ lastCpu, fpstate, features }: FpuContext): readonly RoutineNode[] => [
+  step('save_fpregs_to_fpstate', (k) => saveFpregs(k, fpstate(k), features(k)), XSAVE),
   step('last_cpu = cpu, owner stays', (k) => k.write(lastCpu, k.task, k.cpu)),
 ];
 
@@ -61,17 +61,17 @@ export function returnRoutine({ mustLoad, restoreUserregs }: FpuContext): Routin
 
 /** kernel_fpu_begin(), kernel_fpu_end() and who may call them. */
 export function kernelFpuRoutines(context: FpuContext): readonly Routine[] {
-  const { era, needLoad, owner, inKernelFpu } = context;
+  const { era, needLoad, owner, inKernelFpu, fpstate, features } = context;
   /** 5.2 on does not care whether FNSAVE has taken the registers away: they are the kernel's now. */
-  const save = (k: Kernel, fpstate: number): void =>
-    era === 'linux-5.2' ? void k.save(fpstate) : saveFpregs(k, fpstate);
+  const save = (k: Kernel): void =>
+    era === 'linux-5.2' ? void k.save(fpstate(k)) : saveFpregs(k, fpstate(k), features(k));
   return [
     routine('kernel_fpu_begin', [
       step('preempt_disable', (k) => k.preemptDisable()),
       step('in_kernel_fpu = true', (k) => k.write(inKernelFpu, k.cpu, 1)),
       when(ownsRegisters(context), [
         step('set TIF_NEED_FPU_LOAD', (k) => k.write(needLoad, k.task, 1)),
-        step('save_fpregs_to_fpstate', (k) => save(k, k.fpstateOf(k.task)), XSAVE),
+        step('save_fpregs_to_fpstate', save, XSAVE),
       ]),
       step('owner = NULL', (k) => k.write(owner, k.cpu, NOBODY)),
     ]),

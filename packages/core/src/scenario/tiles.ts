@@ -1,0 +1,98 @@
+/** Scenarios about AMX tiles, which Linux enables per task: the first use traps, and the kernel asks for permission and memory. */
+import { amx, fork, program, sse, syscall } from '../kernel/program';
+import { SSE, TILECFG, TILEDATA, X87 } from '../x86/components';
+import type { Scenario, Sometimes } from './scenario';
+import { USED_BY_ALL, cameBack } from './sometimes';
+
+type Own = Pick<Scenario, 'id' | 'title' | 'tasks' | 'interference' | 'sometimes'> & Partial<Scenario>;
+
+/** The processor of all of them. Fewer components make smaller states: the others take no part here. */
+const ON = {
+  cpu: 'sapphire-rapids',
+  xfeatures: [X87, SSE, TILECFG, TILEDATA].reduce((mask, bit) => mask | (1 << bit), 0),
+} as const;
+
+const ask = syscall('req_xcomp_perm');
+
+const hasTiles = (name: string): Sometimes => ({
+  id: `${name}-read-tiles`,
+  text: `${name} read tiles`,
+  tasks: [name],
+  test: (event, [task]) =>
+    event.type === 'fpregs.read' && event.data.task === task && event.data.component === TILEDATA,
+});
+
+const diesInNm = (name: string, why: string): Sometimes => ({
+  id: `${name}-died-in-nm`,
+  text: `${name} was killed because ${why}`,
+  tasks: [name],
+  test: (event, [task], where) =>
+    event.type === 'task.exiting' && event.data.task === task && where.isInside(task, 'device_not_available'),
+});
+
+/** The allocation in #NM sleeps, and B owns the registers when A goes on; or it fails, and A has lost nothing but its life. */
+const firstUse: Own = {
+  ...ON,
+  id: 'amx',
+  title: 'A asks for AMX tiles and uses them, B uses them without asking; the allocation sleeps or fails',
+  tasks: [
+    { name: 'A', program: program(ask, amx.configure(), amx.write(), amx.read(), amx.release()) },
+    { name: 'B', program: program(sse.write(), sse.read(), amx.configure(), amx.write()) },
+  ],
+  interference: { preempt: 'full', idle: true, allocation: { sleep: true, fail: true } },
+  sometimes: [
+    hasTiles('A'),
+    diesInNm('A', 'there was no memory for its tiles'),
+    ...USED_BY_ALL(['B']),
+    diesInNm('B', 'it had not asked for tiles'),
+  ],
+};
+
+/** What fork() inherits (the permission, the configuration) and what not (the tiles); what execve() takes away. */
+const life: Own = {
+  ...ON,
+  id: 'amx-life',
+  title: 'a task with tiles forks, the child uses tiles of its own, the parent replaces its program',
+  tasks: [
+    {
+      name: 'parent',
+      program: program(ask, amx.configure(), amx.write(), fork('child'), amx.read(), syscall('execve')),
+    },
+    { name: 'child', program: program(amx.read(), amx.write(), amx.read()), unborn: true },
+  ],
+  interference: { preempt: 'full', allocation: { sleep: true } },
+  sometimes: ['parent', 'child'].map(hasTiles),
+};
+
+/** One frame with tiles and one without, while the other task owns the registers. */
+const signals: Own = {
+  ...ON,
+  id: 'amx-signal',
+  title: "A's handler interrupts its work with tiles, B has none and takes a signal too",
+  tasks: [
+    {
+      name: 'A',
+      program: program(ask, amx.configure(), amx.write(), syscall('raise'), amx.read()),
+      handler: program(amx.configure()),
+    },
+    { name: 'B', program: program(sse.write(), syscall('raise'), sse.read()), handler: program() },
+  ],
+  interference: { preempt: 'full' },
+  sometimes: [hasTiles('A'), ...['A', 'B'].map(cameBack)],
+};
+
+const migration: Own = {
+  ...ON,
+  id: 'amx-migration',
+  title: 'a task with tiles and one without move between two CPUs',
+  tasks: [
+    { name: 'A', program: program(ask, amx.configure(), amx.write(), amx.read()) },
+    { name: 'B', program: program(sse.write(), sse.read()) },
+  ],
+  interference: { preempt: 'user', migration: true },
+  sometimes: [hasTiles('A'), ...USED_BY_ALL(['B'])],
+  cpus: 2,
+};
+
+/** What they are, for the catalogue to complete. */
+export const TILES: readonly Own[] = [firstUse, life, signals, migration];
