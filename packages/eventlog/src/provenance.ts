@@ -142,8 +142,12 @@ class Tracker implements Provenance {
   restore({ cpu, fpstate, xfeatures }: MachineEvent['data'], seq: number): void {
     const inUse = this.xstateBv[fpstate] ?? 0;
     const target = this.links('fpregs', cpu);
-    this.move(this.links('fpstate', fpstate), target, seq, xfeatures & inUse);
-    this.initialise(target, seq, xfeatures & ~inUse);
+    const source = this.links('fpstate', fpstate);
+    this.move(source, target, seq, xfeatures & inUse);
+    for (const bit of this.components(xfeatures & ~inUse)) {
+      const from = source[bit]?.value === INIT ? source[bit] : undefined; // what made the image INIT; old bytes made nothing
+      target[bit] = { seq, value: INIT, from };
+    }
   }
 
   initialiseImage(fpstate: number, seq: number): void {

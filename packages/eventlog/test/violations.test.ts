@@ -1,8 +1,8 @@
-import { ORACLES, SCENARIOS, step, type Kernel, type Patch } from '@fpulab/core';
+import { ORACLES, step, type Kernel, type Patch } from '@fpulab/core';
 import { CLASSIC_GUEST, GUEST_FIX } from '@fpulab/policies';
 import { KEEP_BOTH } from '@fpulab/hypervisor';
 import { headerOf, violationsOf, type LogHeader, type ViolationReport } from '@fpulab/eventlog';
-import { eventsOf, metaOf, read, record, type RunSetup } from './helpers';
+import { EVERYTHING, eventsOf, metaOf, read, record, type RunSetup } from './helpers';
 
 function reportOf(setup: RunSetup = {}): ViolationReport & { readonly types: (chain: readonly number[]) => string[] } {
   const { events, header } = read(record(setup).text);
@@ -89,8 +89,9 @@ describe('violationsOf', () => {
 
   it('explains every violation of every scenario from the past of its run', () => {
     let explained = 0;
-    for (const { id: scenario } of SCENARIOS.filter(({ cpu }) => cpu !== 'sapphire-rapids')) {
-      for (const preset of ['linux-3.6', 'linux-4.2', 'linux-4.8']) {
+    for (const preset of ['linux-3.6', 'linux-4.2', 'linux-4.8']) {
+      const runnable = EVERYTHING.filter(([id, platform]) => id === preset && platform === 'xen-pv');
+      for (const [, , scenario] of runnable) {
         const setup = { preset, scenario, seed: 11n, stepsMax: 500 };
         const { machine, live: events } = eventsOf(setup);
         const header: LogHeader = headerOf(machine, metaOf(setup));

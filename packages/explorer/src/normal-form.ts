@@ -6,6 +6,7 @@
  * of a child that inherited it by fork, or stale. docs/explorer.md argues why no oracle can tell.
  */
 import {
+  ALL_COMPONENTS,
   LOCALS,
   PRINCIPAL,
   contextOf,
@@ -114,9 +115,12 @@ export class NormalForm {
   forgetDead(cpu: number): boolean {
     if (!this.forgetsDead || this.inHypervisor(cpu) || !this.registersLive(cpu)) return false;
     const { words, at } = this.state;
-    const image = at.image + (at.vcpuFpstates + cpu) * at.components;
-    if (words.subarray(image, image + at.components).every((value) => value === DEAD)) return false;
+    const fpstate = at.vcpuFpstates + cpu;
+    const image = at.image + fpstate * at.components;
+    const isDead = words.subarray(image, image + at.components).every((value) => value === DEAD);
+    if (isDead && words[at.xstateBv + fpstate] === ALL_COMPONENTS) return false;
     words.fill(DEAD, image, image + at.components);
+    words[at.xstateBv + fpstate] = ALL_COMPONENTS; // whoever loads it shall see
     return true;
   }
 

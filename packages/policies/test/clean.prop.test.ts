@@ -1,6 +1,7 @@
 /** Random runs of compositions that must be clean, and of those that must not. fast-check prints seed and path. */
 import fc from 'fast-check';
 import { SCENARIOS, scenarioOf, type BasePolicy, type Scenario } from '@fpulab/core';
+import { isSupported } from '@fpulab/core/testing';
 import { bareMetal, xenHvm, xenPv } from '@fpulab/hypervisor';
 import { GUEST_FIX, eager, lazyCr0Ts } from '../src';
 import { violatedBy, type Subject } from './runs';
@@ -17,7 +18,13 @@ const names = Object.keys(POLICIES);
 const except = (...ids: readonly string[]): readonly Scenario[] => SCENARIOS.filter(({ id }) => !ids.includes(id));
 /** save_i387_xstate() gives the state up before the rest of the frame is there: F49 of the museum. */
 const LOSES_FRAMES = 'linux-3.6';
-const scenariosOf = (name: string): readonly Scenario[] => (name === LOSES_FRAMES ? except('signals') : SCENARIOS);
+const FRAMES = ['signals', 'frame-fails', 'signal-fault', 'sigreturn-fault', 'signal-irq', 'signals-preempted'];
+/**
+ * 4.8 knows nothing of borrowed address spaces under protection keys: kernel threads use whatever PKRU is there. 4.2 and later lose a
+ * target's state when they refuse a tracer's image (43be46e89698).
+ */
+const LATER: readonly string[] = ['protection-keys', 'io-worker', 'ptrace-refused'];
+const scenariosOf = (name: string): readonly Scenario[] => (name === LOSES_FRAMES ? except(...FRAMES) : SCENARIOS);
 const CLEAN: readonly (readonly [string, Subject, readonly Scenario[]])[] = [
   ...names.map((name) => [`${name} on bare metal`, on(name, bareMetal), scenariosOf(name)] as const),
   ...names.map((name) => [`${name} on xen-hvm`, on(name, xenHvm), scenariosOf(name)] as const),
@@ -25,7 +32,7 @@ const CLEAN: readonly (readonly [string, Subject, readonly Scenario[]])[] = [
   [
     'linux-3.6 + guest-fix on xen-pv, but for interrupts',
     { ...on('linux-3.6', () => xenPv()), patches: () => [GUEST_FIX] },
-    except('interrupts', 'signals'),
+    except('interrupts', ...FRAMES),
   ],
   [
     'linux-4.8 eagerfpu=off on xen-pv, but for interrupts',
@@ -36,7 +43,12 @@ const CLEAN: readonly (readonly [string, Subject, readonly Scenario[]])[] = [
 
 const seeds = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
 
-describe.each(CLEAN)('%s', (_, subject, scenarios) => {
+describe.each(CLEAN)('%s', (_, subject, all) => {
+  const { platform, policy } = subject;
+  const scenarios = all.filter(
+    (scenario) => !LATER.includes(scenario.id) && isSupported({ platform: platform(), policies: [policy()], scenario }),
+  );
+
   it('violates no deciding oracle of any built-in scenario, whatever the seed', () => {
     const scenarioIds = fc.constantFrom(...scenarios.map((scenario) => scenario.id));
     fc.assert(

@@ -139,7 +139,7 @@ describe('refresh-fpu: its contract, and what user code sees of a breach', () =>
       '"invalidate the CPU state *before* writing the in-memory state": a switch saves old registers over the new memory',
       'refresh-write-first',
       'sigreturn-fault',
-      ['A: __copy_from_user', 'A: XSAVE', 'A: no CPU holds it, afterwards', 'A: sse.read'],
+      ['A: __copy_from_user', 'A: XSAVE', 'A: sse.read'],
     ],
     [
       'rt_sigreturn() copies where it has to move: the way back finds the CPU state valid',
