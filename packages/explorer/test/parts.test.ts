@@ -34,9 +34,10 @@ function momentOf(seed: number, run: number, steps: number, options: CodecOption
 }
 
 /** The words without what no key has. */
-function kept({ state: { words, at } }: Machine, { versionFree }: CodecOptions): Int32Array {
+function kept({ state: { words, at, layout } }: Machine, { versionFree }: CodecOptions): Int32Array {
   const copy = words.slice();
-  copy.fill(0, at.reported, at.reported + 8 * at.tasks);
+  const { base, instances, width } = layout.field('task.reported');
+  copy.fill(0, base, base + instances * width);
   if (versionFree) copy.fill(0, at.serial, at.serial + at.tasks);
   if (versionFree) copy[at.kernelSerial] = 0;
   return copy;

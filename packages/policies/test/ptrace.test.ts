@@ -4,7 +4,17 @@
  * `before` states what a cell starts from, `changes` everything that it changes: what `changes` does not name (registers, images, TS,
  * owner, flags) stayed as it was.
  */
-import { mmx, program, ptrace, sse, syscall, type Operation, type Regset, type TraceRequest } from '@fpulab/core';
+import {
+  mmx,
+  program,
+  ptrace,
+  sse,
+  syscall,
+  type Operation,
+  type Patch,
+  type Regset,
+  type TraceRequest,
+} from '@fpulab/core';
 import { changes } from '@fpulab/core/testing';
 import { FPRESTORE_FIXUP, presetOf } from '../src';
 import { noFpu, onBareMetal, removing } from './support';
@@ -271,25 +281,20 @@ describe('an image that XRSTOR refuses', () => {
 
   it.each(['linux-4.14', 'linux-6.1'])('%s: the fix-up loads INIT', (preset) => {
     const check = preset === 'linux-4.14' ? 'validate_xstate_header' : 'validate_user_xstate_header';
-    const run = after(
-      preset,
-      [
-        removing('unchecked', 'xstateregs_set', check),
+    const withHeader: Patch = {
+      id: 'standard',
+      title: 'header and all',
+      source: 'hypothetical',
+      edits: [
         {
-          id: 'standard',
-          title: 'header and all',
-          source: 'hypothetical',
-          edits: [
-            {
-              edit: 'insert-after',
-              routine: 'xstateregs_set',
-              step: check === 'validate_xstate_header' ? 'copy_user_to_xstate' : 'copy_uabi_to_xstate',
-              nodes: [{ kind: 'step', name: 'header', run: (k) => k.writeHeader(k.fpstateOf(k.target), 1 + 1) }],
-            },
-          ],
+          edit: 'insert-after',
+          routine: 'xstateregs_set',
+          step: check === 'validate_xstate_header' ? 'copy_user_to_xstate' : 'copy_uabi_to_xstate',
+          nodes: [{ kind: 'step', name: 'header', run: (k) => k.writeHeader(k.fpstateOf(k.target), 1 + 1) }],
         },
-      ].reverse(),
-    );
+      ],
+    };
+    const run = after(preset, [withHeader, removing('unchecked', 'xstateregs_set', check)]);
     const step = preset === 'linux-4.14' ? 'copy_kernel_to_fpregs' : 'restore_fpregs_from_fpstate';
     expect(run.until(`A: ${step}`)).toMatchObject({ fpregs: 'INIT' });
   });

@@ -21,9 +21,10 @@ function saidOf(task: number, value: number, words: Words): readonly string[] {
     registersLive: () => true,
     vcpuFpstate: () => 3,
     nmExpectedAt: () => false,
+    runsUserCode: () => true,
     nmEntry: 50,
     oracles: ORACLES,
-  } as ConstructorParameters<typeof OracleMonitor>[0]);
+  });
   stream.emit(events.FpstateShown, 0, task, 0, 1, value);
   const oracles: readonly OracleId[] = ORACLES;
   return seen.map(({ data }) => `${oracles[data.oracle]}, reader ${data.reader}, expected ${data.expected}`);
