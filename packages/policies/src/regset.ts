@@ -30,8 +30,8 @@ export interface AllocatedRegsets {
   /** Before 3.4 nobody takes registers for valid that were not loaded, and there is nothing to invalidate. */
   readonly lastCpu?: Slot;
   /**
-   * Which part of a header xstateregs_set() clears. `reserved1`: XCOMP_BV and the eight bytes behind it, which is all that XRSTOR looks at;
-   * `reserved`: the 48 bytes behind XCOMP_BV (since 3.17, 0b29643a5843). `unknown`: there is no NT_X86_XSTATE yet.
+   * Which part of a header xstateregs_set() clears. `reserved1`: XCOMP_BV and the eight bytes behind it, which is all that XRSTOR looks at
+   * (3.6); `reserved`: the 48 bytes behind XCOMP_BV (4.1). `unknown`: there is no NT_X86_XSTATE yet (2.6.32).
    */
   readonly header: 'unknown' | 'reserved1' | 'reserved';
 }

@@ -23,6 +23,6 @@ export const CPU_IDS: readonly string[] = [
 
 /** The file of one of them, read when it is asked for: a run needs one. It states everything; the tests check it. */
 export function builtInCpu(id: string): CpuModelFile {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- known only at run time
   return require(`./${id}.cpu.json`) as CpuModelFile;
 }
