@@ -24,7 +24,7 @@ import {
   type MachineEvent,
   type StepAction,
 } from '@fpulab/core';
-import { NEXT_LOCAL } from '../../src/kernel/cpu';
+import { NEXT_LOCAL } from '../../src/kernel/cpu-core';
 
 import { LOCALS } from '../../src/machine/state';
 import { fpuErrorOf } from '../support/errors';
