@@ -56,7 +56,7 @@ export interface UabiRequest {
   readonly pkru: number;
   /** Size of the image. What is left behind the data is zero, what does not fit is cut off. */
   readonly bytes: number;
-  /** Mode `xsave`, Linux 6.6 and later (18164f66e6c5): restricts the features further. KVM passes what the guest may have. */
+  /** Mode `xsave`, Linux 6.6 and later (18164f66e6c5, also in 6.1.y): restricts the features further. KVM passes what the guest may have. */
   readonly xfeatures?: number;
 }
 

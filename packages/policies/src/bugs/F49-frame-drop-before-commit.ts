@@ -6,7 +6,8 @@ import type { Bug } from './bug';
 export const F49: Bug = {
   id: 'F49',
   name: 'frame-drop-before-commit',
-  source: '66463db4fc56 "x86, fpu: shift drop_init_fpu() from save_xstate_sig() to handle_signal()"; up to 3.15',
+  source:
+    '66463db4fc56 "x86, fpu: shift drop_init_fpu() from save_xstate_sig() to handle_signal()", September 2014; LTP signal06 shows it on 3.17-rc3',
   property: 'validity',
   story:
     'A signal frame is written in two parts: the FPU state first, then siginfo, ucontext and general registers. As soon as the first is on ' +
