@@ -5,7 +5,9 @@ import {
   CPU_IDS,
   FpuError,
   ORACLES,
+  compose,
   cpuModel,
+  type ComposeOptions,
   type CpuModel,
   type OracleId,
   type Patch,
@@ -30,18 +32,21 @@ export interface PolicyRequest {
   readonly policies: () => readonly Policy[];
 }
 
+/** What patches are for, fresh at every call. */
+export type Unpatched = () => Omit<ComposeOptions, 'patches'>;
+
 /**
  * Patches by id.
  *
- * @param policies which `drop-<n>` leaves out a step of, as the patches before it made them; none: it is not known
+ * @param unpatched which `drop-<n>` leaves out a step of, as the patches before it made it; none: it is not known
  * @throws FpuError FPU504 when one is not known
  */
-export function patchesOf(ids: readonly string[], policies?: PolicyRequest['policies']): readonly Patch[] {
-  return ids.reduce<readonly Patch[]>((before, id) => [...before, patchOf(id, policies, before)], []);
+export function patchesOf(ids: readonly string[], unpatched?: Unpatched): readonly Patch[] {
+  return ids.reduce<readonly Patch[]>((before, id) => [...before, patchOf(id, unpatched, before)], []);
 }
 
-function patchOf(id: string, policies: PolicyRequest['policies'] | undefined, before: readonly Patch[]): Patch {
-  if (policies && isDrop(id)) return dropPatch(id, policies(), before);
+function patchOf(id: string, unpatched: Unpatched | undefined, before: readonly Patch[]): Patch {
+  if (unpatched && isDrop(id)) return dropPatch(id, compose({ ...unpatched(), patches: before }).composition);
   const found = PATCHES.find((patch) => patch.id === id);
   if (found) return found;
   const known = PATCHES.map((patch) => patch.id);

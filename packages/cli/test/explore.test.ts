@@ -314,7 +314,8 @@ describe('fpulab explore --drop-each', () => {
       outcome: 'breaks',
       message: "the step 'flush_thread/clear_fpu/preempt_enable' does preempt_enable without preempt_disable",
     });
-    expect(steps.find(({ patch }) => patch === 'drop-42')).toMatchObject({ outcome: 'not-needed', replay: null });
+    expect(steps.find(({ patch }) => patch === 'drop-53')).toMatchObject({ outcome: 'not-needed', replay: null });
+    expect(steps.find(({ patch }) => patch === 'drop-42')).toMatchObject({ outcome: 'not-reached', states: 0 });
 
     const replayed = await json('replay', String(save?.replay), '--oracle', 'lost-update', '--max-steps', '59');
     expect(replayed.document).toMatchObject({ verdict: 'violation', patches: ['drop-2'] });
@@ -325,13 +326,27 @@ describe('fpulab explore --drop-each', () => {
   it('tells it in sections', async () => {
     const { stdout } = await fpulab(...DROP);
     expect(stdout).toMatch(
-      /^xen-pv-leak\.any-1: lazy-cr0-ts \(linux-3\.6\) on bare-metal\n {2}as it is: verified\n {2}130 steps of 130 /,
+      /^xen-pv-leak\.any-1: lazy-cr0-ts \(linux-3\.6\) on bare-metal\n {2}as it is: verified\n {2}25 steps of 130 /,
     );
     expect(stdout).toMatch(
       /\n {2}drop-2 +switch_fpu_prepare\/__save_init_fpu +lost-update after 4 choices, 59 steps\n +fpulab replay 'r1\.xen-pv-leak_any-1\.[^']*~drop-2\.[^']+' --oracle lost-update --max-steps 59\n/,
     );
     expect(stdout).toMatch(/\n\nneeded: without it the kernel breaks \(2\)\n/);
-    expect(stdout).toMatch(/\n\nnot needed by anything in this scenario \(126\)\n/);
+    expect(stdout).toMatch(/\n\nnot needed by anything in this scenario \(21\)\n/);
+    expect(stdout).toMatch(/\n\nnever reached in this scenario \(105\)\n/);
+    expect(stdout).toMatch(/\n {2}math_state_restore: do_group_exit\(SIGKILL\)\n/);
+    expect(stdout).toMatch(/\n {2}kernel_fpu_begin: all 5 steps\n/);
+  });
+
+  it('leaves out steps of modifiers too, on processors for which they are there', async () => {
+    const switched = ['explore', 'pkru-switch', '--policy', 'linux-5.10', '--no-known'];
+    const { document } = await json(...switched, '--patch', 'drop-7');
+    expect(document).toMatchObject({ verdict: 'violation', patches: ['drop-7'] });
+    expect(document.violations).toMatchObject([{ id: 'pkru-mismatch' }]);
+    const with98 = await fpulab(...switched, '--patch', 'drop-999');
+    expect(with98.stderr).toContain('drop-1 to drop-98');
+    const without = await fpulab('explore', 'preemption', '--policy', 'linux-5.10', '--patch', 'drop-999');
+    expect(without.stderr).toContain('drop-1 to drop-94');
   });
 
   it('counts the steps after the patches', async () => {

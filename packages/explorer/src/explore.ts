@@ -83,6 +83,11 @@ export interface Exploration {
   /** With fingerprints: the probability that a state was taken for another one. */
   readonly missProbability: number | null;
   readonly sometimes: readonly { readonly id: string; readonly text: string; readonly reached: boolean }[];
+  /**
+   * Labels of the steps of kernel code that were taken. Of a search that was exhausted: all that can be, and with abstract
+   * counters maybe some that cannot.
+   */
+  readonly stepsTaken: readonly string[];
   readonly durationMs: number;
 }
 
@@ -122,7 +127,10 @@ class Explorer {
   private readonly bounds: Bounds;
   private readonly reductions: Reductions;
   private readonly strategy: Strategy;
+  private readonly composed: Machine;
   private readonly composition: Composition;
+  /** Byte per address of kernel code: 1 where a step was taken. Addresses are the same in all searches. */
+  private readonly taken: SharedArrayBuffer;
   private readonly oracles: readonly OracleId[];
   private readonly phases: Phase[] = [];
   /** Which of the scenario's `sometimes` a run of the machine reaches, and which only a proof has reached so far. */
@@ -134,7 +142,9 @@ class Explorer {
     this.bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
     this.reductions = { ...ALL_REDUCTIONS, ...options.reductions };
     this.strategy = options.strategy ?? 'bfs';
-    this.composition = compose(options.compose()).composition;
+    this.composed = compose(options.compose());
+    this.composition = this.composed.composition;
+    this.taken = new SharedArrayBuffer(this.composed.stepLabels.length);
     const { scenario } = this.composition.settings;
     this.oracles = ORACLES.filter((id) => scenario.oracles.includes(id));
   }
@@ -263,7 +273,7 @@ class Explorer {
   private reserve(): SpaceMemory {
     const { memoryMax } = this.bounds;
     try {
-      return reserveSpace(memoryMax);
+      return reserveSpace(memoryMax, this.taken);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       const problem = `${memoryMax} bytes for states cannot be reserved; ask for less, with --max-memory or memoryMax`;
@@ -290,6 +300,7 @@ class Explorer {
   private async walk(): Promise<Exploration> {
     const machine = this.machine({ ...this.reductions, abstractCounters: false }, this.oracles);
     const walked = await randomWalks(machine, {
+      taken: new Uint8Array(this.taken),
       seed: this.options.seed ?? 0n,
       oracles: this.oracles,
       all: this.options.all ?? false,
@@ -312,6 +323,13 @@ class Explorer {
     return sometimes.map(({ id, text }, index) => ({ id, text, reached: this.reached.has(index) }));
   }
 
+  private get stepsTaken(): readonly string[] {
+    const { composed } = this;
+    return [...new Uint8Array(this.taken)].flatMap((taken, pc) =>
+      taken === 1 && composed.stepPath(pc).length > 0 ? [composed.stepLabels[pc]] : [],
+    );
+  }
+
   /** @param end how the last search ended, where that was another one */
   private result({ phase, counterexamples }: Searched, end: SearchEnd = phase.end): Exploration {
     const { sometimes } = this;
@@ -331,6 +349,7 @@ class Explorer {
       bytesPerState: phase.bytesPerState,
       missProbability: this.options.fingerprints ? -Math.expm1(-(phase.states ** 2) / 2 ** 65) : null,
       sometimes,
+      stepsTaken: this.stepsTaken,
       durationMs: performance.now() - this.started,
     };
   }

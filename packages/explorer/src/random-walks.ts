@@ -12,6 +12,8 @@ export interface WalkOptions {
   readonly seed: bigint;
   readonly oracles: readonly OracleId[];
   readonly all: boolean;
+  /** Byte per address of kernel code: becomes 1 where a step is taken. */
+  readonly taken: Uint8Array;
   readonly bounds: Bounds;
   readonly onProgress?: (progress: SearchProgress) => void;
   readonly signal?: AbortSignal;
@@ -46,6 +48,7 @@ export async function randomWalks(machine: Machine, options: WalkOptions): Promi
   let steps = 0;
   let transitions = 0;
   let depth = 0;
+  probe.onStep((pc) => (options.taken[pc] = 1));
   probe.onViolation((oracle) => {
     const id = ORACLES[oracle];
     if (options.oracles.includes(id) && !found.has(id)) {

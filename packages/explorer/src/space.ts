@@ -39,6 +39,8 @@ export interface SpaceMemory {
   readonly parts: TableMemory;
   /** Bit per `sometimes` of the scenario: whether it has been reached. */
   readonly sometimes: SharedArrayBuffer;
+  /** Byte per address of kernel code: 1 where a step was taken. */
+  readonly steps: SharedArrayBuffer;
 }
 
 /** The nearest violation of an oracle, found on a way on from `parent`. */
@@ -58,12 +60,17 @@ const PART_SLOTS = 1 << 12;
 /** Of the memory, so much is for parts; they are few. */
 const PARTS_SHARE = 1 / 4;
 
-/** Reserves the memory of a search. */
-export function reserveSpace(memoryMax: number): SpaceMemory {
+/**
+ * Reserves the memory of a search.
+ *
+ * @param steps a byte per address of kernel code
+ */
+export function reserveSpace(memoryMax: number, steps: SharedArrayBuffer): SpaceMemory {
   return {
     states: reserveTable(Math.floor(memoryMax * (1 - PARTS_SHARE)), STATE_SLOTS),
     parts: reserveTable(Math.floor(memoryMax * PARTS_SHARE), PART_SLOTS),
     sometimes: new SharedArrayBuffer(8),
+    steps,
   };
 }
 
@@ -126,6 +133,8 @@ export class Space implements SuccessorVisitor {
     });
     this.sometimes = new SometimesWatch(machine, this.probe, reductions.symmetry, memory.sometimes);
     this.ways = new Ways(codec, this.successors, this.probe, () => this.sometimes.isWatching);
+    const taken = new Uint8Array(memory.steps);
+    this.probe.onStep((pc) => (taken[pc] = 1));
   }
 
   /** Words of a key that lie beside each state of a frontier. */

@@ -45,6 +45,7 @@ function knownResult(plan: ExplorePlan, { run, log }: KnownFailure): ExploreResu
     counterexamples: [counterexample],
     complete: false,
     phases: [],
+    stepsTaken: [],
     states: 0,
     transitions: 0,
     depth: 0,

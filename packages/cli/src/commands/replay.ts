@@ -124,13 +124,16 @@ function machineOf({ header, events }: EventLog, flags: ReplayFlags): Machine {
     });
   }
   const { policies } = policiesOf(flags.policy ?? [header.preset ?? '']);
-  return compose({
+  const unpatched = () => ({
     cpu: parseCpuModel(header.cpu, 'the CPU model of the log'),
     cpus: header.cpus,
     platform: platformOf(header.platform),
     policies: policies(),
-    patches: patchesOf(header.patches, policies),
     scenario: withOracles(scenarioOf(header.scenario), header.oracles),
+  });
+  return compose({
+    ...unpatched(),
+    patches: patchesOf(header.patches, unpatched),
     choices: logDriver(events),
   });
 }

@@ -74,13 +74,17 @@ function prepare(scenarioId: string, flags: RunFlags): PreparedRun {
   const scenario = withOracles(scenarioOf(scenarioId), flags.oracle);
   const seed = flags.seed === undefined ? null : parseSeed(flags.seed);
   const policies = policiesOf(flags.policy ?? (replay ? [replay.preset] : []));
-  const machine = compose({
-    cpu: requestedCpu(flags.cpu, replay) ?? scenario.cpu,
+  const cpu = requestedCpu(flags.cpu, replay) ?? scenario.cpu;
+  const unpatched = () => ({
+    cpu,
     cpus: flags.cpus ?? replay?.cpus ?? scenario.cpus,
     platform: platformOf(flags.platform ?? replay?.platform ?? 'bare-metal'),
     policies: policies.policies(),
-    patches: patchesOf(flags.patch ?? replay?.patches ?? [], policies.policies),
     scenario,
+  });
+  const machine = compose({
+    ...unpatched(),
+    patches: patchesOf(flags.patch ?? replay?.patches ?? [], unpatched),
     choices: driverOf(seed, replay) ?? scriptDriver(scenario.schedule),
   });
   refuseOtherScenario(scenarioId, replay);

@@ -23,12 +23,8 @@ export interface CompositionRequest {
 export function composeRequest(request: CompositionRequest): Omit<ComposeOptions, 'choices' | 'oracles' | 'counters'> {
   const scenario = withOracles(scenarioOf(request.scenario), request.oracles ?? undefined);
   const { policies } = policiesOf(request.policies);
-  return {
-    scenario,
-    cpu: request.cpu === null ? scenario.cpu : loadCpu(request.cpu),
-    cpus: request.cpus ?? scenario.cpus,
-    platform: platformOf(request.platform),
-    policies: policies(),
-    patches: patchesOf(request.patches, policies),
-  };
+  const cpu = request.cpu === null ? scenario.cpu : loadCpu(request.cpu);
+  const cpus = request.cpus ?? scenario.cpus;
+  const unpatched = () => ({ scenario, cpu, cpus, platform: platformOf(request.platform), policies: policies() });
+  return { ...unpatched(), patches: patchesOf(request.patches, unpatched) };
 }

@@ -2,7 +2,6 @@
 import { isFpuError, type OracleId } from '@fpulab/core';
 import type { Exploration } from '@fpulab/explorer';
 import type { ReplayLine } from '../replay-line';
-import { policiesOf } from '../request';
 import type { Watched } from './conduct';
 import { dropId, policySteps, type PolicyStep } from './drop-patches';
 import { replayLineOf } from './found';
@@ -23,6 +22,8 @@ export type DropOutcome =
   | { readonly kind: 'breaks'; readonly message: string }
   /** Nothing fails in this scenario. */
   | { readonly kind: 'not-needed' }
+  /** Nothing takes this step in this scenario, so it cannot tell what the step is good for. */
+  | { readonly kind: 'not-reached' }
   | { readonly kind: 'inconclusive'; readonly message: string };
 
 /** A step, and the scenario without it. */
@@ -49,20 +50,27 @@ export interface DropResult {
 /** Seconds for each step, where none are given. */
 const TIMEOUT = 20;
 
-/** Explores the scenario as often as the policy has steps. */
+/** Explores the scenario as often as the policy has steps that it takes. */
 export async function dropEach(asked: ExplorePlan, under: Watched): Promise<DropResult> {
   const began = performance.now();
   const plan = planFor(asked.request, { ...asked.flags, timeout: asked.flags.timeout ?? TIMEOUT });
-  const { patches } = plan.machine.composition.settings;
-  const all = policySteps(policiesOf(plan.request.policies).policies(), patches);
-  const { outcome: whole } = await outcomeOf(() => plan, under, 'as it is: ');
+  const all = policySteps(plan.machine.composition);
+  const { outcome: whole, taken } = await outcomeOf(() => plan, under, 'as it is: ');
   const steps: DroppedStep[] = [];
   for (const [index, step] of all.entries()) {
     if (under.signal.aborted) break;
     const patch = dropId(index);
+    if (taken !== undefined && !taken.has(step.label)) {
+      steps.push({ ...step, patch, outcome: { kind: 'not-reached' }, states: 0 });
+      continue;
+    }
     const request = { ...plan.request, patches: [...plan.request.patches, patch] };
-    const tried = await outcomeOf(() => planFor(request, plan.flags), under, `${patch} of ${all.length}: `);
-    if (!under.signal.aborted) steps.push({ ...step, patch, ...tried });
+    const { outcome, states } = await outcomeOf(
+      () => planFor(request, plan.flags),
+      under,
+      `${patch} of ${all.length}: `,
+    );
+    if (!under.signal.aborted) steps.push({ ...step, patch, outcome, states });
   }
   return {
     plan,
@@ -74,19 +82,22 @@ export async function dropEach(asked: ExplorePlan, under: Watched): Promise<Drop
   };
 }
 
+/** What came of one exploration. */
+interface Tried extends Pick<DroppedStep, 'outcome' | 'states'> {
+  /** Labels of all steps that can be taken; undefined where not all is known. */
+  readonly taken: ReadonlySet<string> | undefined;
+}
+
 /** What the policy's own code, or its composition, refuses is a result here. */
-async function outcomeOf(
-  planned: () => ExplorePlan,
-  under: Watched,
-  label: string,
-): Promise<Pick<DroppedStep, 'outcome' | 'states'>> {
+async function outcomeOf(planned: () => ExplorePlan, under: Watched, label: string): Promise<Tried> {
   try {
     const plan = planned();
     const exploration = await under.explore(exploreOptions(plan), label);
-    return { outcome: outcomeIn(plan, exploration), states: exploration.states };
+    const taken = exploration.complete ? new Set(exploration.stepsTaken) : undefined;
+    return { outcome: outcomeIn(plan, exploration), states: exploration.states, taken };
   } catch (error) {
     if (!isFpuError(error)) throw error;
-    return { outcome: { kind: 'breaks', message: error.message }, states: 0 };
+    return { outcome: { kind: 'breaks', message: error.message }, states: 0, taken: undefined };
   }
 }
 

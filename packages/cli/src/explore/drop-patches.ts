@@ -1,21 +1,12 @@
-/** `drop-<n>`: patches that leave out one step of a base policy, so that one can see what it was good for. */
-import {
-  FpuError,
-  applyPatch,
-  resolveHooks,
-  type BasePolicy,
-  type HookAnswers,
-  type ModifierPolicy,
-  type Patch,
-  type Policy,
-  type Routine,
-  type RoutineNode,
-} from '@fpulab/core';
+/** `drop-<n>`: patches that leave out one step of a policy, so that one can see what it was good for. */
+import { FpuError, type Composition, type Patch, type RoutineNode } from '@fpulab/core';
 
 /** A step of the policy. */
 export interface PolicyStep {
   readonly routine: string;
   readonly step: string;
+  /** As logs and the explorer name it, with the functions between routine and step. */
+  readonly label: string;
 }
 
 const DROP = /^drop-(\d{1,5})$/;
@@ -30,63 +21,48 @@ export function dropId(index: number): string {
   return `drop-${index + 1}`;
 }
 
-/**
- * The steps of the base policy in order, after its modifiers and patches. Patches on the platform are none of its business, nor are modifiers
- * that some processors leave without work.
- *
- * @throws FpuError FPU203 when a patch does not fit
- */
-export function policySteps(policies: readonly Policy[], patches: readonly Patch[]): readonly PolicyStep[] {
-  const base = policies.find((policy): policy is BasePolicy => policy.kind === 'base');
-  const changes = [...policies.flatMap((policy) => (isAlwaysThere(policy) ? [policy] : [])), ...patches];
-  let routines: readonly Routine[] = base?.routines ?? [];
-  let hooks: HookAnswers = base?.hooks ?? {};
-  for (const { id, edits } of changes) {
-    const resolved = resolveHooks(edits, hooks);
-    routines = [...routines, ...resolved.added];
-    const own = new Set(routines.map(({ name }) => name));
-    routines = applyPatch(routines, { id, edits: resolved.edits.filter(({ routine }) => own.has(routine)) });
-    hooks = resolved.hooks;
-  }
-  return routines.flatMap(({ name, body }) => stepNames(body).map((step) => ({ routine: name, step })));
+/** The steps of base policy and modifiers, as they are composed, in order. Those of the platform are none of theirs. */
+export function policySteps({ routines, platform }: Composition): readonly PolicyStep[] {
+  return routines.flatMap(({ owner, routine: { name, body } }) =>
+    owner === platform.id ? [] : stepsIn(body, [name]).map((own) => ({ routine: name, ...own })),
+  );
 }
 
 /**
  * The patch that an id names.
  *
- * @param patches those before it, which decide what the steps are
+ * @param composition what it is for, with the patches before it: they decide what the steps are
  * @throws FpuError FPU504 when there are not so many steps
  */
-export function dropPatch(id: string, policies: readonly Policy[], patches: readonly Patch[]): Patch {
-  const steps = policySteps(policies, patches);
+export function dropPatch(id: string, composition: Composition): Patch {
+  const steps = policySteps(composition);
   const dropped = steps[Number(DROP.exec(id)?.[1]) - 1] as PolicyStep | undefined;
   if (dropped === undefined) {
     throw new FpuError('FPU504', `no patch '${id}': the policy has the steps ${dropId(0)} to drop-${steps.length}`, {
       id,
     });
   }
+  const { routine, step } = dropped;
   return {
     id,
-    title: `without ${dropped.routine}/${dropped.step}`,
+    title: `without ${routine}/${step}`,
     source: 'hypothetical',
-    edits: [{ edit: 'remove', ...dropped }],
+    edits: [{ edit: 'remove', routine, step }],
   };
 }
 
-function isAlwaysThere(policy: Policy): policy is ModifierPolicy {
-  return policy.kind === 'modifier' && policy.onlyWith === undefined;
-}
-
-function stepNames(body: readonly RoutineNode[]): readonly string[] {
+/** @param path the routine and the groups around `body` */
+function stepsIn(body: readonly RoutineNode[], path: readonly string[]): readonly Omit<PolicyStep, 'routine'>[] {
   return body.flatMap((node) => {
     switch (node.kind) {
       case 'step':
-        return [node.name];
-      case 'when':
-        return [...stepNames(node.body), ...stepNames(node.otherwise)];
+        return [{ step: node.name, label: [...path, node.name].join('/') }];
       case 'group':
+        return stepsIn(node.body, [...path, node.name]);
+      case 'when':
+        return [...stepsIn(node.body, path), ...stepsIn(node.otherwise, path)];
       case 'while':
-        return stepNames(node.body);
+        return stepsIn(node.body, path);
     }
   });
 }

@@ -36,6 +36,7 @@ const SECTIONS: Readonly<Record<DropOutcome['kind'], string>> = {
   violation: 'needed: without it an oracle fails',
   breaks: 'needed: without it the kernel breaks',
   'not-needed': 'not needed by anything in this scenario',
+  'not-reached': 'never reached in this scenario',
   inconclusive: 'no verdict',
 };
 
@@ -46,13 +47,25 @@ export function dropText({ plan, whole, steps, interrupted, count, durationMs }:
   const sections = kinds.flatMap((kind) => {
     const those = steps.filter(({ outcome }) => outcome.kind === kind);
     if (those.length === 0) return [];
-    return [[`${SECTIONS[kind]} (${those.length})`, ...those.flatMap((step) => stepLines(step, width))].join('\n')];
+    const lines = kind === 'not-reached' ? routineLines(those, steps) : those.flatMap((step) => stepLines(step, width));
+    return [[`${SECTIONS[kind]} (${those.length})`, ...lines].join('\n')];
   });
-  const each = `${counted(steps.length, 'step')} of ${count} left out in turn, in ${seconds(durationMs)}`;
+  const tried = steps.filter(({ outcome }) => outcome.kind !== 'not-reached').length;
+  const each = `${counted(tried, 'step')} of ${count} left out in turn, in ${seconds(durationMs)}`;
   return [
     `${runTitle(plan.header)}\n  as it is: ${outcomeText(whole)}\n  ${each}${interrupted ? '; interrupted' : ''}`,
     ...sections,
   ].join('\n\n');
+}
+
+/** A line for each routine: most of what a scenario does not reach are answers to hooks that it never comes to. */
+function routineLines(those: readonly DroppedStep[], all: readonly DroppedStep[]): readonly string[] {
+  const routines = new Map<string, DroppedStep[]>();
+  for (const step of those) routines.set(step.routine, [...(routines.get(step.routine) ?? []), step]);
+  return [...routines].map(([routine, steps]) => {
+    const whole = all.every((step) => step.routine !== routine || steps.includes(step));
+    return `  ${routine}: ${whole ? `all ${counted(steps.length, 'step')}` : steps.map(({ step }) => step).join(', ')}`;
+  });
 }
 
 function nameOf({ routine, step }: DroppedStep): string {
@@ -62,7 +75,7 @@ function nameOf({ routine, step }: DroppedStep): string {
 function stepLines(step: DroppedStep, width: number): readonly string[] {
   const { patch, outcome } = step;
   const head = `  ${patch.padEnd('drop-000'.length)}  ${nameOf(step).padEnd(width)}`;
-  if (outcome.kind === 'not-needed') return [head.trimEnd()];
+  if (outcome.kind === 'not-needed' || outcome.kind === 'not-reached') return [head.trimEnd()];
   const line = `${head}  ${outcomeText(outcome)}`;
   if (outcome.kind !== 'violation') return [line];
   return [
@@ -77,6 +90,8 @@ function outcomeText(outcome: DropOutcome): string {
       return `${outcome.oracle} after ${counted(outcome.choices, 'choice')}, ${counted(outcome.steps, 'step')}`;
     case 'not-needed':
       return 'verified';
+    case 'not-reached':
+      return 'never reached';
     case 'breaks':
     case 'inconclusive':
       return outcome.message;

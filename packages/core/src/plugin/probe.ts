@@ -84,6 +84,11 @@ export class Probe {
     this.stream.watch(events.OracleViolated, watcher);
   }
 
+  /** Calls `watcher(pc)` for every step of kernel code, with its address: an index into `Machine.stepLabels`. */
+  onStep(watcher: (pc: number) => void): void {
+    this.stream.watch(events.KernelStepped, (_cpu, _task, pc) => watcher(pc));
+  }
+
   /** A number for the place where a CPU goes on: small, the same for the same code. */
   site(cpu: number): number {
     const { words, at } = this.state;
