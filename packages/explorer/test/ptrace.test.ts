@@ -12,7 +12,7 @@ import {
   type Scenario,
 } from '@fpulab/core';
 import { bareMetal } from '@fpulab/hypervisor';
-import { BUGS, presetOf } from '@fpulab/policies';
+import { bugOf, presetOf } from '@fpulab/policies';
 import { explore, type Compose, type Reductions } from '../src';
 import { NormalForm, STALE } from '../src/normal-form';
 
@@ -47,7 +47,7 @@ const scenarios = [
   scenarioOf({ A: alike, B: alike, D: [ptrace('A', 'write'), ptrace('A', 'read'), ptrace('A', 'cont')] }),
   scenarioOf({ A: [stop, sse.read()], B: [sse.write()], D: [ptrace('A', 'write-xcomp-bv'), ptrace('A', 'cont')] }),
 ];
-const bug = BUGS.find(({ id }) => id === 'F32')?.patch as Patch;
+const [bug] = bugOf('F32').buggy.patches ?? [];
 
 describe.each([
   ['linux-3.6', []],

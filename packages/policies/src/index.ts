@@ -1,6 +1,6 @@
 /** @packageDocumentation FPU switching policies and the kernels that are made of them. */
 import type { Patch } from '@fpulab/core';
-import { BUGS, FPRESTORE_FIXUP } from './bugs';
+import { BUG_PATCHES } from './bugs';
 import { SOMETHING_WRITES_PKRU } from './eager-pkru';
 import { CLASSIC_GUEST, GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
 import { REFUSED_IMAGE_KEEPS } from './regset';
@@ -19,7 +19,7 @@ export { eager, type EagerEra } from './eager';
 export { dynamicXstate, type ReallocForm } from './dynamic-xstate';
 export { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
 export { eagerPkru, SOMETHING_WRITES_PKRU, type EagerPkruForm } from './eager-pkru';
-export { BUGS, FPRESTORE_FIXUP, type Bug } from './bugs';
+export { BUGS, FPRESTORE_FIXUP, bugOf, type Bug, type Fix, type Side } from './bugs';
 export { REFUSED_IMAGE_KEEPS } from './regset';
 export { refreshFpu } from './refresh-fpu';
 export { REFRESH_PATCHES } from './refresh-fpu/patches';
@@ -33,10 +33,9 @@ export const POLICY_PATCHES: readonly Patch[] = [
   CLASSIC_GUEST,
   PREEMPT_SAFE_SIGFRAME,
   PREEMPT_SAFE_UNLAZY,
-  FPRESTORE_FIXUP,
   REFUSED_IMAGE_KEEPS,
   SOMETHING_WRITES_PKRU,
-  ...BUGS.map(({ patch }) => patch),
+  ...BUG_PATCHES,
   ...RFC_PATCHES,
   ...REFRESH_PATCHES,
 ];

@@ -1,5 +1,5 @@
 import { FpuError, applyPatch, type BasePolicy, type ModifierPolicy, type Patch } from '@fpulab/core';
-import { BUGS } from './bugs';
+import { bugOf } from './bugs';
 import { dynamicXstate } from './dynamic-xstate';
 import { eager, type EagerEra } from './eager';
 import { eagerPkru } from './eager-pkru';
@@ -56,8 +56,8 @@ const deferred = (
   bugs: { readonly base: readonly string[]; readonly pkru: readonly string[] } = NO_BUGS,
 ): Base => {
   const form = era === 'linux-5.2' ? 'image' : 'thread';
-  const base = bugs.base.map(patchOfBug);
-  const pkru = bugs.pkru.map(patchOfBug);
+  const base = bugs.base.flatMap(patchesOfBug);
+  const pkru = bugs.pkru.flatMap(patchesOfBug);
   return {
     parts: [
       { policy: 'load-fpu-deferral', era },
@@ -70,12 +70,8 @@ const deferred = (
 
 const NO_BUGS = { base: [], pkru: [] };
 
-/** The patch that puts a bug of the museum back. */
-function patchOfBug(id: string): Patch {
-  const bug = BUGS.find((candidate) => candidate.id === id);
-  if (!bug) throw new Error(`fpulab bug: no bug '${id}'`);
-  return bug.patch;
-}
+/** The patches that put a bug of the museum back. */
+const patchesOfBug = (id: string): readonly Patch[] => bugOf(id).buggy.patches ?? [];
 
 /** A policy with patches applied. */
 function patched(policy: BasePolicy, patches: readonly Patch[]): BasePolicy {

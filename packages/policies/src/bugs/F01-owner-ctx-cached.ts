@@ -26,7 +26,11 @@ const loadUnlessValidByCache = group('__fpregs_load_activate with o', [
 export const F01: Bug = {
   id: 'F01',
   name: 'owner-ctx-cached',
-  source: '59c4bd853abc "x86/fpu: Don\'t cache access to fpu_fpregs_owner_ctx", CVE-2019-19602; 5.2 to 5.4',
+  title: 'registers of another task are written to a signal frame',
+  year: 2019,
+  cve: 'CVE-2019-19602',
+  kernels: '5.2 to 5.4',
+  source: '59c4bd853abc "x86/fpu: Don\'t cache access to fpu_fpregs_owner_ctx"',
   property: 'leak',
   story:
     "copy_fpstate_to_sigframe() writes the registers to the user's stack with page faults disabled, and starts again when the page was " +
@@ -35,20 +39,25 @@ export const F01: Bug = {
     'attempt begins, the kept pointer still names the task, and last_cpu fits: the load is skipped, and what goes to the frame is the ' +
     "other task's. The handler's return loads it. Crashes of Go programs, whose runtime preempts by signals, led to it.",
   scenario: 'signal-fault',
-  preset: 'linux-5.10',
   platform: 'bare-metal',
-  patch: {
-    id: 'owner-ctx-cached',
-    title: 'the owner of the registers is read once, before the retry loop of copy_fpstate_to_sigframe()',
-    source: 'before 59c4bd853abc',
-    edits: [
-      { edit: 'insert-before', routine: 'copy_fpstate_to_sigframe', step: 'retry', nodes: [readOwner] },
+  buggy: {
+    preset: 'linux-5.10',
+    patches: [
       {
-        edit: 'replace',
-        routine: 'copy_fpstate_to_sigframe',
-        step: 'fpregs_restore_userregs',
-        nodes: [loadUnlessValidByCache],
+        id: 'owner-ctx-cached',
+        title: 'the owner of the registers is read once, before the retry loop of copy_fpstate_to_sigframe()',
+        source: 'before 59c4bd853abc',
+        edits: [
+          { edit: 'insert-before', routine: 'copy_fpstate_to_sigframe', step: 'retry', nodes: [readOwner] },
+          {
+            edit: 'replace',
+            routine: 'copy_fpstate_to_sigframe',
+            step: 'fpregs_restore_userregs',
+            nodes: [loadUnlessValidByCache],
+          },
+        ],
       },
     ],
   },
+  fixes: [{ by: '59c4bd853abc', preset: 'linux-5.10' }],
 };

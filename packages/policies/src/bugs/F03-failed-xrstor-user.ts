@@ -4,8 +4,11 @@ import type { Bug } from './bug';
 export const F03: Bug = {
   id: 'F03',
   name: 'failed-xrstor-user',
-  source:
-    'd8778e393afa "x86/fpu: Invalidate FPU state after a failed XRSTOR from a user buffer", CVE-2021-47226; 5.2 to 5.12',
+  title: 'a failed XRSTOR changes registers that belong to another task',
+  year: 2021,
+  cve: 'CVE-2021-47226',
+  kernels: '5.2 to 5.12',
+  source: 'd8778e393afa "x86/fpu: Invalidate FPU state after a failed XRSTOR from a user buffer"',
   property: 'leak',
   story:
     'A task is preempted in rt_sigreturn(), another one returns to user code and becomes the owner of the registers; it is saved and ' +
@@ -14,12 +17,17 @@ export const F03: Bug = {
     'left: before the page is there the owner runs again, finds its name and its CPU, skips the load, and reads values of the first ' +
     "task's frame.",
   scenario: 'sigreturn-fault',
-  preset: 'linux-5.10',
   platform: 'bare-metal',
-  patch: {
-    id: 'failed-xrstor-user',
-    title: 'a failed XRSTOR from a signal frame leaves the owner of the registers as it was',
-    source: 'before d8778e393afa',
-    edits: [{ edit: 'remove', routine: 'fpu__restore_sig', step: 'owner = NULL' }],
+  buggy: {
+    preset: 'linux-5.10',
+    patches: [
+      {
+        id: 'failed-xrstor-user',
+        title: 'a failed XRSTOR from a signal frame leaves the owner of the registers as it was',
+        source: 'before d8778e393afa',
+        edits: [{ edit: 'remove', routine: 'fpu__restore_sig', step: 'owner = NULL' }],
+      },
+    ],
   },
+  fixes: [{ by: 'd8778e393afa', preset: 'linux-5.10' }],
 };

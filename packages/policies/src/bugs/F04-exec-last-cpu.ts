@@ -13,7 +13,10 @@ const fpuDrop = when(
 export const F04: Bug = {
   id: 'F04',
   name: 'exec-last-cpu',
-  source: '1f69383b203e "x86/fpu: Invalidate FPU state correctly on exec()"; 5.14 to 6.4',
+  title: 'a program starts with the registers of the one before it',
+  year: 2023,
+  kernels: '5.14 to 6.4',
+  source: '1f69383b203e "x86/fpu: Invalidate FPU state correctly on exec()"',
   property: 'leak',
   story:
     'A task is preempted at the start of execve() and goes on on another CPU; the first still holds its registers and names it as ' +
@@ -22,12 +25,17 @@ export const F04: Bug = {
     'on the first CPU owner and last_cpu fit, the load is skipped, and the new program finds the registers of the old one. Who changes ' +
     'the image of a task has to invalidate the task; who changes the registers of a CPU, the CPU.',
   scenario: 'exec-migration',
-  preset: 'linux-6.1',
   platform: 'bare-metal',
-  patch: {
-    id: 'exec-last-cpu',
-    title: "execve() invalidates this CPU's registers instead of the task's",
-    source: 'before 1f69383b203e',
-    edits: [{ edit: 'replace', routine: 'fpu_flush_thread', step: 'last_cpu = -1', nodes: [fpuDrop] }],
+  buggy: {
+    preset: 'linux-6.1',
+    patches: [
+      {
+        id: 'exec-last-cpu',
+        title: "execve() invalidates this CPU's registers instead of the task's",
+        source: 'before 1f69383b203e',
+        edits: [{ edit: 'replace', routine: 'fpu_flush_thread', step: 'last_cpu = -1', nodes: [fpuDrop] }],
+      },
+    ],
   },
+  fixes: [{ by: '1f69383b203e', preset: 'linux-6.1' }],
 };

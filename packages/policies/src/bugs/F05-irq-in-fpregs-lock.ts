@@ -11,7 +11,10 @@ const irqFpuUsable = step('irq_fpu_usable without fpregs_lock()', (k) => {
 export const F05: Bug = {
   id: 'F05',
   name: 'irq-in-fpregs-lock',
-  source: '59f5ede3bc0f "x86/fpu: Prevent FPU state corruption"; seen in 5.18-rc, there since 3.7',
+  title: 'a hardirq uses the FPU between fpregs_lock() and fpregs_unlock()',
+  year: 2022,
+  kernels: '3.7 to 5.18-rc',
+  source: '59f5ede3bc0f "x86/fpu: Prevent FPU state corruption"',
   property: 'lost-update',
   story:
     'rt_sigreturn() loads the registers from the frame between fpregs_lock() and fpregs_unlock(): bottom halves are off there, interrupts ' +
@@ -20,12 +23,17 @@ export const F05: Bug = {
     'rt_sigreturn() goes on, declares that the registers are those of its task, and clears the flag: it returns to user code with what the interrupt left. Hardly anybody uses the FPU ' +
     'in hardirqs; the random number generator of 5.18-rc did.',
   scenario: 'signal-irq',
-  preset: 'linux-6.1',
   platform: 'bare-metal',
-  patch: {
-    id: 'irq-in-fpregs-lock',
-    title: 'irq_fpu_usable() does not ask whether a hardirq hit a region with bottom halves off',
-    source: 'before 59f5ede3bc0f, as in 5.10.13',
-    edits: [{ edit: 'replace', routine: 'irq_fpu_usable', step: 'irq_fpu_usable', nodes: [irqFpuUsable] }],
+  buggy: {
+    preset: 'linux-6.1',
+    patches: [
+      {
+        id: 'irq-in-fpregs-lock',
+        title: 'irq_fpu_usable() does not ask whether a hardirq hit a region with bottom halves off',
+        source: 'before 59f5ede3bc0f, as in 5.10.13',
+        edits: [{ edit: 'replace', routine: 'irq_fpu_usable', step: 'irq_fpu_usable', nodes: [irqFpuUsable] }],
+      },
+    ],
   },
+  fixes: [{ by: '59f5ede3bc0f', preset: 'linux-6.1' }],
 };

@@ -15,7 +15,10 @@ const writePkru = step(
 export const F07: Bug = {
   id: 'F07',
   name: 'pkru-init',
-  source: '510b80a6a0f1 "x86/pkru: Write hardware init value to PKRU when xstate is init"; 5.2 to 5.12',
+  title: 'PKRU in its init state comes back as the default',
+  year: 2021,
+  kernels: '5.2 to 5.12',
+  source: '510b80a6a0f1 "x86/pkru: Write hardware init value to PKRU when xstate is init"',
   property: 'pkru-mismatch',
   story:
     'A task puts PKRU into its init state by XRSTOR: all keys are open then, for the init value of hardware is 0. When it is switched out, ' +
@@ -25,14 +28,19 @@ export const F07: Bug = {
     'nothing is restored on the way back, and the task runs on with keys closed that it had opened. A component that is missing in an image means ' +
     'what XRSTOR would load for it, and nothing else.',
   scenario: 'pkru-switch',
-  preset: 'linux-5.10',
   platform: 'bare-metal',
-  patch: {
-    id: 'pkru-init',
-    title: "an image without PKRU means the kernel's default instead of hardware's init value",
-    source: 'before 510b80a6a0f1, as in 5.10.13',
-    edits: [
-      { edit: 'replace', routine: 'hook:switch-in', step: '__write_pkru(pk ? pk->pkru : 0)', nodes: [writePkru] },
+  buggy: {
+    preset: 'linux-5.10',
+    patches: [
+      {
+        id: 'pkru-init',
+        title: "an image without PKRU means the kernel's default instead of hardware's init value",
+        source: 'before 510b80a6a0f1, as in 5.10.13',
+        edits: [
+          { edit: 'replace', routine: 'hook:switch-in', step: '__write_pkru(pk ? pk->pkru : 0)', nodes: [writePkru] },
+        ],
+      },
     ],
   },
+  fixes: [{ by: '510b80a6a0f1', preset: 'linux-5.10' }],
 };

@@ -7,7 +7,10 @@ const hasNoMm = step('!current->mm', (k) => k.write(k.slotNamed('is_kthread'), k
 export const F08: Bug = {
   id: 'F08',
   name: 'pkru-kthread-mm',
-  source: '12f7764ac612 "x86/process: Check PF_KTHREAD and not current->mm for kernel threads"; 5.2 to 5.12',
+  title: 'a kernel thread with a borrowed address space gets PKRU of an empty image',
+  year: 2021,
+  kernels: '5.2 to 5.12',
+  source: '12f7764ac612 "x86/process: Check PF_KTHREAD and not current->mm for kernel threads"',
   property: 'pkru-mismatch',
   story:
     'switch_fpu_finish() takes whoever has an address space for a user task, and looks PKRU up in its XSAVE image. A kernel thread between ' +
@@ -16,12 +19,17 @@ export const F08: Bug = {
     "kernel's default. As long as an image without PKRU meant that default (F07), the answer happened to be right; the series that fixed F07 fixed " +
     'this first.',
   scenario: 'protection-keys',
-  preset: 'linux-5.10',
   platform: 'bare-metal',
-  patch: {
-    id: 'pkru-kthread-mm',
-    title: 'a kernel thread is what has no address space',
-    source: 'before 12f7764ac612, as in 5.10.13; with 510b80a6a0f1, without which it does not show',
-    edits: [{ edit: 'replace', routine: 'hook:switch-in', step: 'current->flags & PF_KTHREAD', nodes: [hasNoMm] }],
+  buggy: {
+    preset: 'linux-5.10',
+    patches: [
+      {
+        id: 'pkru-kthread-mm',
+        title: 'a kernel thread is what has no address space',
+        source: 'before 12f7764ac612, as in 5.10.13; with 510b80a6a0f1, without which it does not show',
+        edits: [{ edit: 'replace', routine: 'hook:switch-in', step: 'current->flags & PF_KTHREAD', nodes: [hasNoMm] }],
+      },
+    ],
   },
+  fixes: [{ by: '12f7764ac612', preset: 'linux-5.10' }],
 };

@@ -4,8 +4,11 @@ import type { Bug } from './bug';
 export const F14: Bug = {
   id: 'F14',
   name: 'xfd-signal',
-  source:
-    '388eff894d6b "x86/fpu: Ensure XFD state on signal delivery" (CVE-2025-68171); 5.16 to 6.17, fixed in 6.1.159',
+  title: 'a signal handler runs with AMX tiles enabled for another task',
+  year: 2025,
+  cve: 'CVE-2025-68171',
+  kernels: '5.16 to 6.17',
+  source: '388eff894d6b "x86/fpu: Ensure XFD state on signal delivery"',
   property: 'stale-msr',
   story:
     'IA32_XFD is written when registers are loaded, and only then. A task with AMX tiles has run and left it at 0; another one, which has ' +
@@ -14,12 +17,17 @@ export const F14: Bug = {
     'code is clear, so the handler runs with tiles enabled that it never asked for: what it writes there, no save of its kernel ' +
     'stores, and the small image has no room for it.',
   scenario: 'amx-signal',
-  preset: 'linux-6.1',
   platform: 'bare-metal',
-  patch: {
-    id: 'xfd-signal',
-    title: 'fpu__clear_user_states() declares the registers current without xfd_update_state()',
-    source: 'before 388eff894d6b',
-    edits: [{ edit: 'remove', routine: 'fpu__clear_user_states', step: 'xfd_update_state' }],
+  buggy: {
+    preset: 'linux-6.1',
+    patches: [
+      {
+        id: 'xfd-signal',
+        title: 'fpu__clear_user_states() declares the registers current without xfd_update_state()',
+        source: 'before 388eff894d6b',
+        edits: [{ edit: 'remove', routine: 'fpu__clear_user_states', step: 'xfd_update_state' }],
+      },
+    ],
   },
+  fixes: [{ by: '388eff894d6b', preset: 'linux-6.1' }],
 };

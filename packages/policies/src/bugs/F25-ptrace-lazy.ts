@@ -4,7 +4,10 @@ import type { Bug } from './bug';
 export const F25: Bug = {
   id: 'F25',
   name: 'ptrace-lazy',
-  source: '089f9fba56fa "i387: ptrace breaks the lazy-fpu-restore logic"; 3.3',
+  title: 'what a tracer wrote is ignored',
+  year: 2012,
+  kernels: '3.3',
+  source: '089f9fba56fa "i387: ptrace breaks the lazy-fpu-restore logic"',
   property: 'lost-update',
   story:
     'A task that computes in slice after slice is preloaded: its registers are loaded when it is switched in, unless they are still there. ' +
@@ -13,15 +16,20 @@ export const F25: Bug = {
     'is skipped, and the task goes on with what it had before. init_fpu(), which every read and write of a register set begins with, has ' +
     'set last_cpu to none ever since.',
   scenario: 'ptrace-preloaded',
-  preset: 'linux-3.6',
   platform: 'bare-metal',
-  patch: {
-    id: 'ptrace-lazy',
-    title: "init_fpu() of a tracer's target leaves last_cpu as it is",
-    source: 'before 089f9fba56fa',
-    edits: [
-      { edit: 'remove', routine: 'xstateregs_get', step: 'last_cpu = ~0' },
-      { edit: 'remove', routine: 'xstateregs_set', step: 'last_cpu = ~0' },
+  buggy: {
+    preset: 'linux-3.6',
+    patches: [
+      {
+        id: 'ptrace-lazy',
+        title: "init_fpu() of a tracer's target leaves last_cpu as it is",
+        source: 'before 089f9fba56fa',
+        edits: [
+          { edit: 'remove', routine: 'xstateregs_get', step: 'last_cpu = ~0' },
+          { edit: 'remove', routine: 'xstateregs_set', step: 'last_cpu = ~0' },
+        ],
+      },
     ],
   },
+  fixes: [{ by: '089f9fba56fa', preset: 'linux-3.6' }],
 };

@@ -4,7 +4,10 @@ import type { Bug } from './bug';
 export const F42: Bug = {
   id: 'F42',
   name: 'sigframe-usedfpu-nonatomic',
-  source: '15d8791cae75 "i387: fix x86-64 preemption-unsafe user stack save/restore"; 64-bit kernels up to 3.2',
+  title: 'a task is preempted between its FPU flag and CR0.TS',
+  year: 2012,
+  kernels: 'up to 3.2, 64-bit',
+  source: '15d8791cae75 "i387: fix x86-64 preemption-unsafe user stack save/restore"',
   property: 'leak',
   story:
     'A signal is delivered. The kernel has written the registers to the frame and gives the FPU up in two steps: the flag that says so, ' +
@@ -14,15 +17,20 @@ export const F42: Bug = {
     'preempted before it sets the flag. Since the fix preemption is off while the two change; the accesses to the frame, which may fault, ' +
     'stay preemptible. 2.6.32 is modelled with the hole (era linux-2.6.32); here it is put into 3.6.',
   scenario: 'signals-preempted',
-  preset: 'linux-3.6',
   platform: 'bare-metal',
-  patch: {
-    id: 'sigframe-usedfpu-nonatomic',
-    title: 'user_fpu_begin() and user_fpu_end() leave preemption on',
-    source: 'before 15d8791cae75, as in 2.6.32',
-    edits: ['save_i387_xstate', 'restore_i387_xstate'].flatMap((routine) => [
-      { edit: 'remove', routine, step: 'preempt_disable' } as const,
-      { edit: 'remove', routine, step: 'preempt_enable' } as const,
-    ]),
+  buggy: {
+    preset: 'linux-3.6',
+    patches: [
+      {
+        id: 'sigframe-usedfpu-nonatomic',
+        title: 'user_fpu_begin() and user_fpu_end() leave preemption on',
+        source: 'before 15d8791cae75, as in 2.6.32',
+        edits: ['save_i387_xstate', 'restore_i387_xstate'].flatMap((routine) => [
+          { edit: 'remove', routine, step: 'preempt_disable' } as const,
+          { edit: 'remove', routine, step: 'preempt_enable' } as const,
+        ]),
+      },
+    ],
   },
+  fixes: [{ by: '15d8791cae75', preset: 'linux-3.6' }],
 };

@@ -15,6 +15,9 @@ const allocate = unless(isUsed, [
 export const F44: Bug = {
   id: 'F44',
   name: 'xen-pv-nm',
+  title: 'a first use of the FPU sleeps with CR0.TS clear',
+  year: 2013,
+  kernels: 'up to 4.1, Xen PV',
   source:
     'the #NM handlers of Linux before 4.2 (math_state_restore() of 2.6.32, 3.6 and 4.1), and Xen, which clears TS before it injects #NM into a PV guest',
   property: 'leak',
@@ -25,12 +28,17 @@ export const F44: Bug = {
     'nobody saves them. On bare metal TS stays set until the handler clears it, and the same code is safe. 4.2 has made the state a part of ' +
     'the task: nothing can be scheduled between #NM and the load. The patch puts the allocation back there.',
   scenario: 'xen-pv-leak',
-  preset: 'linux-4.2',
   platform: 'xen-pv',
-  patch: {
-    id: 'xen-pv-nm',
-    title: 'the #NM handler allocates the state, with interrupts on, before it loads it',
-    source: 'before 4.2, as in math_state_restore() of 4.1',
-    edits: [{ edit: 'insert-before', routine: 'fpu__restore', step: 'fpu__activate_curr', nodes: [allocate] }],
+  buggy: {
+    preset: 'linux-4.2',
+    patches: [
+      {
+        id: 'xen-pv-nm',
+        title: 'the #NM handler allocates the state, with interrupts on, before it loads it',
+        source: 'before 4.2, as in math_state_restore() of 4.1',
+        edits: [{ edit: 'insert-before', routine: 'fpu__restore', step: 'fpu__activate_curr', nodes: [allocate] }],
+      },
+    ],
   },
+  fixes: [{ by: 'Linux 4.2', preset: 'linux-4.2' }],
 };

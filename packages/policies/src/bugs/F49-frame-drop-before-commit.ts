@@ -6,8 +6,11 @@ import type { Bug } from './bug';
 export const F49: Bug = {
   id: 'F49',
   name: 'frame-drop-before-commit',
+  title: 'a signal frame that fails costs the task its registers',
+  year: 2014,
+  kernels: 'seen on 3.17-rc3',
   source:
-    '66463db4fc56 "x86, fpu: shift drop_init_fpu() from save_xstate_sig() to handle_signal()", September 2014; LTP signal06 shows it on 3.17-rc3',
+    '66463db4fc56 "x86, fpu: shift drop_init_fpu() from save_xstate_sig() to handle_signal()", September 2014; LTP signal06',
   property: 'validity',
   story:
     'A signal frame is written in two parts: the FPU state first, then siginfo, ucontext and general registers. As soon as the first is on ' +
@@ -16,20 +19,25 @@ export const F49: Bug = {
     'is INIT. Whatever that handler does, the registers that it returns to are not those that the task had. One task, no interrupt, ' +
     'nobody else. The fix drops the state when the whole frame is there.',
   scenario: 'frame-fails',
-  preset: 'linux-4.1-eager',
   platform: 'bare-metal',
-  patch: {
-    id: 'frame-drop-before-commit',
-    title: 'save_xstate_sig() resets the FPU state itself, before the rest of the frame is written',
-    source: 'before 66463db4fc56: fpu_reset_state() is called drop_init_fpu() there',
-    edits: [
+  buggy: {
+    preset: 'linux-4.1-eager',
+    patches: [
       {
-        edit: 'insert-after',
-        routine: 'save_xstate_sig',
-        step: 'saved to the frame',
-        nodes: [when(went(ATTEMPT.ok), [step('drop_init_fpu', (k) => k.call('fpu_reset_state'))])],
+        id: 'frame-drop-before-commit',
+        title: 'save_xstate_sig() resets the FPU state itself, before the rest of the frame is written',
+        source: 'before 66463db4fc56: fpu_reset_state() is called drop_init_fpu() there',
+        edits: [
+          {
+            edit: 'insert-after',
+            routine: 'save_xstate_sig',
+            step: 'saved to the frame',
+            nodes: [when(went(ATTEMPT.ok), [step('drop_init_fpu', (k) => k.call('fpu_reset_state'))])],
+          },
+          { edit: 'remove', routine: 'handle_signal', step: 'fpu_reset_state' },
+        ],
       },
-      { edit: 'remove', routine: 'handle_signal', step: 'fpu_reset_state' },
     ],
   },
+  fixes: [{ by: '66463db4fc56', preset: 'linux-4.1-eager' }],
 };

@@ -1,12 +1,36 @@
 import type { OracleId, Patch } from '@fpulab/core';
 
-/** A bug of the past: a patch that puts it back into the kernel in which it was fixed. */
+/** A kernel with or without a bug: what is composed. */
+export interface Side {
+  readonly preset: string;
+  /** Changes to it; none when left out. */
+  readonly patches?: readonly Patch[];
+}
+
+/** A kernel without the bug. */
+export interface Fix extends Side {
+  /** What cured it: a commit, a release. */
+  readonly by: string;
+  /** All that it cures, where that is less than every oracle of the scenario. */
+  readonly cures?: readonly OracleId[];
+}
+
+/**
+ * A bug of the past: a kernel that has it, and one for each of its fixes. Where the fix is a patch, the kernel is the
+ * fixed one with a patch that puts the bug back.
+ */
 export interface Bug {
   /** Its number in the museum: `F05`. */
   readonly id: string;
-  /** Id of its patch. */
   readonly name: string;
-  /** The commit that fixed it, and where it was read. */
+  /** What happens, in half a line. */
+  readonly title: string;
+  /** When it was fixed, or found where it never got into a release. */
+  readonly year: number;
+  readonly cve?: string;
+  /** Releases that had it. */
+  readonly kernels: string;
+  /** The commit that fixed it, or the mail that it was found in. */
   readonly source: string;
   /** What it breaks. */
   readonly property: OracleId;
@@ -14,12 +38,9 @@ export interface Bug {
   readonly story: string;
   /** The scenario in which it is found. */
   readonly scenario: string;
-  /** The fixed kernel. */
-  readonly preset: string;
   readonly platform: string;
-  readonly patch: Patch;
   /** Where the scenario's own CPU model will not do. */
   readonly cpu?: string;
-  /** Where the scenario's own number of CPUs will not do. */
-  readonly cpus?: number;
+  readonly buggy: Side;
+  readonly fixes: readonly Fix[];
 }

@@ -1,4 +1,5 @@
-/** Historic bugs, each a patch on the kernel that has its fix. */
+/** Historic bugs, each with a kernel that has it and one that does not. */
+import { FpuError, type Patch } from '@fpulab/core';
 import type { Bug } from './bug';
 import { F01 } from './F01-owner-ctx-cached';
 import { F03 } from './F03-failed-xrstor-user';
@@ -9,14 +10,32 @@ import { F08 } from './F08-pkru-kthread-mm';
 import { F09 } from './F09-pkru-current-cached';
 import { F14 } from './F14-xfd-signal';
 import { F25 } from './F25-ptrace-lazy';
+import { F29 } from './F29-lazyfp';
 import { F32 } from './F32-bogus-xcomp-bv';
 import { F35 } from './F35-xfd-nm-sleep';
 import { F42 } from './F42-sigframe-usedfpu-nonatomic';
 import { F44 } from './F44-xen-pv-nm';
 import { F49 } from './F49-frame-drop-before-commit';
 
-export type { Bug } from './bug';
+export type { Bug, Fix, Side } from './bug';
 export { FPRESTORE_FIXUP } from './F32-bogus-xcomp-bv';
 
 /** By number. */
-export const BUGS: readonly Bug[] = [F01, F03, F04, F05, F07, F08, F09, F14, F25, F32, F35, F42, F44, F49];
+export const BUGS: readonly Bug[] = [F01, F03, F04, F05, F07, F08, F09, F14, F25, F29, F32, F35, F42, F44, F49];
+
+/** The patches that put them back, and those that cure them. */
+export const BUG_PATCHES: readonly Patch[] = [
+  ...new Set(BUGS.flatMap(({ buggy, fixes }) => [buggy, ...fixes].flatMap(({ patches }) => patches ?? []))),
+];
+
+/**
+ * The bug with this number.
+ *
+ * @throws FpuError FPU504 when there is none
+ */
+export function bugOf(id: string): Bug {
+  const found = BUGS.find((bug) => bug.id === id);
+  if (found) return found;
+  const known = BUGS.map((bug) => bug.id);
+  throw new FpuError('FPU504', `no bug '${id}' in the museum; known: ${known.join(', ')}`, { id, known });
+}

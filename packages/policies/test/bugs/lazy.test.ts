@@ -2,25 +2,40 @@
 import { fork, program, sse, syscall, type Patch } from '@fpulab/core';
 import { given } from '@fpulab/core/testing';
 import { bareMetal } from '@fpulab/hypervisor';
-import { GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY, lazyCr0Ts } from '../../src';
+import { GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY, bugOf, lazyCr0Ts } from '../../src';
 import { expectInOrder, found, judged } from '../explored';
 import { nap } from '../support';
-import { broken, bugOf, fixed } from './museum';
+import { broken, expectVerified } from './museum';
 
 jest.setTimeout(60_000);
 
-describe.each(['F42', 'F44', 'F49'])('%s', (id) => {
-  it('is verified with the fix', async () => {
-    const { verdict, complete, sometimes } = await fixed(bugOf(id));
-    expect([verdict, complete]).toEqual(['verified', true]);
-    expect(sometimes.filter(({ reached }) => !reached)).toEqual([]);
+it.each([
+  ['F29', 869],
+  ['F42', 86871],
+  ['F44', 131],
+  ['F49', 109],
+])('%s is verified with its fix', expectVerified);
+
+describe('F29: lazyfp', () => {
+  it('A computes, B runs behind TS with A’s values in the registers, and does not even touch them', async () => {
+    const { oracle, choices, steps, story } = await broken('F29');
+    expect([oracle, choices, steps]).toEqual(['speculative-exposure', 10, 46]);
+    expectInOrder(
+      story,
+      'A: sse.write',
+      'A: copy_fpregs_to_fpstate',
+      'A: fpregs_active = 0, owner stays',
+      'A: stts',
+      'B: return to user',
+    );
+    expect(story.filter((moment) => moment.startsWith('B: sse'))).toEqual([]);
   });
 });
 
 describe('F42: sigframe-usedfpu-nonatomic', () => {
   it('the frame has the state, the flag is clear, TS is not yet set: B runs, no #NM comes, it finds A’s registers', async () => {
-    const { oracle, story } = await broken(bugOf('F42'));
-    expect(oracle).toBe('leak');
+    const { oracle, choices, steps, story } = await broken('F42');
+    expect([oracle, choices, steps]).toEqual(['leak', 32, 67]);
     expectInOrder(
       story,
       'A: sse.write',
@@ -90,13 +105,13 @@ describe('linux-2.6.32, preempted between TS_USEDFPU and CR0.TS', () => {
 
 describe('F44: xen-pv-nm', () => {
   it('A sleeps in #NM after Xen has cleared TS: another task runs on the registers without a trap', async () => {
-    const { oracle, choices, story } = await broken(bugOf('F44'));
-    expect([oracle, choices]).toEqual(['leak', 4]);
+    const { oracle, choices, steps, story } = await broken('F44');
+    expect([oracle, choices, steps]).toEqual(['leak', 4, 69]);
     expect(story.filter((moment) => moment.endsWith('fpu__restore/kmem_cache_alloc')).length).toBeGreaterThan(0);
   });
 
   it('is none on bare metal, where TS stays set until the handler clears it', async () => {
-    const { verdict } = await judged({ ...bugOf('F44'), platform: 'bare-metal', patches: [bugOf('F44').patch] });
+    const { verdict } = await judged({ ...bugOf('F44').buggy, scenario: 'xen-pv-leak' });
     expect(verdict).toBe('verified');
   });
 
@@ -112,8 +127,8 @@ describe('F44: xen-pv-nm', () => {
 
 describe('F49: frame-drop-before-commit', () => {
   it('the rest of the frame faults after the state is dropped: the second frame holds INIT', async () => {
-    const { oracle, choices, story } = await broken(bugOf('F49'));
-    expect([oracle, choices]).toEqual(['validity', 4]);
+    const { oracle, choices, steps, story } = await broken('F49');
+    expect([oracle, choices, steps]).toEqual(['validity', 4, 44]);
     expectInOrder(
       story,
       'A: sse.write',

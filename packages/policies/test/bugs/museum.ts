@@ -1,25 +1,36 @@
+import { scenarioOf } from '@fpulab/core';
 import type { Exploration } from '@fpulab/explorer';
-import { BUGS, type Bug } from '../../src';
+import { bugOf, type Bug, type Fix, type Side } from '../../src';
 import { found, judged, type Found, type Question } from '../explored';
 
-const questionOf = ({ preset, scenario, platform, cpu, cpus }: Bug): Question => ({
-  preset,
+const questionOf = ({ scenario, platform, cpu }: Bug, { preset, patches = [] }: Side): Question => ({
   scenario,
   platform,
   ...(cpu === undefined ? {} : { cpu }),
-  ...(cpus === undefined ? {} : { cpus }),
+  preset,
+  patches,
 });
 
-/** The entry of this number. */
-export function bugOf(id: string): Bug {
-  const entry = BUGS.find((bug) => bug.id === id);
-  if (!entry) throw new Error(`no bug ${id}`);
-  return entry;
+/** A kernel with a fix, judged by what it cures: every oracle of the scenario, and what the bug breaks. */
+function fixed(bug: Bug, fix: Fix): Promise<Exploration> {
+  const { oracles } = scenarioOf(bug.scenario);
+  const cures = fix.cures ?? [...new Set([...oracles, bug.property])];
+  return judged({ ...questionOf(bug, fix), oracles: cures });
 }
 
-/** The kernel that has the fix, judged by every oracle of the scenario. */
-export const fixed = (bug: Bug): Promise<Exploration> => judged(questionOf(bug));
-
 /** The nearest run in which the bug breaks its property. */
-export const broken = (bug: Bug): Promise<Found> =>
-  found({ ...questionOf(bug), patches: [bug.patch], oracles: [bug.property] });
+export function broken(id: string): Promise<Found> {
+  const bug = bugOf(id);
+  return found({ ...questionOf(bug, bug.buggy), oracles: [bug.property] });
+}
+
+/** Each of its fixes is verified, in so many states, and all that the scenario is about was reached. */
+export async function expectVerified(id: string, ...states: readonly number[]): Promise<void> {
+  const bug = bugOf(id);
+  const explorations = await Promise.all(bug.fixes.map((fix) => fixed(bug, fix)));
+  expect(explorations.map(({ verdict, complete }) => ({ verdict, complete }))).toEqual(
+    states.map(() => ({ verdict: 'verified', complete: true })),
+  );
+  expect(explorations.map((exploration) => exploration.states)).toEqual(states);
+  for (const { sometimes } of explorations) expect(sometimes.filter(({ reached }) => !reached)).toEqual([]);
+}
