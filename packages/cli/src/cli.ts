@@ -6,6 +6,7 @@ import type * as ExploreVerb from './commands/explore';
 import type * as LayoutVerb from './commands/layout';
 import type * as ListVerb from './commands/list';
 import type * as MatrixVerb from './commands/matrix';
+import type * as MuseumVerb from './commands/museum';
 import type * as ReplayVerb from './commands/replay';
 import type * as ReproduceVerb from './commands/reproduce';
 import type * as RunVerb from './commands/run';
@@ -14,6 +15,7 @@ import type * as Errors from './errors';
 import { EXIT } from './exit-codes';
 import { exploreFlags } from './explore/flags';
 import { matrixFlags } from './matrix/flags';
+import { museumFlags } from './museum/flags';
 import type { ColorChoice, GlobalOptions } from './terminal';
 
 /** The same as FPULAB_VERSION and CPUS_MAX, whose packages --help does not load. */
@@ -27,6 +29,7 @@ Examples:
   fpulab run interrupts --seed 7 --log run.events.jsonl
   fpulab explore xen-pv-leak --platform xen-pv       every interleaving: the shortest failure, or a proof
   fpulab matrix --svg matrix.svg                     every kernel on every platform in every scenario
+  fpulab museum F05                                  a historic bug: its story, the shortest run, its fix verified
   fpulab replay run.events.jsonl --to 120            the machine after event 120
   fpulab replay run.events.jsonl --rerun             the policies again, compared event by event
   fpulab layout --cpu sapphire-rapids --svg map.svg  the map of an XSAVE area, to scale
@@ -112,6 +115,7 @@ const verbs = {
   layout: () => require('./commands/layout') as typeof LayoutVerb,
   list: () => require('./commands/list') as typeof ListVerb,
   matrix: () => require('./commands/matrix') as typeof MatrixVerb,
+  museum: () => require('./commands/museum') as typeof MuseumVerb,
   replay: () => require('./commands/replay') as typeof ReplayVerb,
   reproduce: () => require('./commands/reproduce') as typeof ReproduceVerb,
   run: () => require('./commands/run') as typeof RunVerb,
@@ -177,6 +181,10 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
     conduct(command, report, (options) => verbs.matrix().matrix(given, options)),
   );
 
+  museumFlags(program.command('museum')).action((ids: string[], given: MuseumVerb.MuseumFlags, command: Command) =>
+    conduct(command, report, (options) => verbs.museum().museum(ids, given, options)),
+  );
+
   program
     .command('replay')
     .argument('<log>', 'an event log, or a replay string (r1...)')
@@ -211,7 +219,7 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
 
   program
     .command('list')
-    .argument('[kind]', 'presets, platforms, patches, scenarios, cpus, oracles or reproductions')
+    .argument('[kind]', 'presets, platforms, patches, scenarios, cpus, oracles, reproductions or bugs')
     .description('what there is to combine')
     .action((kind: string | undefined, _given: object, command: Command) =>
       conduct(command, report, (options) => verbs.list().list(kind, options)),

@@ -10,7 +10,7 @@ import {
   type Feature,
 } from '@fpulab/core';
 import { PLATFORMS } from '@fpulab/hypervisor';
-import { PRESETS, type Preset } from '@fpulab/policies';
+import { BUGS, PRESETS, type Preset } from '@fpulab/policies';
 import { EXIT } from '../exit-codes';
 import { PATCHES } from '../request';
 import { print, printJson, type GlobalOptions } from '../terminal';
@@ -30,6 +30,7 @@ const KINDS: Readonly<Record<string, () => readonly Listed[]>> = {
   cpus: () => CPU_IDS.map((id) => cpuModelFile(cpuModel(id))),
   oracles: () => ORACLES.map((id) => ({ id, title: ORACLE_TEXT[id] })),
   reproductions: () => REPRODUCTIONS.map(({ id, title }) => ({ id, title })),
+  bugs: () => BUGS.map(({ id, name, title, year, kernels }) => ({ id, title, name, year, kernels })),
 };
 
 /** `fpulab list [kind]` */
