@@ -1,7 +1,7 @@
 import { BUGS, bugOf, type Bug } from '@fpulab/policies';
 import { EXIT } from '../exit-codes';
 import { watched, type Watched } from '../explore/conduct';
-import { museumDocument } from '../museum/document';
+import { museumDocument, type MuseumResult } from '../museum/document';
 import { explored, isFound, isVerified, type Exhibit } from '../museum/exhibit';
 import type { MuseumFlags } from '../museum/flags';
 import { museumText } from '../museum/text';
@@ -25,6 +25,11 @@ export async function museum(
   const result = { exhibits, interrupted, durationMs: performance.now() - began };
   if (options.json) printJson(museumDocument(result, diagram));
   else print(museumText(result, diagram, paintFor(options.color)));
+  return exitCodeOf(result);
+}
+
+/** 0 when every bug was found and every fix verified. */
+export function exitCodeOf({ exhibits, interrupted }: MuseumResult): number {
   if (interrupted) return EXIT.interrupted;
   return exhibits.every((exhibit) => isFound(exhibit) && isVerified(exhibit)) ? EXIT.ok : EXIT.violation;
 }
