@@ -1,5 +1,6 @@
 import { isFpuError } from '@fpulab/core';
 import { EXIT, exitCodeOf } from './exit-codes';
+import { blamedOnPolicy } from './policy-file';
 
 /** How an error is shown, and the exit code that goes with it. */
 export interface ShownError {
@@ -7,12 +8,19 @@ export interface ShownError {
   readonly exitCode: number;
 }
 
+/** With the stack of what caused it: that is where a user's own code failed. */
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  return `\n${error.stack ?? ''}${error.cause === undefined ? '' : `\ncaused by${stackOf(error.cause)}`}`;
+}
+
 /**
  * A user's mistake as `fpulab: error[FPU403]: ...` with place and hint; a bug of ours with where to report it. Stack
  * traces only with `debug`.
  */
-export function showError(error: unknown, options: { readonly json: boolean; readonly debug: boolean }): ShownError {
-  const stack = options.debug && error instanceof Error ? `\n${error.stack ?? ''}` : '';
+export function showError(thrown: unknown, options: { readonly json: boolean; readonly debug: boolean }): ShownError {
+  const error = blamedOnPolicy(thrown);
+  const stack = options.debug ? stackOf(error) : '';
   if (!isFpuError(error)) {
     const message = error instanceof Error ? error.message : String(error);
     const hint = 'this is a bug of fpulab; run again with --debug and report what it prints';

@@ -133,13 +133,6 @@ describe('fpulab run', () => {
     expect(exitCode).toBe(0);
   });
 
-  it('runs a policy from a TypeScript file', async () => {
-    const file = join(home, 'examples/my-policy.ts');
-    const { exitCode, document } = await json('run', 'preemption', '--policy', file, '--seed', '3');
-    expect(document).toMatchObject({ verdict: 'clean', policies: ['always-switch'], preset: null, replay: null });
-    expect(exitCode).toBe(0);
-  });
-
   it.each<[string, number, readonly string[]]>([
     ['FPU504', 2, ['run', 'nosuch']],
     ['FPU504', 2, ['run', 'endless', '--platform', 'nosuch']],

@@ -144,11 +144,13 @@ export abstract class CpuCore {
   }
 
   read(slot: Slot, instance: number): number {
+    if (slot.base < 0) this.refuseUndeclared(slot);
     if (!this.owns(slot, instance)) this.noteShared(slot, instance);
     return this.look(slot.base + instance);
   }
 
   write(slot: Slot, instance: number, value: number): void {
+    if (slot.base < 0) this.refuseUndeclared(slot);
     if (!this.owns(slot, instance)) this.noteShared(slot, instance);
     this.emit(events.SlotWritten, slot.base + instance, value);
   }
@@ -170,6 +172,14 @@ export abstract class CpuCore {
   isAbove(slot: Slot, instance: number): boolean {
     assert(slot.counter, `'${slot.name}' is no counter`);
     return this.read(slot, instance) > slot.counter.threshold;
+  }
+
+  /** A slot that is in no plugin's list has no place in the state. It may be a branch that asks: no step to name. */
+  private refuseUndeclared({ name }: Slot): never {
+    throw new FpuError('FPU209', `the slot '${name}' is used, but no plugin of this machine declares it`, {
+      slot: name,
+      hint: "list it under 'slots' of the policy or platform that it belongs to",
+    });
   }
 
   /** True for slots that no other CPU looks at now: its own, its current task's, those of the task that it switches to. */

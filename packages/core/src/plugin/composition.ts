@@ -113,6 +113,7 @@ export class Composition {
     const { routines, hooks } = this.patched();
     this.routines = routines;
     this.hooks = hooks;
+    this.refuseUnknownHooks();
     this.refuseUnownedHooks();
     this.refuseUnknownSurfaces();
   }
@@ -178,6 +179,18 @@ export class Composition {
     }
     const owned = routines.map((routine) => ({ owner: owners.get(routine.name) ?? 'patch', routine }));
     return { routines: owned, hooks };
+  }
+
+  /** A hook that nobody ever asks is a slip of the pen, and would be ignored. */
+  private refuseUnknownHooks(): void {
+    const known: readonly string[] = POLICY_HOOKS;
+    const unknown = Object.keys(this.base.hooks).find((hook) => !known.includes(hook));
+    if (unknown === undefined) return;
+    throw new FpuError(
+      'FPU209',
+      `'${this.base.id}' answers '${unknown}', which is no hook of a policy; hooks: ${known.join(', ')}`,
+      { hook: unknown, policy: this.base.id, known },
+    );
   }
 
   private refuseUnownedHooks(): void {

@@ -3,6 +3,8 @@ import {
   CPU_IDS,
   MOVE_INSTRUCTIONS,
   NOBODY,
+  NOTHING,
+  POLICY_HOOKS,
   SCENARIOS,
   compose,
   cpuModel,
@@ -434,6 +436,14 @@ describe('compose refuses', () => {
     expect(refusal({ policies: [quietPolicy({ xfeatures: 0b11 | (1 << 11) })] }).message).toBe(
       "the policy 'quiet' enables x87+sse+cet_u, of which it cannot save supervisor state without XSAVES",
     );
+  });
+
+  it('FPU209: a hook that the kernel never asks', () => {
+    const policy = quietPolicy();
+    expect(refusal({ policies: [{ ...policy, hooks: { ...policy.hooks, cpuup: NOTHING } as never }] })).toEqual({
+      code: 'FPU209',
+      message: `'quiet' answers 'cpuup', which is no hook of a policy; hooks: ${POLICY_HOOKS.join(', ')}`,
+    });
   });
 
   it('FPU204: a policy that needs what the CPU lacks or the platform hides', () => {
