@@ -12,7 +12,6 @@ import {
   CR0_TS,
   HEADER,
   NOBODY,
-  TRACED_HEADER,
   contextOf,
   group,
   inInterrupt,
@@ -25,8 +24,9 @@ import {
   type Kernel,
   type RoutineNode,
 } from '@fpulab/core';
+import { embeddedRegsets } from './embedded-regset';
 import { fpuCounter, unusedFpuCounter } from './fpu-counter';
-import { REGSET_HOOKS, copyin, copyout, targetImage } from './regset';
+import { REGSET_HOOKS } from './regset';
 import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, userFeatures, went } from './user-frame';
 
 /** What differs between the kernels and boot options of this code base. */
@@ -283,54 +283,12 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
     ),
   ]);
 
-  const targetIsUsed = (k: Kernel): boolean => k.read(fpstateActive, k.target) !== 0;
-  const activateTarget = group('fpstate_init of the target', [
-    step('fpstate_init', (k) => k.initFpstate(targetImage(k))),
-    step('fpstate_active = 1', (k) => k.write(fpstateActive, k.target, 1)),
-  ]);
-
   /** fpu__save(): only current has active registers. FNSAVE destroys them. */
   const fpuSave = group('fpu__save', [
     step('preempt_disable', (k) => k.preemptDisable()),
     when(isActive, [copyFpregsToFpstate, unless((k) => k.local(0) !== 0, eager ? [restore] : [fpregsDeactivate])]),
     step('preempt_enable', (k) => k.preemptEnable()),
   ]);
-
-  /** xstateregs_get(); xfpregs_get() differs in what it copies. */
-  const getRegs = routine('xstateregs_get', [
-    group('fpu__activate_fpstate_read', [
-      when((k) => k.read(active, k.target) !== 0, [fpuSave], [unless(targetIsUsed, [activateTarget])]),
-    ]),
-    copyout,
-  ]);
-
-  const failed = (k: Kernel): boolean => k.local(0) !== 0;
-  /** In the order in which nobody can tell that the kernel copies first and checks then: the target is stopped. */
-  const setStandard: readonly RoutineNode[] = [
-    step('xcomp_bv must be 0', (k) => k.setLocal(0, k.tracedHeader === TRACED_HEADER.xcompBv ? 1 : 0)),
-    when(
-      failed,
-      [step('fpstate_init on failure', (k) => k.initFpstate(targetImage(k))), step('return -EINVAL', () => {})],
-      [
-        copyin,
-        when(
-          (k) => k.tracedHeader === TRACED_HEADER.reserved,
-          [step('memset(header.reserved, 0)', (k) => k.writeHeader(targetImage(k), HEADER.valid))],
-        ),
-      ],
-    ),
-  ];
-
-  /** xstateregs_set(), and xfpregs_set(), which has no header. copyin_to_xsaves() takes of a header XSTATE_BV alone. */
-  const setRegs = routine('xstateregs_set', [
-    group('fpu__activate_fpstate_write', [
-      when(targetIsUsed, [step('last_cpu = -1', (k) => k.write(lastCpu, k.target, NOBODY))], [activateTarget]),
-    ]),
-    when((k) => k.compacted, [step('copyin_to_xsaves', (k) => k.takeFromTracer(targetImage(k)))], setStandard),
-  ]);
-
-  /** fill_thread_core_info() leaves register sets out that are not active. */
-  const dump = routine('fill_thread_core_info', [when(isUsed, [step('regset->get', (k) => k.call('xstateregs_get'))])]);
 
   return {
     kind: 'base',
@@ -356,9 +314,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
       saveSig,
       clearSig,
       restoreSig,
-      getRegs,
-      setRegs,
-      dump,
+      ...embeddedRegsets({ active, used: fpstateActive, lastCpu, save: fpuSave }),
       ...(eager ? [routine('fpu__init_cpu', [step('clts at boot', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))])] : []),
     ],
     hooks: {

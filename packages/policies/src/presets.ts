@@ -181,10 +181,18 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'rfc-2016',
     title: 'the RFC of October 2016 on Linux 4.8: TIF_LOAD_FPU, with what it left open closed',
-    bugs: [],
+    bugs: [WIPED],
     parts: [{ policy: 'rfc-2016' }],
     patches: [],
     policies: () => [rfc2016()],
+  },
+  {
+    id: 'rfc-2016-eager-pkru',
+    title: 'the same with PKRU switched at once, without which it the thread sees no way to be compatible with PKRU',
+    bugs: [WIPED],
+    parts: [{ policy: 'rfc-2016' }, { policy: 'eager-pkru', era: 'image' }],
+    patches: [],
+    policies: () => [rfc2016(), eagerPkru({ form: 'image', initPkru: 'all-keys' })],
   },
   {
     id: 'refresh-fpu',

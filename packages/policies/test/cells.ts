@@ -4,9 +4,9 @@
  */
 import { step, type BasePolicy } from '@fpulab/core';
 import type { Cell, Observation } from '@fpulab/core/testing';
-import { eager, lazyCr0Ts, loadFpuDeferral } from '../src';
+import { eager, lazyCr0Ts, loadFpuDeferral, refreshFpu, rfc2016 } from '../src';
 
-/** The kernels of the table, by the eras of our policies. */
+/** The kernels of the table, by the eras of our policies, and the two proposals of 2016. */
 export const KERNELS = {
   'linux-2.6.32': () => lazyCr0Ts({ era: 'linux-2.6.32' }),
   'linux-3.6': () => lazyCr0Ts({ era: 'linux-3.6' }),
@@ -20,15 +20,17 @@ export const KERNELS = {
   'linux-5.14': () => loadFpuDeferral({ era: 'linux-5.14' }),
   'linux-6.1': () => loadFpuDeferral({ era: 'linux-6.1' }),
   'linux-6.12': () => loadFpuDeferral({ era: 'linux-6.12' }),
+  'rfc-2016': rfc2016,
+  'refresh-fpu': refreshFpu,
 } as const satisfies Readonly<Record<string, () => BasePolicy>>;
 
 /** One of them. */
 export type KernelName = keyof typeof KERNELS;
 
-/** Kernel, what the cell starts from, what it changes. */
-export type Row = readonly [kernel: KernelName, before: string, changes: string];
+/** Kernels, separated by commas, what the cell starts from, what it changes. */
+export type Row = readonly [kernels: string, before: string, changes: string];
 
-const OWNERS = ['fpu_owner_task', 'fpu_fpregs_owner_ctx'];
+const OWNERS = ['fpu_owner_task', 'fpu_fpregs_owner_ctx', 'fpregs_owner'];
 const FLAGS = [
   'TS_USEDFPU',
   'has_fpu',
@@ -37,6 +39,8 @@ const FLAGS = [
   'fpstate_active',
   'initialized',
   'TIF_NEED_FPU_LOAD',
+  'TIF_LOAD_FPU',
+  'TIF_REFRESH_FPU',
 ];
 
 /** `TS=1 fpregs=sse=B:1 owner=B image=sse=A:1 has_fpu=0 PF_USED_MATH=1`, of one task. */

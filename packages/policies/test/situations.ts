@@ -1,6 +1,17 @@
 /** The cells: how each is reached, and in which kernels it is one. */
-import { fork, frame, program, sse, syscall, x87, type BasePolicy } from '@fpulab/core';
-import type { Cell, PolicySpec, Situation } from '@fpulab/core/testing';
+import {
+  fork,
+  frame,
+  kthread,
+  program,
+  ptrace,
+  sse,
+  syscall,
+  x87,
+  type BasePolicy,
+  type TraceRequest,
+} from '@fpulab/core';
+import { changes, type Cell, type PolicySpec, type Situation } from '@fpulab/core/testing';
 import type { KernelName } from './cells';
 import { KERNELS, withStrayTs } from './cells';
 import { nap, noFpu, onBareMetal, slice, slices } from './support';
@@ -14,11 +25,15 @@ export interface CellOfTable {
 }
 
 const ALL = Object.keys(KERNELS) as readonly KernelName[];
-const DEFERRAL = ALL.filter((name) => /5\.|6\.1/.test(name) && !name.includes('2.6'));
-/** Tests of their own have the other cells of 3.6, 4.2 and 4.8. */
-const LAZY: readonly KernelName[] = ['linux-2.6.32', 'linux-4.1 lazy'];
-const EAGER: readonly KernelName[] = ['linux-4.1 eager', 'linux-4.14'];
-const NEW: readonly KernelName[] = [...LAZY, ...EAGER, ...DEFERRAL];
+/** Registers are loaded at the first #NM. */
+export const LAZY = ALL.filter((name) => name === 'linux-2.6.32' || name === 'linux-3.6' || name.endsWith(' lazy'));
+/** Registers are loaded by the switch. */
+export const EAGER: readonly KernelName[] = ['linux-4.1 eager', 'linux-4.8 eager', 'linux-4.14'];
+/** They do not load registers when they switch, but on the way to user code. */
+const LATE = ALL.filter((name) => !LAZY.includes(name) && !EAGER.includes(name));
+const DEFERRAL = LATE.filter((name) => name.startsWith('linux-'));
+/** Their #NM handler knows no reason for #NM but TS that somebody else has set. */
+const NO_LAZY_NM: readonly KernelName[] = ['linux-4.14', ...DEFERRAL, 'refresh-fpu'];
 
 type Tasks = Situation['tasks'];
 const on = (make: () => BasePolicy, tasks: Tasks, more: Partial<Situation> = {}): PolicySpec =>
@@ -54,15 +69,44 @@ const preemptedAt = (run: PolicySpec, moment: string): PolicySpec => {
   return run;
 };
 
+// --- tracers and core dumps -----------------------------------------------------------------------------------------
+
+/** A, which has computed unless `before` says otherwise, is stopped; D asks for its registers. */
+const traced = (make: () => BasePolicy, request: TraceRequest, before = [sse.write()]): PolicySpec => {
+  // 2.6.32 knows no NT_X86_XSTATE.
+  const regset = make().source.startsWith('Linux 2.6.32') ? 'fpregs' : 'xstate';
+  const D = program(ptrace('A', request, regset), ptrace('A', 'cont'));
+  return on(make, { A: program(...before, syscall('ptrace_stop'), sse.read()), D }, { pick: ['A', 'D'] });
+};
+
+/** From the question to the end of the task: who asks a register set through another routine has not answered yet. */
+const dumped = (run: PolicySpec): Cell => {
+  const before = run.untilAsked('core-dump', { task: 'A' });
+  const from = run.moments.length;
+  const after = run.until('A: do_group_exit');
+  return { before, after, changes: changes(before, after), moments: run.moments.slice(from) };
+};
+
+// --- kernel threads -------------------------------------------------------------------------------------------------
+
+/** A has computed and is about to be switched out for K, which borrows its address space and lets it run again. */
+const beforeKthread = (make: () => BasePolicy): PolicySpec => {
+  const K = program(kthread.useMm('A'), kthread.schedule(), kthread.unuseMm());
+  const A = program(sse.write(), syscall('sched_yield'), sse.read());
+  const run = on(make, { A, K }, { kinds: { K: 'kthread' }, pick: ['A', 'K', 'A', 'K'] });
+  run.until('A: sched_yield');
+  return run;
+};
+
 /** All cells that are rows of text. */
 export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
   'CPU up': {
-    kernels: [...EAGER, ...DEFERRAL],
+    kernels: [...EAGER, ...LATE],
     run: (make) => on(make, { A: noFpu }).when('cpu-up', { task: 'idle0' }),
     task: 'A',
   },
   'switch-out, registers in use': {
-    kernels: NEW,
+    kernels: ALL,
     run: (make) => {
       const run = on(make, { A: later(1), B: noFpu });
       run.until('A: sse.update');
@@ -70,7 +114,7 @@ export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
     },
   },
   'switch-out, a slice without FPU use': {
-    kernels: NEW,
+    kernels: ALL,
     run: (make) => {
       const run = on(make, { A: program(nap, ...slice, nap), B: program(...slice, nap) });
       run.until('A: sse.update');
@@ -78,7 +122,7 @@ export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
     },
   },
   'switch-out of a task that is preempted in the kernel before its registers are loaded again': {
-    kernels: DEFERRAL,
+    kernels: LATE,
     run: (make) => {
       const tasks = { A: program(sse.write(), nap), B: program(sse.write(), nap) };
       const run = on(make, tasks, { interference: { preempt: 'full' } });
@@ -121,7 +165,7 @@ export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
     },
   },
   'switch-in, another task was the owner': {
-    kernels: [...EAGER, ...DEFERRAL],
+    kernels: [...EAGER, ...LATE],
     run: (make) => {
       const run = on(make, { A: later(2), B: later(2) });
       run.until('B: sse.update');
@@ -129,7 +173,7 @@ export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
     },
   },
   'switch-in, the registers are still its own': {
-    kernels: [...EAGER, ...DEFERRAL],
+    kernels: [...EAGER, ...LATE],
     run: (make) => {
       const run = on(make, { A: later(2) });
       run.until('A: sse.update');
@@ -154,11 +198,11 @@ export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
     },
   },
   '#NM, because somebody has set TS': {
-    kernels: ['linux-4.14', ...DEFERRAL],
+    kernels: NO_LAZY_NM,
     run: (make) => on(() => withStrayTs(make()), { A: later(1), B: noFpu }).when('trap-nm', { task: 'A' }),
   },
   "exit to user, registers are another task's": {
-    kernels: DEFERRAL,
+    kernels: LATE,
     run: (make) => {
       const run = on(make, { A: later(2), B: later(2) });
       run.until('B: sse.update');
@@ -166,7 +210,7 @@ export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
     },
   },
   'exit to user, registers are still its own': {
-    kernels: DEFERRAL,
+    kernels: LATE,
     run: (make) => {
       const run = on(make, { A: later(2) });
       run.until('A: sse.update');
@@ -174,11 +218,11 @@ export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
     },
   },
   'kernel_fpu_begin, registers in use': {
-    kernels: NEW,
+    kernels: ALL,
     run: (make) => on(make, { A: program(sse.write(), syscall('kernel_fpu')) }).when('kernel-fpu-begin', { task: 'A' }),
   },
   'kernel_fpu_begin, registers not its own': {
-    kernels: [...LAZY, ...DEFERRAL],
+    kernels: [...LAZY, ...LATE],
     run: (make) => {
       const run = on(
         make,
@@ -189,15 +233,15 @@ export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
     },
   },
   'kernel_fpu_end, registers in use': {
-    kernels: NEW,
+    kernels: ALL,
     run: (make) => on(make, { A: program(sse.write(), syscall('kernel_fpu')) }).when('kernel-fpu-end', { task: 'A' }),
   },
   'fork, parent with registers: the parent': {
-    kernels: NEW,
+    kernels: ALL,
     run: (make) => on(make, { A: program(sse.write(), fork('child')), child }, forked).when('fork', { task: 'A' }),
   },
   "fork, parent whose registers are another task's": {
-    kernels: [...LAZY, ...DEFERRAL],
+    kernels: [...LAZY, ...LATE],
     run: (make) => {
       const tasks = { A: program(sse.write(), fork('child')), B: program(sse.write(), nap), child };
       const run = on(make, tasks, { ...forked, interference: { preempt: 'full' } });
@@ -205,7 +249,7 @@ export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
     },
   },
   'exec, registers in use': {
-    kernels: NEW,
+    kernels: ALL,
     run: (make) => {
       const run = on(make, { A: program(sse.write(), syscall('execve')), B: noFpu });
       run.until('A: sse.write');
@@ -213,7 +257,7 @@ export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
     },
   },
   'exec, registers not its own': {
-    kernels: [...LAZY, ...DEFERRAL],
+    kernels: [...LAZY, ...LATE],
     run: (make) => {
       const tasks = { A: program(sse.write(), syscall('execve')), B: program(sse.write(), nap) };
       const run = on(make, tasks, { interference: { preempt: 'full' } });
@@ -221,7 +265,7 @@ export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
     },
   },
   'exit, registers in use': {
-    kernels: NEW,
+    kernels: ALL,
     run: (make) => {
       const run = on(make, { A: program(sse.write()), B: noFpu });
       run.until('A: sse.write');
@@ -272,8 +316,67 @@ export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
         { handlers: { A: program(sse.write()) }, pick: ['A'] },
       ).when('signal-restore', { task: 'A' }),
   },
+  'kernel_fpu_end, registers not its own': {
+    kernels: [...LAZY, ...LATE],
+    run: (make) => {
+      const run = on(
+        make,
+        { A: program(sse.write(), syscall('kernel_fpu')), B: program(sse.write(), nap) },
+        { interference: { preempt: 'full' } },
+      );
+      return preemptedAt(run, 'A: kernel_fpu').when('kernel-fpu-end', { task: 'A' });
+    },
+  },
+  'exit, registers not its own': {
+    kernels: [...LAZY, ...LATE],
+    run: (make) => {
+      const tasks = { A: program(sse.write(), syscall('exit')), B: program(sse.write(), nap) };
+      const run = on(make, tasks, { interference: { preempt: 'full' } });
+      return preemptedAt(run, 'A: exit').when('exit', { task: 'A' });
+    },
+  },
+  'ptrace read (stopped)': {
+    kernels: ALL,
+    run: (make) => traced(make, 'read').when('ptrace-read', { task: 'D' }),
+  },
+  'ptrace read (stopped), a target that has no FPU state yet': {
+    kernels: LAZY,
+    run: (make) => traced(make, 'read', []).when('ptrace-read', { task: 'D' }),
+  },
+  'ptrace write': {
+    kernels: ALL,
+    run: (make) => traced(make, 'write').when('ptrace-write', { task: 'D' }),
+  },
+  'ptrace write, of a header that XRSTOR would refuse': {
+    kernels: ALL.filter((name) => name !== 'linux-2.6.32'),
+    run: (make) => traced(make, 'write-xcomp-bv').when('ptrace-write', { task: 'D' }),
+  },
+  'core dump (current), registers in use': {
+    kernels: ALL,
+    run: (make) => dumped(on(make, { A: program(sse.write(), syscall('abort')), B: noFpu }, { pick: ['A'] })),
+  },
+  'core dump (current), registers not its own': {
+    kernels: [...LAZY, ...LATE],
+    run: (make) => {
+      const tasks = { A: program(sse.write(), syscall('abort')), B: program(sse.write(), nap) };
+      return dumped(preemptedAt(on(make, tasks, { interference: { preempt: 'full' } }), 'A: abort'));
+    },
+  },
+  'kthread runs: switch-in': {
+    kernels: ALL,
+    run: (make) => beforeKthread(make).when('switch-in', { task: 'K' }),
+  },
+  'kthread runs: switch-out': {
+    kernels: ALL,
+    run: (make) => {
+      const run = beforeKthread(make);
+      run.until('K: tsk->mm = mm');
+      return run.when('switch-out', { task: 'K' });
+    },
+    task: 'K',
+  },
   'FNSAVE hosts: switch-out': {
-    kernels: ['linux-2.6.32', 'linux-4.1 lazy', 'linux-4.14', ...DEFERRAL],
+    kernels: ALL.filter((name) => name !== 'linux-4.1 eager'),
     run: (make) => {
       const run = on(make, { A: program(nap, x87.write(), nap), B: noFpu }, { cpu: 'pentium-mmx', pick: ['B', 'A'] });
       run.until('A: x87.write');

@@ -1,6 +1,6 @@
 /** The thread of October 2016 on loading FPU registers late, point by point, as the explorer judges it. */
 import type { OracleId, Patch } from '@fpulab/core';
-import { REFRESH_PATCHES, RFC_PATCHES } from '../src';
+import { REFRESH_PATCHES, REFUSED_IMAGE_KEEPS, RFC_PATCHES } from '../src';
 import { expectInOrder, found, judged } from './explored';
 
 jest.setTimeout(60_000);
@@ -34,8 +34,61 @@ const SCENARIOS = [
 ];
 
 describe.each(['rfc-2016', 'refresh-fpu'])('%s', (preset) => {
-  it.each(SCENARIOS)('%s is verified', async (scenario) => {
+  it.each([...SCENARIOS, 'ptrace', 'ptrace-headers', 'core-dump'])('%s is verified', async (scenario) => {
     expect(await verdictOf(preset, scenario)).toBe('verified');
+  });
+});
+
+describe('a tracer writes an image that is refused', () => {
+  it('refresh-fpu checks before it writes: ptrace-refused is verified', async () => {
+    expect(await verdictOf('refresh-fpu', 'ptrace-refused')).toBe('verified');
+  });
+
+  it('rfc-2016 has xstateregs_set() of 4.8, which costs the target all it had; 43be46e89698 is the fix', async () => {
+    const question = { preset: 'rfc-2016', scenario: 'ptrace-refused' };
+    expect((await found({ ...question, oracles: ['lost-update'] })).story.at(-1)).toBe('A: sse.read');
+    expect((await judged({ ...question, patches: [REFUSED_IMAGE_KEEPS] })).verdict).toBe('verified');
+  });
+});
+
+describe('"I don\'t see any way your patches can be compatible with PKRU without switching to eager-switched PKRU"', () => {
+  it('A is switched out in the kernel and back in: its memory is accessed under B’s PKRU, TIF_LOAD_FPU still set', async () => {
+    const { oracle, story } = await found({ preset: 'rfc-2016', scenario: 'pkru-deferred' });
+    expect(oracle).toBe('pkru-mismatch');
+    expectInOrder(
+      story,
+      'A: pkru.write',
+      'A: read',
+      'A: retint_resched',
+      'A: copy_fpregs_to_fpstate',
+      'B: copy_kernel_to_fpregs',
+      'B: retint_resched',
+      'A: set TIF_LOAD_FPU',
+      'A: access user memory',
+    );
+    expect(story.filter((moment) => moment.startsWith('A: ') && moment.endsWith('copy_kernel_to_fpregs'))).toHaveLength(
+      1,
+    );
+  });
+
+  it.each(['protection-keys', 'kernel-fpu-pkru', 'io-worker'])('rfc-2016, %s: caught', async (scenario) => {
+    const { oracle } = await found({ preset: 'rfc-2016', scenario });
+    expect(oracle).toBe('pkru-mismatch');
+  });
+
+  it('user code never sees a wrong one: it is loaded with the rest', async () => {
+    expect(await verdictOf('rfc-2016', 'pkru-switch')).toBe('verified');
+  });
+
+  it.each([
+    ['pkru-deferred', 15850],
+    ['protection-keys', 38715],
+    ['kernel-fpu-pkru', 14937],
+    ['io-worker', 4157],
+  ])('with PKRU switched at once, %s is verified', async (scenario, states) => {
+    const result = await judged({ preset: 'rfc-2016-eager-pkru', scenario });
+    expect([result.verdict, result.complete, result.states]).toEqual(['verified', true, states]);
+    expect(result.sometimes.filter(({ reached }) => !reached)).toEqual([]);
   });
 });
 
@@ -161,10 +214,6 @@ describe('refresh-fpu: its contract, and what user code sees of a breach', () =>
     ],
   ])('%s', async (_, patch, scenario, moments) => {
     expectInOrder(await storyOf('refresh-fpu', scenario, patch, 'lost-update'), ...moments);
-  });
-
-  it.each(['ptrace', 'ptrace-headers', 'ptrace-refused', 'core-dump'])('%s is verified', async (scenario) => {
-    expect(await verdictOf('refresh-fpu', scenario)).toBe('verified');
   });
 
   it('a tracer that writes first and invalidates after it breaks the contract, and nobody’s registers', async () => {

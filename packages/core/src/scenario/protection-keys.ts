@@ -65,6 +65,20 @@ const pkruSwitch: Own = {
   ...PKU,
 };
 
+/** Two user tasks alone: the kernel accesses memory for one, switches, and goes on. */
+const pkruDeferred: Own = {
+  id: 'pkru-deferred',
+  title:
+    'the kernel accesses the memory of a task that was switched out in a system call; the other task has another PKRU',
+  tasks: [
+    { name: 'A', program: program(pkru.write(), syscall('read'), pkru.read()) },
+    { name: 'B', program: program(pkru.write(), syscall('sched_yield'), pkru.read()) },
+  ],
+  interference: { preempt: 'full', userFaults: true, allocation: { sleep: true } },
+  sometimes: [...USED_BY_ALL(['A', 'B']), accessedUserMemory('A')],
+  ...PKU,
+};
+
 /** kernel_fpu_begin(); something(); kernel_fpu_end(); copy_from_user(): D. Hansen in the thread of June 2018. */
 const kernelFpuPkru: Own = {
   id: 'kernel-fpu-pkru',
@@ -125,4 +139,11 @@ const kernelThreads: Own = {
 };
 
 /** What they are, for the catalogue to complete. */
-export const PROTECTION_KEYS: readonly Own[] = [protectionKeys, pkruSwitch, kernelFpuPkru, ioWorker, kernelThreads];
+export const PROTECTION_KEYS: readonly Own[] = [
+  protectionKeys,
+  pkruSwitch,
+  pkruDeferred,
+  kernelFpuPkru,
+  ioWorker,
+  kernelThreads,
+];

@@ -1,5 +1,5 @@
 /** Linux 5.2 to 5.13: switch_fpu_finish() loads PKRU from the new task's XSAVE image. */
-import { DEFAULT_PKRU, INIT, PKRU, group, hasComponent, slot, step, when, type Kernel } from '@fpulab/core';
+import { INIT, PKRU, group, hasComponent, slot, step, when, type Kernel } from '@fpulab/core';
 import { WRPKRU, type Form } from './form';
 
 /** get_xsave_addr(): what the image holds; hardware's init value, 0, where XSTATE_BV says that PKRU is in its init state. */
@@ -8,8 +8,12 @@ const inImage = (k: Kernel): number => {
   return hasComponent(k.xstateBv(fpstate), PKRU) ? k.readFpstate(fpstate, PKRU) : INIT;
 };
 
-/** As in 5.10.y with its fixes: 510b80a6a0f1 (init value), 12f7764ac612 (PF_KTHREAD), and the flags are the new task's. */
-export function imageForm(): Form {
+/**
+ * As in 5.10.y with its fixes: 510b80a6a0f1 (init value), 12f7764ac612 (PF_KTHREAD), and the flags are the new task's.
+ *
+ * @param initPkru what kernel threads get
+ */
+export function imageForm(initPkru: number): Form {
   /** A local of __switch_to(), which runs on two stacks. */
   const isKthread = slot.cpu('is_kthread', 'flag');
   return {
@@ -25,7 +29,7 @@ export function imageForm(): Form {
             step('current->flags & PF_KTHREAD', (k) => k.write(isKthread, k.cpu, k.isKernelThread(k.task) ? 1 : 0)),
             when(
               (k) => k.read(isKthread, k.cpu) !== 0,
-              [step('__write_pkru(init_pkru_value)', (k) => k.writeRegister(PKRU, DEFAULT_PKRU), WRPKRU)],
+              [step('__write_pkru(init_pkru_value)', (k) => k.writeRegister(PKRU, initPkru), WRPKRU)],
               [step('__write_pkru(pk ? pk->pkru : 0)', (k) => k.writeRegister(PKRU, inImage(k)), WRPKRU)],
             ),
             step('PKRU is switched', (k) => k.write(isKthread, k.cpu, 0)),

@@ -23,6 +23,8 @@ export interface RfcContext {
   /** fpregs_deactivate() */
   readonly deactivate: RoutineNode;
   readonly setLoadFpu: RoutineNode;
+  /** fpu__save() of current, if its registers are live; interrupts may not use the FPU between question and XSAVE. Uses local 1. */
+  readonly saveIfActive: RoutineNode;
   /** fpu__drop() */
   readonly drop: RoutineNode;
 }
@@ -48,6 +50,10 @@ export function rfcContext(): RfcContext {
     k.write(active, k.task, 0);
     k.write(owner, k.cpu, NOBODY);
   });
+  const kernelFpuDisable = (why = ''): RoutineNode =>
+    step(`kernel_fpu_disable${why}`, (k) => k.write(inKernelFpu, k.cpu, 1));
+  const kernelFpuEnable = (why = ''): RoutineNode =>
+    step(`kernel_fpu_enable${why}`, (k) => k.write(inKernelFpu, k.cpu, 0));
   return {
     active,
     used,
@@ -58,14 +64,25 @@ export function rfcContext(): RfcContext {
     inKernelFpu,
     isActive,
     isUsed: (k) => k.read(used, k.task) !== 0,
-    kernelFpuDisable: (why = '') => step(`kernel_fpu_disable${why}`, (k) => k.write(inKernelFpu, k.cpu, 1)),
-    kernelFpuEnable: (why = '') => step(`kernel_fpu_enable${why}`, (k) => k.write(inKernelFpu, k.cpu, 0)),
+    kernelFpuDisable,
+    kernelFpuEnable,
     activate: step('fpregs_activate', (k) => {
       k.write(active, k.task, 1);
       k.write(owner, k.cpu, k.task);
     }),
     deactivate,
     setLoadFpu: step('set TIF_LOAD_FPU', (k) => k.write(loadFpu, k.task, 1)),
+    saveIfActive: group('fpu__save', [
+      step('preempt_disable', (k) => k.preemptDisable()),
+      kernelFpuDisable(),
+      step('fpregs_active?', (k) => k.setLocal(1, isActive(k) ? 1 : 0)),
+      when(
+        (k) => k.local(1) !== 0,
+        [step('copy_fpregs_to_fpstate', (k) => void saveFpregs(k, k.fpstateOf(k.task)), XSAVE)],
+      ),
+      kernelFpuEnable(),
+      step('preempt_enable', (k) => k.preemptEnable()),
+    ]),
     drop: group('fpu__drop', [
       step('preempt_disable to drop', (k) => k.preemptDisable()),
       when(isActive, [step('fwait', () => {}, { instruction: 'wait' }), deactivate]),

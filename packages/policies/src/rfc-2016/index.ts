@@ -1,5 +1,7 @@
 /** The RFC of October 2016: FPU registers are loaded on the return to user code, on top of eager Linux 4.8. */
 import { CR0_TS, routine, step, type BasePolicy } from '@fpulab/core';
+import { embeddedRegsets } from '../embedded-regset';
+import { REGSET_HOOKS } from '../regset';
 import { XFEATURES_4_8 } from '../xfeatures';
 import { XSAVE, rfcContext } from './context';
 import { lifeRoutines } from './life';
@@ -9,7 +11,7 @@ import { kernelFpuRoutines, returnRoutines, switchRoutines } from './switch';
 /** R. van Riel's series as its cover letter and the thread describe it, and what it needs beside that. */
 export function rfc2016(): BasePolicy {
   const context = rfcContext();
-  const { active, used, lastCpu, loadFpu, cachedFlags, owner, inKernelFpu, activate } = context;
+  const { active, used, lastCpu, loadFpu, cachedFlags, owner, inKernelFpu, activate, saveIfActive } = context;
   return {
     kind: 'base',
     id: 'rfc-2016',
@@ -28,6 +30,7 @@ export function rfc2016(): BasePolicy {
       ...kernelFpuRoutines(context),
       ...lifeRoutines(context),
       ...signalRoutines(context),
+      ...embeddedRegsets({ active, used, lastCpu, save: saveIfActive }),
       routine('fpu__restore', [
         activate,
         step('copy_kernel_to_fpregs', (k) => void k.restore(k.fpstateOf(k.task)), XSAVE),
@@ -49,6 +52,7 @@ export function rfc2016(): BasePolicy {
       'signal-save': 'copy_fpstate_to_sigframe',
       'signal-clear': 'handle_signal',
       'signal-restore': 'fpu__restore_sig',
+      ...REGSET_HOOKS,
       'cpu-up': 'fpu__init_cpu',
     },
   };

@@ -1,25 +1,15 @@
 /** Signal frames go through memory, both ways: registers may be somebody else's, and page faults let others run. */
 import { HEADER, NOBODY, group, routine, step, unless, when, type Routine } from '@fpulab/core';
 import { ATTEMPT, frameHeader, inFrame, userAccess, went } from '../user-frame';
-import { XSAVE, saveFpregs, type RfcContext } from './context';
+import type { RfcContext } from './context';
 
 /** copy_fpstate_to_sigframe(), fpu__clear() and fpu__restore_sig(). */
 export function signalRoutines(context: RfcContext): readonly Routine[] {
-  const { used, lastCpu, isActive, kernelFpuDisable, kernelFpuEnable, setLoadFpu, drop } = context;
+  const { used, lastCpu, saveIfActive, setLoadFpu, drop } = context;
   return [
     routine('copy_fpstate_to_sigframe', [
       group('save', [
-        group('fpu__activate_fpstate_read', [
-          step('preempt_disable', (k) => k.preemptDisable()),
-          kernelFpuDisable(),
-          step('fpregs_active?', (k) => k.setLocal(1, isActive(k) ? 1 : 0)),
-          when(
-            (k) => k.local(1) !== 0,
-            [step('copy_fpregs_to_fpstate', (k) => void saveFpregs(k, k.fpstateOf(k.task)), XSAVE)],
-          ),
-          kernelFpuEnable(),
-          step('preempt_enable', (k) => k.preemptEnable()),
-        ]),
+        group('fpu__activate_fpstate_read', [saveIfActive]),
         userAccess('__copy_to_user', (k) => k.copyToUser(k.fpstateOf(k.task))),
       ]),
       unless(went(ATTEMPT.ok), [step('return -1', (k) => k.refuse())]),

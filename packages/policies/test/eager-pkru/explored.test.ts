@@ -10,6 +10,7 @@ jest.setTimeout(120_000);
 describe.each(['linux-5.10', 'linux-6.1'])('%s with eager PKRU', (preset) => {
   it.each([
     ['protection-keys', preset === 'linux-5.10' ? 28101 : 26827],
+    ['pkru-deferred', preset === 'linux-5.10' ? 11395 : 9855],
     ['pkru-switch', preset === 'linux-5.10' ? 5216 : 5204],
     ['io-worker', 2619],
   ])('%s is verified', async (scenario, states) => {

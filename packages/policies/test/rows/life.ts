@@ -1,0 +1,264 @@
+/** Cells of the table: fork(), execve() and the end of a task. */
+import type { Row } from '../cells';
+
+export const LIFE_ROWS: Readonly<Record<string, readonly Row[]>> = {
+  'fork, parent with registers: the parent': [
+    [
+      'linux-2.6.32',
+      'TS=0 fpregs=sse=A:1 image=INIT TS_USEDFPU=1 PF_USED_MATH=1',
+      'TS 0 -> 1, A.image INIT -> sse=A:1, child.image none -> sse=A:1, A.TS_USEDFPU 1 -> 0, child.PF_USED_MATH 0 -> 1, child.fpu_counter 0 -> 1',
+    ],
+    [
+      'linux-3.6',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT has_fpu=1 PF_USED_MATH=1',
+      'TS 0 -> 1, A.image INIT -> sse=A:1, child.image none -> sse=A:1, A.has_fpu 1 -> 0, child.PF_USED_MATH 0 -> 1, child.last_cpu none -> cpu0, fpu_owner_task A -> nobody',
+    ],
+    [
+      'linux-4.1 lazy',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT has_fpu=1 PF_USED_MATH=1',
+      'TS 0 -> 1, A.image INIT -> sse=A:1, child.image none -> sse=A:1, A.has_fpu 1 -> 0, child.PF_USED_MATH 0 -> 1, fpu_owner_task A -> nobody',
+    ],
+    [
+      'linux-4.2 lazy, linux-4.8 lazy, linux-4.8 eager',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
+      'child.image INIT -> sse=A:1, child.fpstate_active 0 -> 1',
+    ],
+    [
+      'linux-4.1 eager',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT has_fpu=1 PF_USED_MATH=1',
+      'child.image none -> sse=A:1, child.PF_USED_MATH 0 -> 1',
+    ],
+    [
+      'linux-4.14',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT initialized=1',
+      'child.image INIT -> sse=A:1, child.initialized 0 -> 1',
+    ],
+    [
+      'linux-5.2, linux-5.14, linux-6.1, linux-6.12',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT TIF_NEED_FPU_LOAD=0',
+      'child.image INIT -> sse=A:1',
+    ],
+    [
+      'rfc-2016',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1 TIF_LOAD_FPU=0',
+      'child.image INIT -> sse=A:1, child.fpstate_active 0 -> 1',
+    ],
+    [
+      'refresh-fpu',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT TIF_REFRESH_FPU=0',
+      'A.believed 1 -> 2a, A.image INIT -> sse=A:1, child.image INIT -> sse=A:1, A.memory_valid 0 -> 1, A.TIF_REFRESH_FPU 0 -> 1',
+    ],
+  ],
+  "fork, parent whose registers are another task's": [
+    [
+      'linux-2.6.32',
+      'TS=1 fpregs=sse=B:1 image=sse=A:1 TS_USEDFPU=0 PF_USED_MATH=1',
+      'child.image none -> sse=A:1, child.PF_USED_MATH 0 -> 1, A.fpu_counter 1 -> 0',
+    ],
+    [
+      'linux-3.6',
+      'TS=1 fpregs=sse=B:1 owner=B image=sse=A:1 has_fpu=0 PF_USED_MATH=1',
+      'child.image none -> sse=A:1, child.PF_USED_MATH 0 -> 1, child.last_cpu none -> cpu0, A.fpu_counter 1 -> 0',
+    ],
+    [
+      'linux-4.1 lazy',
+      'TS=1 fpregs=sse=B:1 owner=B image=sse=A:1 has_fpu=0 PF_USED_MATH=1',
+      'child.image none -> sse=A:1, child.PF_USED_MATH 0 -> 1',
+    ],
+    [
+      'linux-4.2 lazy',
+      'TS=1 fpregs=sse=B:1 owner=B image=sse=A:1 fpregs_active=0 fpstate_active=1',
+      'TS 1 -> 0, fpregs sse=B:1 -> sse=A:1, child.image INIT -> sse=A:1, A.fpregs_active 0 -> 1, child.fpstate_active 0 -> 1, A.counter 1 -> 2, fpu_fpregs_owner_ctx B -> A',
+    ],
+    [
+      'linux-4.8 lazy',
+      'TS=1 fpregs=sse=B:1 owner=B image=sse=A:1 fpregs_active=0 fpstate_active=1',
+      'TS 1 -> 0, fpregs sse=B:1 -> sse=A:1, child.image INIT -> sse=A:1, A.fpregs_active 0 -> 1, child.fpstate_active 0 -> 1, A.counter 0 -> 1, fpu_fpregs_owner_ctx B -> A',
+    ],
+    [
+      'linux-5.2, linux-5.14',
+      'TS=0 fpregs=sse=B:1 owner=B image=sse=A:1 TIF_NEED_FPU_LOAD=1',
+      'child.image INIT -> sse=A:1',
+    ],
+    [
+      'linux-6.1, linux-6.12',
+      'TS=0 fpregs=sse=B:1 owner=B image=sse=A:1 TIF_NEED_FPU_LOAD=1',
+      'fpregs sse=B:1 -> sse=A:1, child.image INIT -> sse=A:1, A.TIF_NEED_FPU_LOAD 1 -> 0, fpu_fpregs_owner_ctx B -> A',
+    ],
+    [
+      'rfc-2016',
+      'TS=0 fpregs=sse=B:1 owner=B image=sse=A:1 fpregs_active=0 fpstate_active=1 TIF_LOAD_FPU=1',
+      'child.image INIT -> sse=A:1, child.fpstate_active 0 -> 1',
+    ],
+    ['refresh-fpu', 'TS=0 fpregs=sse=B:1 owner=B image=sse=A:1 TIF_REFRESH_FPU=1', 'child.image INIT -> sse=A:1'],
+  ],
+  'exec, registers in use': [
+    [
+      'linux-2.6.32',
+      'TS=0 fpregs=sse=A:1 image=INIT TS_USEDFPU=1 PF_USED_MATH=1',
+      'TS 0 -> 1, A.image INIT -> none, A.TS_USEDFPU 1 -> 0, A.PF_USED_MATH 1 -> 0, A.fpu_counter 1 -> 0',
+    ],
+    [
+      'linux-3.6, linux-4.1 lazy',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT has_fpu=1 PF_USED_MATH=1',
+      'TS 0 -> 1, A.image INIT -> none, A.has_fpu 1 -> 0, A.PF_USED_MATH 1 -> 0, A.fpu_counter 1 -> 0, fpu_owner_task A -> nobody',
+    ],
+    [
+      'linux-4.2 lazy',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
+      'TS 0 -> 1, A.fpregs_active 1 -> 0, A.fpstate_active 1 -> 0, A.counter 1 -> 0, fpu_fpregs_owner_ctx A -> nobody',
+    ],
+    [
+      'linux-4.8 lazy, linux-4.8 eager',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
+      'fpregs sse=A:1 -> INIT',
+    ],
+    ['linux-4.1 eager', 'TS=0 fpregs=sse=A:1 owner=A image=INIT has_fpu=1 PF_USED_MATH=1', 'fpregs sse=A:1 -> INIT'],
+    ['linux-4.14', 'TS=0 fpregs=sse=A:1 owner=A image=INIT initialized=1', 'fpregs sse=A:1 -> INIT'],
+    ['linux-5.2', 'TS=0 fpregs=sse=A:1 owner=A image=INIT TIF_NEED_FPU_LOAD=0', 'fpregs sse=A:1 -> INIT'],
+    [
+      'linux-5.14, linux-6.1, linux-6.12',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT TIF_NEED_FPU_LOAD=0',
+      'A.TIF_NEED_FPU_LOAD 0 -> 1, A.last_cpu cpu0 -> none',
+    ],
+    [
+      'rfc-2016',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1 TIF_LOAD_FPU=0',
+      'A.fpregs_active 1 -> 0, A.TIF_LOAD_FPU 0 -> 1, fpu_fpregs_owner_ctx A -> nobody',
+    ],
+    [
+      'refresh-fpu',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT TIF_REFRESH_FPU=0',
+      'A.believed 1 -> 2b, A.last_cpu cpu0 -> none, A.memory_valid 0 -> 1, A.TIF_REFRESH_FPU 0 -> 1',
+    ],
+  ],
+  'exec, registers not its own': [
+    [
+      'linux-2.6.32',
+      'TS=1 fpregs=sse=B:1 image=sse=A:1 TS_USEDFPU=0 PF_USED_MATH=1',
+      'A.image sse=A:1 -> none, A.PF_USED_MATH 1 -> 0, A.fpu_counter 1 -> 0',
+    ],
+    [
+      'linux-3.6, linux-4.1 lazy',
+      'TS=1 fpregs=sse=B:1 owner=B image=sse=A:1 has_fpu=0 PF_USED_MATH=1',
+      'A.image sse=A:1 -> none, A.PF_USED_MATH 1 -> 0, A.fpu_counter 1 -> 0',
+    ],
+    [
+      'linux-4.2 lazy',
+      'TS=1 fpregs=sse=B:1 owner=B image=sse=A:1 fpregs_active=0 fpstate_active=1',
+      'A.fpstate_active 1 -> 0, A.counter 1 -> 0',
+    ],
+    [
+      'linux-4.8 lazy',
+      'TS=1 fpregs=sse=B:1 owner=B image=sse=A:1 fpregs_active=0 fpstate_active=1',
+      'TS 1 -> 0, fpregs sse=B:1 -> INIT, A.image sse=A:1 -> INIT, A.fpregs_active 0 -> 1, fpu_fpregs_owner_ctx B -> A',
+    ],
+    [
+      'linux-5.2',
+      'TS=0 fpregs=sse=B:1 owner=B image=sse=A:1 TIF_NEED_FPU_LOAD=1',
+      'fpregs sse=B:1 -> INIT, A.TIF_NEED_FPU_LOAD 1 -> 0, fpu_fpregs_owner_ctx B -> A',
+    ],
+    [
+      'linux-5.14, linux-6.1, linux-6.12',
+      'TS=0 fpregs=sse=B:1 owner=B image=sse=A:1 TIF_NEED_FPU_LOAD=1',
+      'A.image sse=A:1 -> INIT, A.last_cpu cpu0 -> none',
+    ],
+    [
+      'rfc-2016',
+      'TS=0 fpregs=sse=B:1 owner=B image=sse=A:1 fpregs_active=0 fpstate_active=1 TIF_LOAD_FPU=1',
+      'A.image sse=A:1 -> INIT, A.last_cpu cpu0 -> none',
+    ],
+    [
+      'refresh-fpu',
+      'TS=0 fpregs=sse=B:1 owner=B image=sse=A:1 TIF_REFRESH_FPU=1',
+      'A.image sse=A:1 -> INIT, A.last_cpu cpu0 -> none',
+    ],
+  ],
+  'exit, registers in use': [
+    ['linux-2.6.32', 'TS=0 fpregs=sse=A:1 image=INIT TS_USEDFPU=1 PF_USED_MATH=1', ''],
+    [
+      'linux-3.6',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT has_fpu=1 PF_USED_MATH=1',
+      'TS 0 -> 1, A.image INIT -> none, A.has_fpu 1 -> 0, A.PF_USED_MATH 1 -> 0, A.fpu_counter 1 -> 0, fpu_owner_task A -> nobody',
+    ],
+    [
+      'linux-4.1 lazy',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT has_fpu=1 PF_USED_MATH=1',
+      'TS 0 -> 1, A.has_fpu 1 -> 0, A.PF_USED_MATH 1 -> 0, A.fpu_counter 1 -> 0, fpu_owner_task A -> nobody',
+    ],
+    [
+      'linux-4.2 lazy',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
+      'TS 0 -> 1, A.fpregs_active 1 -> 0, A.fpstate_active 1 -> 0, A.counter 1 -> 0, fpu_fpregs_owner_ctx A -> nobody',
+    ],
+    [
+      'linux-4.8 lazy',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
+      'TS 0 -> 1, A.fpregs_active 1 -> 0, A.fpstate_active 1 -> 0, fpu_fpregs_owner_ctx A -> nobody',
+    ],
+    [
+      'linux-4.1 eager',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT has_fpu=1 PF_USED_MATH=1',
+      'A.has_fpu 1 -> 0, A.PF_USED_MATH 1 -> 0, fpu_owner_task A -> nobody',
+    ],
+    [
+      'linux-4.8 eager',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
+      'A.fpregs_active 1 -> 0, A.fpstate_active 1 -> 0, fpu_fpregs_owner_ctx A -> nobody',
+    ],
+    [
+      'linux-4.14',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT initialized=1',
+      'A.initialized 1 -> 0, fpu_fpregs_owner_ctx A -> nobody',
+    ],
+    [
+      'linux-5.2, linux-5.14, linux-6.1, linux-6.12',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT TIF_NEED_FPU_LOAD=0',
+      'fpu_fpregs_owner_ctx A -> nobody',
+    ],
+    [
+      'rfc-2016',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1 TIF_LOAD_FPU=0',
+      'A.fpregs_active 1 -> 0, A.fpstate_active 1 -> 0, fpu_fpregs_owner_ctx A -> nobody',
+    ],
+    [
+      'refresh-fpu',
+      'TS=0 fpregs=sse=A:1 owner=A image=INIT TIF_REFRESH_FPU=0',
+      'A.believed 1 -> nothing, A.last_cpu cpu0 -> none',
+    ],
+  ],
+  'exit, registers not its own': [
+    ['linux-2.6.32', 'TS=1 fpregs=sse=B:1 image=sse=A:1 TS_USEDFPU=0 PF_USED_MATH=1', ''],
+    [
+      'linux-3.6',
+      'TS=1 fpregs=sse=B:1 owner=B image=sse=A:1 has_fpu=0 PF_USED_MATH=1',
+      'A.image sse=A:1 -> none, A.PF_USED_MATH 1 -> 0, A.fpu_counter 1 -> 0',
+    ],
+    [
+      'linux-4.1 lazy',
+      'TS=1 fpregs=sse=B:1 owner=B image=sse=A:1 has_fpu=0 PF_USED_MATH=1',
+      'A.PF_USED_MATH 1 -> 0, A.fpu_counter 1 -> 0',
+    ],
+    [
+      'linux-4.2 lazy',
+      'TS=1 fpregs=sse=B:1 owner=B image=sse=A:1 fpregs_active=0 fpstate_active=1',
+      'A.fpstate_active 1 -> 0, A.counter 1 -> 0',
+    ],
+    [
+      'linux-4.8 lazy',
+      'TS=1 fpregs=sse=B:1 owner=B image=sse=A:1 fpregs_active=0 fpstate_active=1',
+      'A.fpstate_active 1 -> 0',
+    ],
+    [
+      'linux-5.2, linux-5.14, linux-6.1, linux-6.12',
+      'TS=0 fpregs=sse=B:1 owner=B image=sse=A:1 TIF_NEED_FPU_LOAD=1',
+      'fpu_fpregs_owner_ctx B -> nobody',
+    ],
+    [
+      'rfc-2016',
+      'TS=0 fpregs=sse=B:1 owner=B image=sse=A:1 fpregs_active=0 fpstate_active=1 TIF_LOAD_FPU=1',
+      'A.fpstate_active 1 -> 0',
+    ],
+    ['refresh-fpu', 'TS=0 fpregs=sse=B:1 owner=B image=sse=A:1 TIF_REFRESH_FPU=1', 'A.last_cpu cpu0 -> none'],
+  ],
+};
