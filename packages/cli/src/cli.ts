@@ -158,7 +158,7 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
     .argument('<scenario>', 'a scenario; see: fpulab list scenarios')
     .option('--policy <preset|file>', 'a preset, or .ts/.js files that export policies, comma separated', list)
     .option('--platform <id>', 'a platform')
-    .option('--patch <ids>', 'patches, comma separated', list)
+    .option('--patch <ids|files>', 'patches, or .ts/.js files that export some, comma separated', list)
     .option('--cpu <id|file>', 'a CPU model, or a .cpu.json file of your own')
     .option('--cpus <n>', 'number of CPUs', count(CPUS_LIMIT))
     .option('--oracle <ids>', 'oracles that decide the verdict, comma separated', list)
@@ -191,6 +191,7 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
     .option('--to <n>', 'show the machine after event n', count(1_000_000_000))
     .option('--rerun', 'run the policies again and compare event by event')
     .option('--policy <file>', 'with --rerun or a replay string: files of the policies that are not built in', list)
+    .option('--patch <file>', 'with --rerun or a replay string: files of the patches that are not built in', list)
     .option('--cpu <id|file>', 'with a replay string: the file of a CPU model that is not built in')
     .option('--oracle <ids>', 'with a replay string: oracles that decide the verdict', list)
     .option('--max-steps <n>', 'with a replay string: stop after so many steps', count(STEPS_LIMIT))
@@ -219,10 +220,11 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
 
   program
     .command('list')
-    .argument('[kind]', 'presets, platforms, patches, scenarios, cpus, oracles, reproductions or bugs')
-    .description('what there is to combine')
-    .action((kind: string | undefined, _given: object, command: Command) =>
-      conduct(command, report, (options) => verbs.list().list(kind, options)),
+    .argument('[kind]', 'presets, platforms, patches, scenarios, cpus, oracles, reproductions, bugs, or routines')
+    .argument('[preset]', 'of routines: whose')
+    .description('what there is to combine; the routines of a preset, for patches')
+    .action((kind: string | undefined, preset: string | undefined, _given: object, command: Command) =>
+      conduct(command, report, (options) => verbs.list().list(kind, preset, options)),
     );
 
   program

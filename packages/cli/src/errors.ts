@@ -1,6 +1,6 @@
 import { isFpuError } from '@fpulab/core';
 import { EXIT, exitCodeOf } from './exit-codes';
-import { blamedOnPolicy } from './policy-file';
+import { blamedOnUser } from './user-file';
 
 /** How an error is shown, and the exit code that goes with it. */
 export interface ShownError {
@@ -19,7 +19,7 @@ function stackOf(error: unknown): string {
  * traces only with `debug`.
  */
 export function showError(thrown: unknown, options: { readonly json: boolean; readonly debug: boolean }): ShownError {
-  const error = blamedOnPolicy(thrown);
+  const error = blamedOnUser(thrown);
   const stack = options.debug ? stackOf(error) : '';
   if (!isFpuError(error)) {
     const message = error instanceof Error ? error.message : String(error);

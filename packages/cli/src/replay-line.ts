@@ -2,6 +2,7 @@
 import type { Machine } from '@fpulab/core';
 import { REPLAY_LENGTH_MAX, encodeReplay } from '@fpulab/eventlog';
 import { isCpuFile } from './cpu-argument';
+import { isUserFile } from './user-file';
 import type { RunCollector } from './report';
 
 /** A replay string, and the command line that it is for. */
@@ -14,6 +15,7 @@ export interface ReplayLine {
 export interface ReplayFlags {
   readonly oracle?: readonly string[];
   readonly cpu?: string;
+  readonly patch?: readonly string[];
   /** Where the run was cut short: its steps. */
   readonly maxSteps?: number;
 }
@@ -38,8 +40,10 @@ export function replayOf(machine: Machine, { header, events }: RunCollector, fla
 }
 
 /** What has to be said beside the replay string, so that it ends as this run did. */
-function said({ oracle, cpu, maxSteps }: ReplayFlags): string {
+function said({ oracle, cpu, patch = [], maxSteps }: ReplayFlags): string {
   const oracles = oracle === undefined ? '' : ` --oracle ${oracle.join(',')}`;
   const model = cpu !== undefined && isCpuFile(cpu) ? ` --cpu ${cpu}` : '';
-  return oracles + model + (maxSteps === undefined ? '' : ` --max-steps ${maxSteps}`);
+  const files = patch.filter(isUserFile);
+  const patches = files.length === 0 ? '' : ` --patch ${files.join(',')}`;
+  return oracles + model + patches + (maxSteps === undefined ? '' : ` --max-steps ${maxSteps}`);
 }

@@ -17,7 +17,9 @@ import {
 import { PLATFORM_PATCHES } from '@fpulab/hypervisor';
 import { POLICY_PATCHES, PRESETS, presetOf, type Preset } from '@fpulab/policies';
 import { dropPatch, isDrop } from './explore/drop-patches';
-import { isPolicyFile, policyFile } from './policy-file';
+import { patchFile } from './patch-file';
+import { policyFile } from './policy-file';
+import { isUserFile } from './user-file';
 
 /** All patches that can be named. */
 export const PATCHES: readonly Patch[] = [...POLICY_PATCHES, ...PLATFORM_PATCHES];
@@ -37,21 +39,48 @@ export interface PolicyRequest {
 export type Unpatched = () => Omit<ComposeOptions, 'patches'>;
 
 /**
- * Patches by id.
+ * Patches by id, or from files.
  *
  * @param unpatched which `drop-<n>` leaves out a step of, as the patches before it made it; none: it is not known
- * @throws FpuError FPU504 when one is not known
+ * @param files that may have what is not built in
+ * @throws FpuError FPU504 when one is not known, and as `patchFile` does
  */
-export function patchesOf(ids: readonly string[], unpatched?: Unpatched): readonly Patch[] {
-  return ids.reduce<readonly Patch[]>((before, id) => [...before, patchOf(id, unpatched, before)], []);
+export function patchesOf(
+  names: readonly string[],
+  unpatched?: Unpatched,
+  files: readonly string[] = [],
+): readonly Patch[] {
+  const own = files.flatMap(ownPatches);
+  return names.reduce<readonly Patch[]>((before, name) => [...before, ...named(name, own, unpatched, before)], []);
 }
 
-function patchOf(id: string, unpatched: Unpatched | undefined, before: readonly Patch[]): Patch {
-  if (unpatched && isDrop(id)) return dropPatch(id, compose({ ...unpatched(), patches: before }).composition);
-  const found = PATCHES.find((patch) => patch.id === id);
-  if (found) return found;
-  const known = PATCHES.map((patch) => patch.id);
-  throw new FpuError('FPU504', `no patch '${id}'; known: ${known.join(', ')}`, { id, known });
+function named(
+  name: string,
+  own: readonly Patch[],
+  unpatched: Unpatched | undefined,
+  before: readonly Patch[],
+): readonly Patch[] {
+  if (isUserFile(name)) return ownPatches(name);
+  if (unpatched && isDrop(name)) return [dropPatch(name, compose({ ...unpatched(), patches: before }).composition)];
+  const known = [...PATCHES, ...own];
+  const found = known.find(({ id }) => id === name);
+  if (found) return [found];
+  const ids = known.map(({ id }) => id);
+  throw new FpuError('FPU504', `no patch '${name}'; known: ${ids.join(', ')}`, { id: name, known: ids });
+}
+
+/** Patches of a file. What is built in already, and `drop-<n>`, cannot be the id of another one. */
+function ownPatches(file: string): readonly Patch[] {
+  const patches = patchFile(file);
+  const taken = patches.find(({ id }) => isDrop(id) || PATCHES.some((patch) => patch.id === id));
+  if (!taken) return patches;
+  throw new FpuError(
+    'FPU209',
+    `the patch '${taken.id}' of '${file}' needs another id: there is one that is called so`,
+    {
+      file,
+    },
+  );
 }
 
 /**
@@ -60,12 +89,12 @@ function patchOf(id: string, unpatched: Unpatched | undefined, before: readonly 
  * @throws FpuError FPU504 for an unknown preset, FPU502 for a missing file, FPU209 for a file that exports no policy
  */
 export function policiesOf(names: readonly string[]): PolicyRequest {
-  const files = names.filter(isPolicyFile);
+  const files = names.filter(isUserFile);
   if (files.length === 0 && names.length <= 1) {
     const preset = presetNamed(names[0] ?? DEFAULT_PRESET);
     return { preset: preset.id, policies: preset.policies };
   }
-  const factories = names.map((name) => (isPolicyFile(name) ? policyFile(name) : presetNamed(name).policies));
+  const factories = names.map((name) => (isUserFile(name) ? policyFile(name) : presetNamed(name).policies));
   return { preset: null, policies: () => factories.flatMap((factory) => factory()) };
 }
 

@@ -15,6 +15,7 @@ import { EXIT } from '../exit-codes';
 import { PATCHES } from '../request';
 import { print, printJson, type GlobalOptions } from '../terminal';
 import { REPRODUCTIONS } from './reproductions';
+import { routineText, routinesOf } from './routines';
 
 /** An entry; in JSON with all its fields. */
 interface Listed {
@@ -33,16 +34,25 @@ const KINDS: Readonly<Record<string, () => readonly Listed[]>> = {
   bugs: () => BUGS.map(({ id, name, title, year, kernels }) => ({ id, title, name, year, kernels })),
 };
 
-/** `fpulab list [kind]` */
-export function list(kind: string | undefined, options: GlobalOptions): number {
+/** `fpulab list [kind]`, `fpulab list routines <preset>` */
+export function list(kind: string | undefined, preset: string | undefined, options: GlobalOptions): number {
+  if (kind === 'routines') return listRoutines(preset, options);
+  if (preset !== undefined) throw new FpuError('FPU501', `'${preset}' is one too many: only routines are of a preset`);
   if (kind !== undefined && !Object.hasOwn(KINDS, kind)) {
-    const known = Object.keys(KINDS);
+    const known = [...Object.keys(KINDS), 'routines'];
     throw new FpuError('FPU504', `nothing called '${kind}' to list; known: ${known.join(', ')}`, { kind, known });
   }
   const kinds = kind === undefined ? Object.keys(KINDS) : [kind];
   const found = Object.fromEntries(kinds.map((name) => [name, KINDS[name]()]));
   if (options.json) printJson({ schema: 'fpulab/list@1', ...found });
   else print(kinds.map((name) => section(name, found[name], kinds.length > 1)).join('\n\n'));
+  return EXIT.ok;
+}
+
+function listRoutines(preset: string | undefined, options: GlobalOptions): number {
+  const routines = routinesOf(preset);
+  if (options.json) printJson({ schema: 'fpulab/list@1', routines });
+  else print(routines.map(routineText).join('\n\n'));
   return EXIT.ok;
 }
 

@@ -30,6 +30,7 @@ export interface ReplayFlags {
   readonly rerun?: boolean;
   readonly policy?: readonly string[];
   readonly cpu?: string;
+  readonly patch?: readonly string[];
   readonly diagram?: boolean;
   readonly oracle?: readonly string[];
   readonly maxSteps?: number;
@@ -133,7 +134,7 @@ function machineOf({ header, events }: EventLog, flags: ReplayFlags): Machine {
   });
   return compose({
     ...unpatched(),
-    patches: patchesOf(header.patches, unpatched),
+    patches: patchesOf(header.patches, unpatched, flags.patch),
     choices: logDriver(events),
   });
 }

@@ -25,6 +25,8 @@ export interface RunFlags {
   readonly policy?: readonly string[];
   readonly platform?: string;
   readonly patch?: readonly string[];
+  /** Files that have patches which a replay string names. */
+  readonly patchFiles?: readonly string[];
   readonly cpu?: string;
   readonly cpus?: number;
   readonly oracle?: readonly string[];
@@ -55,7 +57,11 @@ export async function run(scenarioId: string, flags: RunFlags, options: GlobalOp
   const kept =
     log ?? (summary.verdict === 'violation' ? keepFailure(memory.text(), `${scenarioId}-${summary.digest}`) : null);
   const cutShort = summary.outcome === 'step-limit' || summary.outcome === 'interrupted';
-  const replay = replayOf(machine, collector, { ...flags, maxSteps: cutShort ? summary.steps : undefined });
+  const replay = replayOf(machine, collector, {
+    ...flags,
+    patch: flags.patch ?? flags.patchFiles,
+    maxSteps: cutShort ? summary.steps : undefined,
+  });
   const document = runDocument(prepared, { summary, report, log: kept, replay });
   if (options.json) printJson(flags.diagram ? { ...document, diagram: drawn(collector, report) } : document);
   else {
@@ -84,7 +90,7 @@ function prepare(scenarioId: string, flags: RunFlags): PreparedRun {
   });
   const machine = compose({
     ...unpatched(),
-    patches: patchesOf(flags.patch ?? replay?.patches ?? [], unpatched),
+    patches: patchesOf(flags.patch ?? replay?.patches ?? [], unpatched, flags.patchFiles),
     choices: driverOf(seed, replay) ?? scriptDriver(scenario.schedule),
   });
   refuseOtherScenario(scenarioId, replay);
@@ -168,12 +174,12 @@ function runText({ meta }: PreparedRun, title: string, { summary, report, log, r
 /** Runs what a replay string says, as `fpulab run` would. */
 export async function runReplayString(
   text: string,
-  { policy, cpu, oracle, maxSteps, diagram }: Pick<RunFlags, 'policy' | 'cpu' | 'oracle' | 'maxSteps' | 'diagram'>,
+  { patch, ...flags }: Pick<RunFlags, 'policy' | 'cpu' | 'patch' | 'oracle' | 'maxSteps' | 'diagram'>,
   options: GlobalOptions,
 ): Promise<number> {
   const { scenario, cpu: recorded } = decodeReplay(text);
-  if (cpu !== undefined) refuseOtherCpu(cpu, recorded);
-  return run(scenario, { policy, cpu, oracle, maxSteps, diagram, choices: text }, options);
+  if (flags.cpu !== undefined) refuseOtherCpu(flags.cpu, recorded);
+  return run(scenario, { ...flags, patchFiles: patch, choices: text }, options);
 }
 
 /** A replay string knows its CPU model by id alone: at least that must be the same. */

@@ -65,7 +65,7 @@ export function exploreFlags(command: Command, cpusLimit: number): Command {
     .argument('<scenario>', 'a scenario; see: fpulab list scenarios')
     .option('--policy <preset|file>', 'a preset, or .ts/.js files that export policies, comma separated', list)
     .option('--platform <id>', 'a platform')
-    .option('--patch <ids>', 'patches, comma separated', list)
+    .option('--patch <ids|files>', 'patches, or .ts/.js files that export some, comma separated', list)
     .option('--cpu <id|file>', 'a CPU model, or a .cpu.json file of your own')
     .option('--cpus <n>', 'number of CPUs', count(cpusLimit, 1))
     .option('--oracle <ids>', 'oracles that decide the verdict, comma separated', list)

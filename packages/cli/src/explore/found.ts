@@ -47,7 +47,8 @@ export function foundViolation(
 
 /** The line that repeats a run up to its violation. */
 export function replayLineOf({ flags }: ExplorePlan, { machine, collector, steps }: Rerun): ReplayLine | null {
-  return replayOf(machine, collector, { oracle: flags.oracle, cpu: flags.cpu, maxSteps: steps.length });
+  const { oracle, cpu, patch } = flags;
+  return replayOf(machine, collector, { oracle, cpu, patch, maxSteps: steps.length });
 }
 
 /** What was found is told even where it cannot be kept. */

@@ -15,13 +15,14 @@ import { F32 } from './F32-bogus-xcomp-bv';
 import { F35 } from './F35-xfd-nm-sleep';
 import { F42 } from './F42-sigframe-usedfpu-nonatomic';
 import { F44 } from './F44-xen-pv-nm';
+import { F45 } from './F45-fnsave-eager';
 import { F49 } from './F49-frame-drop-before-commit';
 
 export type { Bug, Fix, Side } from './bug';
 export { FPRESTORE_FIXUP } from './F32-bogus-xcomp-bv';
 
 /** By number. */
-export const BUGS: readonly Bug[] = [F01, F03, F04, F05, F07, F08, F09, F14, F25, F29, F32, F35, F42, F44, F49];
+export const BUGS: readonly Bug[] = [F01, F03, F04, F05, F07, F08, F09, F14, F25, F29, F32, F35, F42, F44, F45, F49];
 
 /** The patches that put them back, and those that cure them. */
 export const BUG_PATCHES: readonly Patch[] = [
