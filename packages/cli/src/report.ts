@@ -98,6 +98,13 @@ function faultText({ fault, task }: Violation): string {
   }
 }
 
+function staleMsrText({ task, component, value, expected, at }: Violation): string {
+  if (component !== 'pasid') return `${task} runs user code while IA32_XFD is wrong for ${component}`;
+  return at === '#GP'
+    ? `ENQCMD of ${task} traps, and the kernel believes that IA32_PASID holds ${expected}`
+    : `${task} runs user code while IA32_PASID holds ${value}, not ${expected}`;
+}
+
 /** One sentence about a violation. */
 export function describeViolation(violation: Violation): string {
   const { id, step, task, component, value, writer, expected, chain } = violation;
@@ -123,7 +130,7 @@ export function describeViolation(violation: Violation): string {
     case 'pkru-mismatch':
       return `pkru-mismatch at ${at}: ${task} accesses user memory under PKRU ${value} instead of ${expected}, at ${violation.at}${way}`;
     case 'stale-msr':
-      return `stale-msr at ${at}: ${task} runs user code while IA32_XFD is wrong for ${component}`;
+      return `stale-msr at ${at}: ${staleMsrText(violation)}`;
     case 'image-overrun':
       return `image-overrun at ${at}: ${component} of ${task} is saved to an image without room for it`;
     default:

@@ -228,6 +228,7 @@ export { PART, partOfField } from './machine/footprint';
 export {
   avx,
   amx,
+  enqcmd,
   either,
   fork,
   forever,

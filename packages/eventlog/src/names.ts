@@ -6,6 +6,7 @@ export function valueName(value: number, tasks: readonly string[]): string {
   if (value === DEFAULT_PKRU) return 'default';
   const writer = writerOf(value);
   if (writer === PRINCIPAL.otherGuest) return 'other guest';
+  if (writer === PRINCIPAL.pasid) return `PASID ${serialOf(value)}`;
   return `${writerName(writer, tasks)}#${serialOf(value)}`;
 }
 
@@ -15,6 +16,7 @@ export function writerName(writer: number, tasks: readonly string[]): string {
   if (writer === PRINCIPAL.kernel) return 'kernel';
   if (writer === PRINCIPAL.otherGuest) return 'other guest';
   if (writer === PRINCIPAL.kernelDefault) return 'kernel default';
+  if (writer === PRINCIPAL.pasid) return 'the allocator of PASIDs';
   return tasks[taskOfPrincipal(writer)] ?? `task ${taskOfPrincipal(writer)}`;
 }
 

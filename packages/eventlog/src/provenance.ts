@@ -1,5 +1,5 @@
 /** Whose value is where, and how it came there. */
-import { INIT, taskOfPrincipal, writerOf, type MachineEvent } from '@fpulab/core';
+import { INIT, PASID, taskOfPrincipal, writerOf, type MachineEvent } from '@fpulab/core';
 import type { LogHeader } from './format';
 import { valueName, writerName } from './names';
 
@@ -214,7 +214,14 @@ class Tracker implements Provenance {
   /** The child's latest values are its parent's, but for what is enabled per task. */
   fork(parent: number, child: number): void {
     this.latest[child] = [...this.links('latest', parent)];
-    for (const bit of this.components(this.header.dynamicXfeatures)) this.latest[child][bit] = undefined;
+    for (const bit of this.components(this.header.dynamicXfeatures | (1 << PASID))) this.latest[child][bit] = undefined;
+  }
+
+  /** A value that the task did not have before. */
+  give({ cpu, task, component, value }: MachineEvent['data'], seq: number): void {
+    const link = { seq, value, from: undefined };
+    this.links('fpregs', cpu)[component] = link;
+    this.links('latest', task)[component] = link;
   }
 
   release({ cpu, task, xfeatures }: MachineEvent['data'], seq: number): void {
@@ -242,6 +249,7 @@ const EFFECTS: Readonly<Record<string, (t: Tracker, data: MachineEvent['data'], 
   'fpregs.loaded': (t, { cpu, component, value }, seq) => {
     t.links('fpregs', cpu)[component] = t.again(component, value, seq);
   },
+  'fpregs.given': (t, data, seq) => t.give(data, seq),
   'fpregs.saved': (t, data, seq) => t.save(data, seq),
   'fpregs.restored': (t, data, seq) => t.restore(data, seq),
   'fpstate.initialised': (t, { fpstate }, seq) => t.initialiseImage(fpstate, seq),

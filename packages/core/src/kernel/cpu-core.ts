@@ -40,6 +40,10 @@ export interface CpuMachine {
   readonly pageInAlternatives: readonly number[];
   isKernelThread(task: number): boolean;
   isIoWorker(task: number): boolean;
+  /** The task that stands for the process of a task: itself, unless it is a thread of another one. */
+  processOf(task: number): number;
+  /** All threads of a process. */
+  threadsOf(leader: number): readonly number[];
   /** True while a kernel FPU section is on the task's stack. */
   isInKernelFpuSection(task: number): boolean;
   /** True when signals find the task in a position to handle them. */

@@ -114,6 +114,13 @@ export abstract class CpuFpu extends CpuCore {
     this.watchPkru(pkru);
   }
 
+  giveRegister(component: number, value: number): void {
+    this.indexOf(component);
+    const { pkru } = this;
+    this.emit(events.FpregsGiven, this.cpu, this.task, component, value);
+    this.watchPkru(pkru);
+  }
+
   readFpstate(fpstate: number, component: number): number {
     return this.look(this.at.image + fpstate * this.at.components + this.indexOf(component));
   }

@@ -8,6 +8,7 @@ import type { Cr0Access, Hypervisor, UserRestore } from './kernel';
 import { returningThrough } from './exit-to-user';
 import { ACCESS } from './user-access';
 import { hasRegset, regsetComponents, tracedHeader } from './trace-request';
+import { allocatePasid, dropPasid, pasidOf, someLives } from './sva';
 import { loadedFrom } from './xfd';
 import { CpuFpu } from './cpu-fpu';
 
@@ -246,5 +247,34 @@ export class Cpu extends CpuFpu implements Hypervisor {
 
   private get framePages(): number {
     return this.look(this.at.framePages + this.task);
+  }
+
+  // --- shared virtual addressing ------------------------------------------------------------------------------------
+
+  get mmPasid(): number {
+    return pasidOf(this.machine.stream, this.leader);
+  }
+
+  private get leader(): number {
+    return this.machine.processOf(this.task);
+  }
+
+  /** The process gets a PASID, if it has none. */
+  bindSva(): void {
+    const { cpu, leader } = this;
+    allocatePasid(this.machine.stream, { cpu, leader });
+  }
+
+  /** execve() puts another mm in the place of the old one, which nobody shares. */
+  replaceMm(): void {
+    const { cpu, leader } = this;
+    dropPasid(this.machine.stream, { cpu, leader });
+  }
+
+  /** The current task is dead: with the last thread of a process its mm goes. */
+  leaveMm(): void {
+    const { cpu, leader } = this;
+    const { stream } = this.machine;
+    if (this.at.mmPasid >= 0 && !someLives(stream, this.machine.threadsOf(leader))) dropPasid(stream, { cpu, leader });
   }
 }

@@ -32,6 +32,8 @@ export interface EngineTask {
   readonly handler: number;
   readonly unborn: boolean;
   readonly kind: TaskKind;
+  /** Number of the task that stands for its process: its own, unless it is a thread of another one. */
+  readonly process: number;
   readonly idle: boolean;
 }
 
@@ -129,6 +131,7 @@ export class Engine implements CpuMachine {
       startChild: (cpu) => this.startChild(cpu),
       runKernelThread: (cpu) => this.runKernelThread(this.cpus[cpu]),
       uses: (name) => parts.tasks.some(({ code }) => code.some((one) => 'name' in one && one.name === name)),
+      userRaisesGp: parts.tasks.some(({ code }) => code.some((one) => one.kind === 'fpu' && raisesGp(one))),
       hasKernelThreads: parts.tasks.some(({ kind, idle }) => kind !== 'user' && !idle),
       answers: parts.answers,
       exitWork: (cpu) => this.scheduler.exitWork(cpu, parts.tasks[this.cpus[cpu].task].handler >= 0),
@@ -217,6 +220,14 @@ export class Engine implements CpuMachine {
 
   isIoWorker(task: number): boolean {
     return this.parts.tasks[task].kind === 'io-worker';
+  }
+
+  processOf(task: number): number {
+    return this.parts.tasks[task].process;
+  }
+
+  threadsOf(leader: number): readonly number[] {
+    return this.parts.tasks.flatMap(({ process }, task) => (process === leader ? [task] : []));
   }
 
   isInKernelFpuSection(task: number): boolean {
@@ -334,7 +345,7 @@ export class Engine implements CpuMachine {
   /** Raises the exception that an FPU instruction meets here, if any. User code may use components that are disabled. */
   private faults(cpu: Cpu, instruction: FpuOperation['instruction'], at: number, operation?: FpuOperation): boolean {
     const disabled = operation === undefined ? 0 : disabledOf(this.stream, cpu.cpu, usedBy(operation));
-    const vector = fpuFault(cpu.realCr0, instruction) || this.tileFault(cpu, operation) || (disabled && VECTOR.NM);
+    const vector = fpuFault(cpu.realCr0, instruction) || this.initFault(cpu, operation) || (disabled && VECTOR.NM);
     if (vector === 0) return false;
     const { actor } = this.stream;
     this.stream.actor = 'hardware';
@@ -347,14 +358,17 @@ export class Engine implements CpuMachine {
     if (vector === VECTOR.NM) {
       if (this.parts.answers('nm-raised')) cpu.emit(events.NmRaised, cpu.cpu, cpu.task);
       else cpu.deliverNm();
-    } else cpu.enter(CONTEXT.exception, 'invalid_op', true);
+    } else cpu.enter(CONTEXT.exception, vector === VECTOR.GP ? 'general_protection' : 'invalid_op', true);
     return true;
   }
 
-  /** #UD of tile instructions while TILECFG is INIT: palette 0 has no tiles. It comes before the #NM of IA32_XFD. */
-  private tileFault(cpu: Cpu, operation: FpuOperation | undefined): number {
-    const { needs } = operation ?? {};
-    return needs !== undefined && !hasComponent(cpu.xinuse(), needs) ? VECTOR.UD : 0;
+  /**
+   * The exception of an instruction whose component is INIT. Tile instructions without TILECFG, where palette 0 has no tiles: #UD, before
+   * the #NM of IA32_XFD. ENQCMD without a PASID: #GP.
+   */
+  private initFault(cpu: Cpu, operation: FpuOperation | undefined): number {
+    if (operation?.needs === undefined || hasComponent(cpu.xinuse(), operation.needs)) return 0;
+    return raisesGp(operation) ? VECTOR.GP : VECTOR.UD;
   }
 
   private userStep(cpu: Cpu): void {
@@ -480,6 +494,11 @@ function tracersOf(tasks: readonly EngineTask[]): readonly number[] {
   const traces = ({ code }: EngineTask, target: string): boolean =>
     code.some((one) => one.kind === 'syscall' && one.trace?.target === target);
   return tasks.map(({ name }) => tasks.findIndex((candidate) => traces(candidate, name)));
+}
+
+/** ENQCMD, alone of those that are modelled, raises #GP in user code. */
+function raisesGp(operation: FpuOperation): boolean {
+  return operation.instruction === 'enqcmd';
 }
 
 /** Components whose contents an instruction needs or defines; those that it only puts into INIT state may be disabled. */

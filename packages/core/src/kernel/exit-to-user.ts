@@ -41,14 +41,15 @@ export const at = (name: string, run: (cpu: Cpu) => void, options = {}): Routine
 /** A step at which the kernel asks its policy or platform to act. */
 export const hookStep = (name: string, type: EventType): RoutineNode => at(name, (k) => k.emit(type, k.cpu, k.task));
 
-const toUser: Condition = (k) => contextOf(k.interrupted) === CONTEXT.user;
+/** user_mode(regs): the running context came from user code, to which it returns. */
+export const fromUser: Condition = (k) => contextOf(k.interrupted) === CONTEXT.user;
 
 /** The end of a context, and what comes before it where user code comes next. */
 export function exitPath(services: ExitServices, name: string): readonly RoutineNode[] {
   const { answers } = services;
   if (!hasExitWork(services)) return [at(name, () => {})];
   return [
-    when(toUser, [
+    when(fromUser, [
       at('disable interrupts for exit', (k) => k.localIrqDisable()),
       ...(answers('exit-to-user-prepare') ? [hookStep('prepare_exit_to_usermode', events.ExitToUserPrepare)] : []),
       at('exit_to_user_mode_loop', (k) => k.call('exit_to_user_mode_loop')),

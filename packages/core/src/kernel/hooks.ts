@@ -5,6 +5,7 @@ export const POLICY_HOOKS = [
   'switch-out',
   'switch-in',
   'trap-nm',
+  'trap-gp',
   'irq-fpu-usable',
   'kernel-fpu-begin',
   'kernel-fpu-end',
@@ -33,6 +34,7 @@ export type PolicyHook = (typeof POLICY_HOOKS)[number];
 
 /** Hooks that nobody has to own. */
 export const OPTIONAL_HOOKS: readonly PolicyHook[] = [
+  'trap-gp',
   'exit-to-user-prepare',
   'exit-to-user',
   'signal-save',

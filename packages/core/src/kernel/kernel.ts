@@ -144,6 +144,10 @@ export interface Kernel {
   readRegister(component: number): number;
   /** Puts a value into a register: WRPKRU, WRMSR. */
   writeRegister(component: number, value: number): void;
+  /** The same with a value that the current task did not have before: from now on it is its own. */
+  giveRegister(component: number, value: number): void;
+  /** `mm->pasid` of the current task; INIT for none. */
+  readonly mmPasid: number;
 
   /** The slot of a component in an image, whatever XSTATE_BV says. To be moved, not to be looked at. */
   readFpstate(fpstate: number, component: number): number;

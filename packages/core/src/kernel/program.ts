@@ -5,7 +5,7 @@
  */
 import { FpuError } from '../error';
 import { HEADER } from '../machine/state';
-import { AVX, PKRU, SSE, TILECFG, TILEDATA, X87 } from '../x86/components';
+import { AVX, PASID, PKRU, SSE, TILECFG, TILEDATA, X87 } from '../x86/components';
 import type { InstructionClass } from '../x86/faults';
 import type { TraceOperation } from './trace-request';
 
@@ -32,7 +32,9 @@ export type SyscallName =
   /** arch_prctl(ARCH_REQ_XCOMP_PERM) for all that is enabled per task. */
   | 'req_xcomp_perm'
   /** sigaltstack(), with a stack that has no room for what is enabled per task. */
-  | 'sigaltstack';
+  | 'sigaltstack'
+  /** Binds the process to a device that shares its address space, as opening the device does: iommu_sva_bind_device(). */
+  | 'sva_bind';
 
 /** One FPU instruction: its class for CR0's rules, and the components that it reads and writes. */
 export interface FpuOperation {
@@ -43,7 +45,7 @@ export interface FpuOperation {
   readonly writes: readonly number[];
   /** Components that it puts into INIT state: XRSTOR without them, TILERELEASE. */
   readonly initialises?: readonly number[];
-  /** A component without which, in INIT state, the instruction raises #UD. */
+  /** A component without which, in INIT state, the instruction raises #UD; ENQCMD: #GP. */
   readonly needs?: number;
 }
 
@@ -157,6 +159,19 @@ export const amx = {
     initialises: [TILECFG, TILEDATA],
   }),
 };
+
+/**
+ * ENQCMD: sends a command with the PASID of the process to a device. #GP while IA32_PASID has no valid PASID, which is its INIT state
+ * (Intel SDM Vol. 2A "ENQCMD - Enqueue Command"). CR0.TS is nothing to it.
+ */
+export const enqcmd = (): FpuOperation => ({
+  kind: 'fpu',
+  text: 'enqcmd',
+  instruction: 'enqcmd',
+  reads: [PASID],
+  writes: [],
+  needs: PASID,
+});
 
 /** In a signal handler: the frame loses its magic (`fx-only`), gets a header that XRSTOR refuses (`forged`), or its memory goes. */
 export const frame = (how: 'fx-only' | 'forged' | 'unmapped'): FrameOperation => ({

@@ -10,13 +10,13 @@ import { PREEMPT_OFF, IRQS_OFF } from '../machine/frames';
 import { abortRoutine } from './core-dump';
 import type { Cpu } from './cpu';
 import { NEXT_LOCAL } from './cpu-core';
-import { at, exitPath, exitRoutines, hookStep as hook } from './exit-to-user';
+import { at, exitPath, exitRoutines, fromUser, hookStep as hook } from './exit-to-user';
 import { NOBODY } from './kernel';
 import type { PlatformHook, PolicyHook } from './hooks';
 import { kernelThreadRoutines } from './kernel-thread';
 import type { KernelOperation, SyscallName } from './program';
 import { exitPtrace, traceRoutines, type TraceServices } from './ptrace';
-import { group, routine, when, whileHolds, type Routine, type RoutineNode } from './routine';
+import { group, routine, unless, when, whileHolds, type Routine, type RoutineNode } from './routine';
 import { userAccess, userAccessRoutines } from './user-access';
 
 /** What the skeleton needs of the scheduler. */
@@ -33,6 +33,8 @@ export interface SkeletonServices extends TraceServices {
   runKernelThread(cpu: number): void;
   /** True when some program calls it. */
   uses(operation: SyscallName | KernelOperation['name']): boolean;
+  /** True when user code can raise #GP. */
+  readonly userRaisesGp: boolean;
   /** True when some task never runs user code. */
   readonly hasKernelThreads: boolean;
 }
@@ -97,6 +99,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
   const flushThread = at('flush_thread', (k) => {
     k.emit(events.TaskExeced, k.cpu, k.task);
     k.setNewPkru();
+    k.replaceMm();
     k.emit(events.Exec, k.cpu, k.task);
   });
 
@@ -148,7 +151,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     routine('kernel_execve', [...firstSwitchIn, flushThread, ...exit('return to user')]),
     idle,
     routine('device_not_available', [hook('do_device_not_available', events.TrapNm), ...exit('iret')]),
-    routine('general_protection', [at('die', (k) => k.killCurrent()), ...exit('iret')]),
+    routine('general_protection', [...generalProtection(services), ...exit('iret')]),
     routine('invalid_op', [at('die', (k) => k.killCurrent()), ...exit('iret')]),
     // Linux adds PREEMPT_ACTIVE and returns with interrupts off: preemptions do not nest on one stack.
     // After an interrupt: retint_careful before user code, preempt_schedule_irq() before kernel code.
@@ -175,6 +178,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     ...(services.uses('ptrace') || services.uses('ptrace_stop') ? traceRoutines(services) : []),
     ...(services.uses('abort') ? [abortRoutine(services)] : []),
     ...requests(services, 'req_xcomp_perm', 'request-xcomp-perm', events.XcompPermRequested),
+    ...(services.uses('sva_bind') ? [syscall('sys_sva_bind', [at('iommu_sva_bind_device', (k) => k.bindSva())])] : []),
     ...requests(services, 'sigaltstack', 'sigaltstack', events.SigaltstackInstalled),
     routine('do_exit', [
       at('exit_thread', (k) => {
@@ -185,6 +189,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
       at('schedule, never to return', (k) => {
         if (services.isIdle(k.task)) k.panic();
         k.emit(events.TaskExited, k.cpu, k.task);
+        k.leaveMm();
         k.call('schedule');
       }),
       at('BUG', () => {
@@ -206,6 +211,16 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
       ? [syscall('sys_kernel_fpu_copy', [kernelFpuSection, userAccess('copy_from_user')], KEEPS_RESULT)]
       : []),
     ...(ACCESSES.some((name) => services.uses(name)) ? userAccessRoutines() : []),
+  ];
+}
+
+/** exc_general_protection(): user code may be helped by its policy, or gets SIGSEGV; whether it was helped is in local 0. */
+function generalProtection({ answers, userRaisesGp }: SkeletonServices): readonly RoutineNode[] {
+  const die = at('die', (k) => k.killCurrent());
+  if (!userRaisesGp) return [die];
+  const unlessHelped = unless((k) => k.local(0) !== 0, [at('force_sig(SIGSEGV)', (k) => k.forceSignal())]);
+  return [
+    when(fromUser, [...(answers('trap-gp') ? [hook('try_fixup_enqcmd_gp', events.TrapGp)] : []), unlessHelped], [die]),
   ];
 }
 

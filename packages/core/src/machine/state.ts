@@ -1,5 +1,6 @@
 import type { Field, FieldDeclaration, SpaceSizes } from './layout';
 import { StateLayout } from './layout';
+import { PASID } from '../x86/components';
 import { CR0_BOOT } from '../x86/control-registers';
 
 /**
@@ -32,6 +33,8 @@ export interface Dimensions {
   readonly borrowedMm?: boolean;
   /** Tasks trace others. */
   readonly ptrace?: boolean;
+  /** Processes have PASIDs; where PASID is among the components, when left out. */
+  readonly pasids?: boolean;
 }
 
 /**
@@ -99,6 +102,8 @@ export interface CoreOffsets {
   readonly borrowedMm: number;
   /** 1 while a task waits for its tracer; -1 where nobody traces. */
   readonly stopped: number;
+  /** `mm->pasid` of the process that a task leads, INIT for none; -1 on kernels that do not enable PASID. */
+  readonly mmPasid: number;
 }
 
 /**
@@ -164,6 +169,9 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     ...(dimensions.dynamicXfeatures ? xfd : []),
     ...(dimensions.borrowedMm ? [field('task.borrowed-mm', 'task', 'flag')] : []),
     ...(dimensions.ptrace ? [field('task.stopped', 'task', 'flag')] : []),
+    ...((dimensions.pasids ?? dimensions.componentBits.includes(PASID))
+      ? [field('task.mm-pasid', 'task', 'value')]
+      : []),
   ];
 }
 
@@ -215,6 +223,7 @@ export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOf
     xfdErr: baseIfAny('cpu.xfd-err'),
     borrowedMm: baseIfAny('task.borrowed-mm'),
     stopped: baseIfAny('task.stopped'),
+    mmPasid: baseIfAny('task.mm-pasid'),
   };
 }
 

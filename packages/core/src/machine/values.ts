@@ -18,6 +18,8 @@ export const PRINCIPAL = {
   otherGuest: 0x401,
   /** What the kernel gives every new program: a constant that is no secret. */
   kernelDefault: 0x402,
+  /** The allocator of PASIDs: the serial is the number that a process got. */
+  pasid: 0x403,
 } as const;
 
 /** The PKRU that Linux gives to new programs since 4.9: `init_pkru_value`, which is not PKRU's INIT state. */

@@ -4,8 +4,10 @@ import { CONTEXT, contextOf, isAtomic } from '../machine/frames';
 import { LIFECYCLE, ORACLE_SLOTS, type MachineState } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { DEFAULT_PKRU, INIT, principalOfTask, writerOf } from '../machine/values';
-import { PKRU } from '../x86/components';
+import { PASID, PKRU, SUPERVISOR_COMPONENTS, hasComponent } from '../x86/components';
+import { VECTOR } from '../x86/faults';
 import type { Belief, DynamicState, ReadSlot } from '../plugin/plugin';
+import { believesPopulated, wrongPasid, type Pasids } from './pasid';
 import { checkXfd, currentFirst, overrunWatcher, type Report } from './dynamic-state';
 import { ORACLE, ORACLES, VALIDITY, type OracleId } from './oracles';
 
@@ -28,6 +30,8 @@ export interface MonitoredMachine {
   readonly oracles: readonly OracleId[];
   /** What the policy takes for valid, where it says so. */
   readonly belief?: Belief | undefined;
+  /** Who has which PASID, where the kernel enables them. */
+  readonly pasids?: Pasids | undefined;
   /** How the kernel enables components per task, if it does. */
   readonly dynamicState?: DynamicState;
 }
@@ -43,10 +47,14 @@ export class OracleMonitor {
   private readonly watchesExposure: boolean;
   private readonly watchesLeaks: boolean;
   private readonly watchesXfd: boolean;
+  /** Where somebody watches them. */
+  private readonly pasids: Pasids | undefined;
   /** Index of PKRU among the components where somebody watches it; -1 else. */
   private readonly watchedPkru: number;
   /** By component: true where a policy keeps it in a slot per task, apart from the image, and switches it by itself. */
   private readonly hasOwnHome: readonly boolean[];
+  /** By component: true where user code cannot read it. */
+  private readonly isSupervisor: readonly boolean[];
 
   constructor(private readonly machine: MonitoredMachine) {
     this.state = machine.stream.state;
@@ -55,6 +63,8 @@ export class OracleMonitor {
     this.watchesLeaks = machine.oracles.includes('leak');
     this.watchesXfd = machine.dynamicState !== undefined && machine.oracles.includes('stale-msr');
     this.watchedPkru = machine.oracles.includes('pkru-mismatch') ? this.state.at.indexOfBit[PKRU] : -1;
+    this.pasids = machine.oracles.includes('stale-msr') ? machine.pasids : undefined;
+    this.isSupervisor = this.state.at.componentBits.map((bit) => hasComponent(SUPERVISOR_COMPONENTS, bit));
     const { fields } = this.state.layout;
     this.hasOwnHome = this.state.at.componentBits.map((bit) =>
       fields.some(({ component, space }) => component === bit && space === 'task'),
@@ -62,6 +72,7 @@ export class OracleMonitor {
     this.watchReads();
     this.watchKernelSections();
     this.watchKernelContexts();
+    if (this.pasids) this.watchEnqcmd(this.pasids);
     if (machine.oracles.includes('validity')) this.watchValidity();
     if (machine.dynamicState !== undefined && machine.oracles.includes('image-overrun')) this.watchOverruns();
   }
@@ -78,6 +89,7 @@ export class OracleMonitor {
     if (this.watchesExposure) this.checkExposed(cpu, task);
     if (this.watchesLeaks) this.checkVisible(cpu, task);
     if (this.watchedPkru >= 0) this.checkUserPkru(cpu, task);
+    if (this.pasids) this.checkPasid(this.pasids, cpu, task);
     const { dynamicState, stream } = this.machine;
     if (dynamicState !== undefined && this.watchesXfd) checkXfd(stream, dynamicState, { cpu, task }, this.reportXfd);
   }
@@ -89,6 +101,26 @@ export class OracleMonitor {
     const value = words[this.guestRegisters(cpu) + this.watchedPkru];
     const expected = words[at.architectural + task * at.components + this.watchedPkru];
     if (value !== expected) this.report('pkru-mismatch', cpu, task, this.watchedPkru, value, expected);
+  }
+
+  private checkPasid({ processOf }: Pasids, cpu: number, task: number): void {
+    const { words, at } = this.state;
+    const index = at.indexOfBit[PASID];
+    const expected = wrongPasid(this.machine.stream, { cpu, task, leader: processOf(task) });
+    if (expected === undefined) return;
+    this.report('stale-msr', cpu, task, index, words[at.fpregs + cpu * at.components + index], expected);
+  }
+
+  private watchEnqcmd({ processOf, activated }: Pasids): void {
+    const { stream } = this.machine;
+    if (activated === undefined) return;
+    stream.watch(events.TrapRaised, (cpu, task, vector, user) => {
+      if (vector !== VECTOR.GP || user === 0) return;
+      const leader = processOf(task);
+      if (!believesPopulated(stream, activated, { cpu, task, leader })) return;
+      const { words, at } = this.state;
+      this.report('stale-msr', cpu, task, at.indexOfBit[PASID], INIT, words[at.mmPasid + leader]);
+    });
   }
 
   private readonly reportXfd: Report = (oracle, cpu, task, component) => {
@@ -142,7 +174,7 @@ export class OracleMonitor {
 
   /** A value that a task has no right to: another principal's, or one from before its execve(). */
   private isForeign(task: number, index: number, value: number): boolean {
-    if (value === INIT || value === DEFAULT_PKRU) return false;
+    if (value === INIT || value === DEFAULT_PKRU || this.isSupervisor[index]) return false;
     const { words, at } = this.state;
     const architectural = words[at.architectural + task * at.components + index];
     if (value === architectural) return false;
@@ -160,7 +192,8 @@ export class OracleMonitor {
       const { words, at } = this.state;
       const index = at.indexOfBit[component];
       const expected = words[at.architectural + task * at.components + index];
-      if (value === expected || (expected === INIT && this.isExeced(task, index))) return;
+      if (value === expected || this.isSupervisor[index]) return; // the device sees it, and its oracle has
+      if (expected === INIT && this.isExeced(task, index)) return;
       this.report('lost-update', cpu, task, index, value, expected);
     });
     this.machine.stream.watch(events.FpstateShown, (cpu, task, target, component, value) => {
@@ -330,6 +363,15 @@ export class OracleMonitor {
     return false;
   }
 
+  /** True from the moment that a signal frame is complete until the task is in its handler, which starts with INIT. */
+  private isGoingToHandler(task: number): boolean {
+    const { words, at } = this.state;
+    if (at.resume < 0 || words[at.resume + task] >= 0) return false;
+    const interrupted = at.interrupted + task * at.components;
+    for (let index = 0; index < at.components; index++) if (words[interrupted + index] !== INIT) return true;
+    return false;
+  }
+
   /** The validity of a task's FPU context, by what registers and memory really hold. INIT cannot be lost. */
   private validityOf(task: number): number {
     const { words, at } = this.state;
@@ -341,6 +383,7 @@ export class OracleMonitor {
     for (let index = 0; index < at.components; index++) {
       const latest = words[at.architectural + task * at.components + index];
       if (this.hasOwnHome[index] || latest === DEFAULT_PKRU) continue;
+      if (latest === INIT && this.isGoingToHandler(task)) continue; // nothing has put it there yet
       const places = this.placesOf(task, index);
       everywhere &= places;
       if (latest === INIT) continue;

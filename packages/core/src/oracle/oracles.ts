@@ -31,7 +31,7 @@ export const ORACLE_TEXT: Readonly<Record<OracleId, string>> = {
   'speculative-exposure':
     "user code runs while the registers hold another principal's data, even behind TS=1 (on affected CPUs: CVE-2018-3665)",
   'pkru-mismatch': "the kernel or user code accesses user memory under another PKRU than the task's",
-  'stale-msr': 'user code runs while IA32_XFD is not what the task or the kernel believes it to be',
+  'stale-msr': 'user code runs while IA32_XFD or IA32_PASID is not what the task or the kernel believes it to be',
   'image-overrun': 'a save writes a component for which the image has no room',
   validity:
     "a task's latest FPU state is lost, its registers are written before they were loaded, or its policy takes for valid what is not",

@@ -55,6 +55,7 @@ const POLICY_HOOK_EVENTS: Readonly<Record<PolicyHook, EventType>> = {
   'switch-out': events.SwitchOut,
   'switch-in': events.SwitchIn,
   'trap-nm': events.TrapNm,
+  'trap-gp': events.TrapGp,
   'irq-fpu-usable': events.IrqFpuUsable,
   'kernel-fpu-begin': events.KernelFpuBegin,
   'kernel-fpu-end': events.KernelFpuEnd,
@@ -203,7 +204,7 @@ function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
       if ('child' in operation) refuseUnknownChild(scenario, name, operation.child);
       if (operation.kind === 'syscall') refuseBadTarget(scenario, name, operation.trace?.target);
     }
-    return { name, code, handler, unborn, kind, idle: false };
+    return { name, code, handler, unborn, kind, process: processOf(scenario, task), idle: false };
   });
   const idle = Array.from({ length: cpus }, (_, cpu) => ({
     name: `idle${cpu}`,
@@ -211,6 +212,7 @@ function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
     handler: -1,
     unborn: false,
     kind: 'kthread' as const,
+    process: users.length + cpu,
     idle: true,
   }));
   return [...users, ...idle];
@@ -226,6 +228,25 @@ function refuseBadTasks({ id, tasks }: Scenario): void {
   if (twice !== undefined) refuse(`has two tasks called '${twice}'`);
   const idle = names.find((name) => /^idle\d*$/.test(name));
   if (idle !== undefined) refuse(`calls a task '${idle}', which is what idle tasks are called`);
+}
+
+/** Number of the task that stands for the process of a task. */
+function processOf({ id, tasks }: Scenario, task: TaskSpec): number {
+  const leader = tasks.findIndex(({ name }) => name === (task.threadOf ?? task.name));
+  const refuse = (problem: string): never => {
+    throw new FpuError('FPU208', `task ${task.name} of the scenario '${id}' ${problem}`, { task: task.name });
+  };
+  const isThread = task.threadOf !== undefined;
+  if (isThread && (leader < 0 || tasks[leader].threadOf !== undefined || tasks[leader] === task)) {
+    refuse(`is a thread of '${task.threadOf}', which is no task with a process of its own`);
+  }
+  const shares = isThread || tasks.some(({ threadOf }) => threadOf === task.name);
+  const { program, handler = [] } = task;
+  const execs = simpleOperations([...program, ...handler]).some(
+    (one) => one.kind === 'syscall' && one.name === 'execve',
+  );
+  if (shares && execs) refuse('shares its process, so it cannot call execve(), which would end the other threads');
+  return leader;
 }
 
 function refuseUnknownChild(scenario: Scenario, task: string, child: string | undefined): void {
@@ -283,12 +304,13 @@ function reactionTo(composition: Composition, hook: PolicyHook | PlatformHook) {
 
 /** Oracles look at every step and at the events that concern them. */
 function watchOracles(
-  { base, platform, dynamicXfeatures, dynamicState }: Composition,
+  { base, platform, modifiers, dynamicXfeatures, dynamicState }: Composition,
   stream: EventStream,
   engine: Engine,
   oracles: readonly OracleId[],
 ): void {
   const { cpus, code } = engine;
+  const activated = modifiers.find(({ pasidActivated }) => pasidActivated !== undefined)?.pasidActivated;
   const monitor = new OracleMonitor({
     stream,
     trapsUserFpu: (cpu) => platform.trapsUserFpu(cpus[cpu]),
@@ -299,6 +321,7 @@ function watchOracles(
       return instruction.op === 'step' && instruction.nmExpected;
     },
     runsUserCode: (task) => !engine.isKernelThread(task) && !engine.isIoWorker(task),
+    pasids: stream.state.at.mmPasid < 0 ? undefined : { processOf: (task) => engine.processOf(task), activated },
     nmEntry: code.entry('device_not_available'),
     oracles,
     belief: base.belief,

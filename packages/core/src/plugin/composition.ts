@@ -11,6 +11,7 @@ import {
   ALL_COMPONENTS,
   AVX,
   OPMASK,
+  PASID,
   PKRU,
   SSE,
   SUPERVISOR_COMPONENTS,
@@ -42,6 +43,7 @@ const COMPONENT_OF: Readonly<Partial<Record<InstructionClass, number>>> = {
   opmask: OPMASK,
   amx: TILEDATA,
   pkru: PKRU,
+  enqcmd: PASID,
 };
 
 /** What tasks can do for which a policy must own hooks that others may leave out. */
@@ -101,7 +103,7 @@ export class Composition {
     this.modifiers = policies.filter(
       (policy): policy is ModifierPolicy =>
         policy.kind === 'modifier' &&
-        (policy.onlyWith === undefined || (policy.onlyWith & byBase) !== 0) &&
+        (policy.onlyWith === undefined || (policy.onlyWith & this.enabledBy(policy, byBase)) !== 0) &&
         (policy.dynamicState === undefined || this.canEnable(policy.dynamicState) !== 0),
     );
     this.refuseDuplicateIds();
@@ -229,6 +231,10 @@ export class Composition {
   /** Components of the processor that the scenario has not switched off. */
   private get present(): number {
     return componentsOf(this.guestCpu) & (this.settings.scenario.xfeatures ?? ALL_COMPONENTS);
+  }
+
+  private enabledBy({ xfeatures = 0 }: ModifierPolicy, byBase: number): number {
+    return byBase | (this.present & xfeatures);
   }
 
   /** Linux 6.1 fpu__init_system_xstate(): without XFD dynamic features are not enabled. */

@@ -93,6 +93,8 @@ export interface ModifierPolicy extends Plugin {
   /** Components that it enables beside those of the base policy, as a bitmap. */
   readonly xfeatures?: number;
   readonly dynamicState?: DynamicState;
+  /** Per task: the kernel believes that IA32_PASID is filled, and does not fill it again. */
+  readonly pasidActivated?: Slot;
   readonly edits: Patch['edits'];
 }
 

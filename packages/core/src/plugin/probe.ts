@@ -119,7 +119,8 @@ export class Probe {
     const traced = new Set(this.tasks.flatMap(targetsOf));
     this.tasks.forEach((task, number) => {
       if (task.idle || task.unborn || forks(task) || traced.has(task.name)) return;
-      const key = `${task.kind} ${JSON.stringify(task.code)}`;
+      if (this.tasks.some(({ process }, other) => process === number && other !== number)) return; // it stands for its process
+      const key = `${task.kind} ${task.process === number ? '' : task.process} ${JSON.stringify(task.code)}`;
       groups.set(key, [...(groups.get(key) ?? []), number]);
     });
     return [...groups.values()].filter((group) => group.length > 1);

@@ -344,6 +344,7 @@ export class PolicySpec {
     const task = taskOfPrincipal(writer);
     const name = task >= 0 ? this.taskName(task) : writer === PRINCIPAL.kernel ? 'kernel' : 'other-guest';
     if (value === DEFAULT_PKRU) return 'default';
+    if (writer === PRINCIPAL.pasid) return `PASID:${serialOf(value)}`;
     return `${name}:${serialOf(value)}`;
   }
 

@@ -49,6 +49,7 @@ export type InstructionClass =
   | 'opmask'
   | 'amx'
   | 'pkru'
+  | 'enqcmd'
   | 'xcr'
   | 'privileged'
   | 'smsw';
@@ -67,6 +68,7 @@ export const FEATURE_OF_CLASS: Readonly<Partial<Record<InstructionClass, Feature
   opmask: 'avx512f',
   amx: 'amx',
   pkru: 'pku',
+  enqcmd: 'enqcmd',
   xcr: 'xsave',
 };
 
@@ -107,6 +109,7 @@ const RULES: Readonly<Record<InstructionClass, Rule>> = {
   opmask: { em: 0, ts: 'always', cr4: OSXSAVE, xcr0: AVX512_STATE },
   amx: { em: 0, ts: 'never', cr4: OSXSAVE, xcr0: AMX_STATE },
   pkru: { em: 0, ts: 'never', cr4: [CR4_PKE, 'pke-clear'] },
+  enqcmd: NEVER,
   xcr: { em: 0, ts: 'never', cr4: OSXSAVE },
   privileged: NEVER,
   smsw: NEVER,

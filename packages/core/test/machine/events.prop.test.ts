@@ -112,6 +112,12 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
   'xfd.err-written': ({ cpu }) => [`cpu.xfd-err[${cpu}]`],
   'kthread.stepped': ({ task }) => [`task.frame.local[${task}.1]`],
   'mm.borrowed': ({ task }) => [`task.borrowed-mm[${task}]`],
+  'mm.pasid-written': ({ leader }) => [`task.mm-pasid[${leader}]`],
+  'fpregs.given': ({ cpu, task, component }) => [
+    `cpu.fpregs[${cpu}.${component}]`,
+    `task.architectural[${task}.${component}]`,
+    `task.execed[${task}]`,
+  ],
   'task.stopped': ({ task }) => [`task.stopped[${task}]`],
   'task.continued': ({ target }) => [`task.stopped[${target}]`],
   'fpstate.traced': ({ fpstate, target, component }) => [

@@ -438,6 +438,26 @@ const PROCESSOR: readonly Example[] = [
   },
 ];
 
+const SVA: readonly Example[] = [
+  {
+    fact: 'the PASID of a process is kept with the task that stands for it',
+    event: 'mm.pasid-written',
+    data: { cpu: 1, leader: 2, value: valueId(PRINCIPAL.pasid, 1) },
+    changes: { 'task.mm-pasid[2]': valueId(PRINCIPAL.pasid, 1) },
+  },
+  {
+    fact: 'a value that the kernel gives a task is in the register, and what the task has from now on',
+    event: 'fpregs.given',
+    data: { cpu: 1, task: 2, component: 2, value: valueId(PRINCIPAL.pasid, 1) },
+    before: { 'task.execed[2]': 0b111 },
+    changes: {
+      'cpu.fpregs[1.2]': valueId(PRINCIPAL.pasid, 1),
+      'task.architectural[2.2]': valueId(PRINCIPAL.pasid, 1),
+      'task.execed[2]': 0b011,
+    },
+  },
+];
+
 const USER_MEMORY: readonly Example[] = [
   {
     fact: 'a kernel thread has an address space while it borrows one',
@@ -672,6 +692,7 @@ const EXAMPLES = [
   ...CONTEXTS,
   ...TASKS,
   ...PROCESSOR,
+  ...SVA,
   ...USER_MEMORY,
   ...SIGNALS,
   ...TRACERS,
@@ -725,6 +746,7 @@ describe('what events do to the state', () => {
       'core-dump',
       'exit-to-user',
       'cpu-up',
+      'trap-gp',
       'idle',
       'request-xcomp-perm',
       'sigaltstack',

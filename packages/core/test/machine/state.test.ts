@@ -45,6 +45,7 @@ describe('a fresh state', () => {
       'cpu.xfd-err 1',
       'task.borrowed-mm 1',
       'task.stopped 1',
+      'task.mm-pasid 1',
     ]);
     expect([state.at.resume, state.at.xfd, state.at.firstFpstate.sigframe]).toEqual([-1, -1, -1]);
   });

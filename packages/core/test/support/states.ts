@@ -17,6 +17,7 @@ export const FULL: Dimensions = {
   dynamicXfeatures: 1 << TILEDATA,
   borrowedMm: true,
   ptrace: true,
+  pasids: true,
 };
 
 /** A fresh state of SMALL dimensions with one slot per CPU and one per task. */

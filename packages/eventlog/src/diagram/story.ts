@@ -3,9 +3,11 @@ import {
   CONTEXT,
   CONTEXT_NAMES,
   CR0_TS,
+  INIT,
   NOBODY,
   ORACLES,
   applyEvent,
+  componentName,
   contextOf,
   eventType,
   isCalled,
@@ -274,6 +276,7 @@ class Teller {
       case 'user.stepped':
         this.operation = this.context.programs[data.task]?.[data.at] ?? 'user code';
         if (this.operation === 'either') return; // which way the program goes shows in what it does next
+        if (this.operation === 'enqcmd') return; // it shows in what it reads
         if (!this.operation.includes('.')) this.line(`syscall ${this.operation}`);
         else if (!/\.(read|write|update)$/.test(this.operation)) this.line(this.operation);
         return;
@@ -288,7 +291,9 @@ class Teller {
         return;
       case 'trap.raised':
         return this.line(
-          data.user ? `${this.pendingOperation(data.task)}: #NM` : `${vectorName(data.vector)} in the kernel`,
+          data.user
+            ? `${this.pendingOperation(data.task)}: ${vectorName(data.vector)}`
+            : `${vectorName(data.vector)} in the kernel`,
         );
       case 'task.slept':
         this.slept = true;
@@ -310,6 +315,10 @@ class Teller {
         return;
       case 'xfd.written':
         return this.effect(`XFD=${xfeaturesName(data.value)}`);
+      case 'fpregs.given':
+        return this.effect(`${componentName(data.component)}=${this.name(data.value)}`);
+      case 'mm.pasid-written':
+        return this.effect(data.value === INIT ? 'mm gives its PASID back' : `mm has ${this.name(data.value)}`);
       case 'slot.written':
         return this.describeSlot(data.slot, before, data.value);
       case 'fpregs.saved':

@@ -61,8 +61,8 @@ export function xenHvm(): Platform {
     kind: 'platform',
     id: 'xen-hvm',
     title: 'Xen HVM or PVHVM (VMX), lazy hypervisor',
-    // Xen switches PKRU since 4.7, as a component that is never lazy: XSTATE_NONLAZY is not modelled.
-    hides: ['pku'],
+    // Xen switches PKRU since 4.7, as a component that is never lazy: XSTATE_NONLAZY is not modelled. ENQCMD is no guest's.
+    hides: ['pku', 'enqcmd'],
     source: 'Xen 4.4 hvm/vmx/vmx.c vmx_fpu_enter(), vmx_fpu_leave(), vmx_fpu_dirty_intercept(), vmx_update_guest_cr()',
     slots: [shadow, guestTs, dirtied, intercept],
     routines: [

@@ -37,7 +37,7 @@ const HYPERCALL_FPU_TASKSWITCH = 5;
  * Leaf 7 of pv_cpuid() passes none of the first three. A PV kernel does not run at CPL 0, where alone XSAVES works:
  * cpufeatureset.h of later versions marks it as not for PV guests.
  */
-const HIDDEN_FEATURES: readonly Feature[] = ['mpx', 'avx512f', 'pku', 'xsaves', 'xfd', 'amx'];
+const HIDDEN_FEATURES: readonly Feature[] = ['mpx', 'avx512f', 'pku', 'xsaves', 'xfd', 'amx', 'enqcmd'];
 
 const QUEUED = { nothing: 0, clear: 1, set: 2 } as const;
 

@@ -37,6 +37,8 @@ export const CoreDump = defineHook('hook.core-dump', { cpu: 'cpu', task: 'task' 
 export const ExitToUser = defineHook('hook.exit-to-user', { cpu: 'cpu', task: 'task' });
 /** A CPU comes up: the policy brings TS into the state that it expects. Linux: fpu_init(), fpu__init_cpu(). */
 export const CpuUp = defineHook('hook.cpu-up', { cpu: 'cpu', task: 'task' });
+/** User code met #GP: the policy may know why, and answers 1 in local 0 of the asking frame where it has seen to it. Linux: exc_general_protection(). */
+export const TrapGp = defineHook('hook.trap-gp', { cpu: 'cpu', task: 'task' });
 /** The idle loop is about to halt the CPU for long, interrupts off. Linux: fpu_idle_fpregs() from the cpuidle driver. */
 export const IdleEntered = defineHook('hook.idle', { cpu: 'cpu', task: 'task' });
 /** The task asks for permission to use a component. Linux: arch_prctl(ARCH_REQ_XCOMP_PERM), xstate_request_perm(). */

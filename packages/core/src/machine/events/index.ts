@@ -9,6 +9,7 @@ export * from './tasks';
 export * from './processor';
 export * from './signals';
 export * from './tracing';
+export * from './sva';
 export * from './images';
 export * from './plugins';
 export * from './hooks';

@@ -1,5 +1,6 @@
 /** Tasks come, run, sleep and go. */
 import { defineEvent } from '../event-type';
+import { PASID } from '../../x86/components';
 import { LIFECYCLE } from '../state';
 import { INIT } from '../values';
 import { bury, forgetState, pushFrame, eachComponent } from './changes';
@@ -46,8 +47,8 @@ export const TaskSwitched = defineEvent(
 );
 
 /**
- * The child has its own architectural FPU state: a copy of its parent's, but INIT in dynamic components. Linux 6.1 fpu_clone()
- * takes those "to be defined as caller-saved".
+ * The child has its own architectural FPU state: a copy of its parent's, but INIT in dynamic components and in PASID. Linux 6.1
+ * fpu_clone() takes the former "to be defined as caller-saved", and "children never inherit PASID state".
  */
 export const TaskForked = defineEvent(
   'task.forked',
@@ -59,7 +60,7 @@ export const TaskForked = defineEvent(
       s.at.architectural + parent * n,
       s.at.architectural + (parent + 1) * n,
     );
-    eachComponent(s, s.at.dynamicXfeatures, (index) => {
+    eachComponent(s, s.at.dynamicXfeatures | (1 << PASID), (index) => {
       s.words[s.at.architectural + child * n + index] = INIT;
     });
     s.words[s.at.execed + child] = s.words[s.at.execed + parent];
