@@ -2,6 +2,7 @@
 import type { Patch } from '@fpulab/core';
 import { BUG_PATCHES } from './bugs';
 import { SOMETHING_WRITES_PKRU } from './eager-pkru';
+import { ACTIVATED_ENDS_AT_EXEC } from './pasid';
 import { CLASSIC_GUEST, GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
 import { REFUSED_IMAGE_KEEPS } from './regset';
 import { REFRESH_PATCHES } from './refresh-fpu/patches';
@@ -18,6 +19,7 @@ export {
 export { eager, type EagerEra } from './eager';
 export { dynamicXstate, type ReallocForm } from './dynamic-xstate';
 export { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
+export { pasid, ACTIVATED_ENDS_AT_EXEC } from './pasid';
 export { eagerPkru, SOMETHING_WRITES_PKRU, type EagerPkruForm } from './eager-pkru';
 export { BUGS, FPRESTORE_FIXUP, bugOf, type Bug, type Fix, type Side } from './bugs';
 export { REFUSED_IMAGE_KEEPS } from './regset';
@@ -35,6 +37,7 @@ export const POLICY_PATCHES: readonly Patch[] = [
   PREEMPT_SAFE_UNLAZY,
   REFUSED_IMAGE_KEEPS,
   SOMETHING_WRITES_PKRU,
+  ACTIVATED_ENDS_AT_EXEC,
   ...BUG_PATCHES,
   ...RFC_PATCHES,
   ...REFRESH_PATCHES,

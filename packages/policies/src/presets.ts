@@ -5,6 +5,7 @@ import { eager, type EagerEra } from './eager';
 import { eagerPkru } from './eager-pkru';
 import { PREEMPT_SAFE_UNLAZY, lazyCr0Ts, type LazyEra } from './lazy-cr0-ts';
 import { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
+import { ACTIVATED_ENDS_AT_EXEC, pasid } from './pasid';
 import { refreshFpu } from './refresh-fpu';
 import { rfc2016 } from './rfc-2016';
 
@@ -86,21 +87,23 @@ function extended(modifier: ModifierPolicy, patches: readonly Patch[]): Modifier
 /** Bugs of Linux 5.2 that later releases fixed, by the policy whose code has them. */
 const BUGS_5_2 = { base: ['F01', 'F03', 'F05'], pkru: ['F07'] };
 
-/** The modifier is left out where there is nothing to enable per task. */
+/** What 5.16 on enables per task, and 5.18 on by demand, where the processor has it. */
 const withDynamicXstate = (era: DeferralEra): Base => {
   const plain = deferred(era);
   return {
     ...plain,
-    parts: [...plain.parts, { policy: 'dynamic-xstate' }],
+    parts: [...plain.parts, { policy: 'dynamic-xstate' }, { policy: 'pasid' }],
     policies: () => {
       const [base, ...modifiers] = plain.policies();
-      return [base, ...modifiers, dynamicXstate(base)];
+      return [base, ...modifiers, dynamicXstate(base), pasid()];
     },
   };
 };
 
 /** Allocation in #NM under a hypervisor that has cleared TS. */
 const F44: PresetBug = { id: 'F44', on: 'xen-pv' };
+/** execve() forgets `pasid_activated`: the fix is hypothetical. */
+const ACTIVATED: PresetBug = { id: ACTIVATED_ENDS_AT_EXEC.id, on: 'processors with ENQCMD' };
 /** A register set's image that is refused costs the target of a tracer what it had: REFUSED_IMAGE_KEEPS is the fix. */
 const WIPED: PresetBug = { id: '43be46e89698' };
 
@@ -169,13 +172,13 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-6.1',
     title: 'Linux 5.16 to 6.6: the same, fork() loads first; AMX tiles are enabled per task where there are some',
-    bugs: [],
+    bugs: [ACTIVATED],
     ...withDynamicXstate('linux-6.1'),
   },
   {
     id: 'linux-6.12',
     title: 'Linux 6.7 and later: the same, flags are those of the old and the new task by name',
-    bugs: [],
+    bugs: [ACTIVATED],
     ...withDynamicXstate('linux-6.12'),
   },
   {

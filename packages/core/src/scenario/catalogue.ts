@@ -5,6 +5,7 @@ import type { Scenario } from './scenario';
 import { NARROW } from './narrow';
 import { PROTECTION_KEYS } from './protection-keys';
 import { USED_BY_ALL, cameBack } from './sometimes';
+import { SVA } from './sva';
 import { TILES } from './tiles';
 import { TRACING } from './tracing';
 import { anyPrograms, withNesting } from './variants';
@@ -213,6 +214,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...TRACING.map(scenario),
   ...PROTECTION_KEYS.map(scenario),
   ...TILES.map(scenario),
+  ...SVA.map(scenario),
 ];
 
 /**

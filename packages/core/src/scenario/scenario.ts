@@ -15,6 +15,8 @@ export interface TaskSpec {
   readonly unborn?: boolean;
   /** `user` when left out. */
   readonly kind?: TaskKind;
+  /** The task whose process this one is a thread of; it has a process of its own when left out. */
+  readonly threadOf?: string;
 }
 
 /** Where tasks are when an event happens. */

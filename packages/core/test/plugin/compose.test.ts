@@ -211,6 +211,12 @@ describe('compose', () => {
       'amx-life',
       'amx-signal',
       'amx-migration',
+      'enqcmd',
+      'enqcmd-threads',
+      'enqcmd-smp',
+      'enqcmd-fork',
+      'enqcmd-exec',
+      'enqcmd-signal',
     ]);
   });
 
@@ -235,9 +241,10 @@ describe('compose', () => {
     expect(dataOf(seen, 'oracle.violated')).toEqual([]);
   });
 
-  it('every built-in scenario composes with every policy on every platform, but for protection keys and tiles', () => {
+  it('every built-in scenario composes with every policy on every platform, but for protection keys, tiles and ENQCMD', () => {
     const needPkru = ['protection-keys', 'pkru-switch', 'kernel-fpu-pkru', 'io-worker'];
     const needTiles = ['amx', 'amx-life', 'amx-signal', 'amx-migration'];
+    const needPasid = ['enqcmd', 'enqcmd-threads', 'enqcmd-smp', 'enqcmd-fork', 'enqcmd-exec', 'enqcmd-signal'];
     const refused = [bareMetal, xenPv].flatMap((platform) =>
       [eager, () => lazyCr0Ts({ era: 'linux-4.2' })].map((policy) => {
         const composes = (each: Scenario): boolean =>
@@ -245,7 +252,8 @@ describe('compose', () => {
         return SCENARIOS.filter((each) => !composes(each)).map(({ id }) => id);
       }),
     );
-    expect(refused).toEqual([needTiles, ...Array(3).fill([...needPkru, ...needTiles])]);
+    const needBoth = [...needTiles, ...needPasid];
+    expect(refused).toEqual([needBoth, ...Array(3).fill([...needPkru, ...needBoth])]);
   });
 });
 
