@@ -204,6 +204,7 @@ describe('compose', () => {
       'core-dump',
       'protection-keys',
       'pkru-switch',
+      'pkru-deferred',
       'kernel-fpu-pkru',
       'io-worker',
       'kernel-threads',
@@ -242,7 +243,7 @@ describe('compose', () => {
   });
 
   it('every built-in scenario composes with every policy on every platform, but for protection keys, tiles and ENQCMD', () => {
-    const needPkru = ['protection-keys', 'pkru-switch', 'kernel-fpu-pkru', 'io-worker'];
+    const needPkru = ['protection-keys', 'pkru-switch', 'pkru-deferred', 'kernel-fpu-pkru', 'io-worker'];
     const needTiles = ['amx', 'amx-life', 'amx-signal', 'amx-migration'];
     const needPasid = ['enqcmd', 'enqcmd-threads', 'enqcmd-smp', 'enqcmd-fork', 'enqcmd-exec', 'enqcmd-signal'];
     const refused = [bareMetal, xenPv].flatMap((platform) =>
