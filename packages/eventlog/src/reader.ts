@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { FpuError, type MachineEvent, type MachineState } from '@fpulab/core';
 import type { z } from 'zod';
 import { EventCodec } from './event-codec';
+import { isEventLine } from './event-line';
 import { LineFault, logError, shown } from './fault';
 import {
   LOG_FORMAT,
@@ -10,6 +11,7 @@ import {
   eventLineSchema,
   footerSchema,
   headerSchema,
+  type EventLine,
   type LogFooter,
   type LogHeader,
 } from './format';
@@ -108,7 +110,7 @@ function readBody(lines: Iterable<TextLine>, codec: EventCodec, file: string) {
     const value = parseLine(line, file);
     locating(line, file, () => {
       if (isFooter(value)) footer = conform(footerSchema, value) as LogFooter;
-      else events.push(codec.decode(conform(eventLineSchema, value) as z.infer<typeof eventLineSchema>));
+      else events.push(codec.decode(isEventLine(value) ? value : (conform(eventLineSchema, value) as EventLine)));
     });
     last = line;
   }

@@ -9,12 +9,12 @@ import {
   type LogHeader,
 } from '@fpulab/eventlog';
 import fc from 'fast-check';
-import { EVERYTHING, eventsOf, metaOf, type RunSetup } from './helpers';
+import { everything, eventsOf, metaOf, type RunSetup } from './helpers';
 import { holds } from './properties';
 
 const setups: fc.Arbitrary<RunSetup> = fc
   .record({
-    parts: fc.constantFrom(...EVERYTHING),
+    parts: fc.constantFrom(...everything()),
     seed: fc.nat(200).map(BigInt),
     stepsMax: fc.integer({ min: 1, max: 1500 }),
   })

@@ -1,6 +1,6 @@
 import { applyEvent, eventType, type MachineEvent } from '@fpulab/core';
 import { headerOf, openReplay, trackProvenance, valueAt, type LogHeader, type Place } from '@fpulab/eventlog';
-import { EVERYTHING, eventsOf, metaOf, read, record } from './helpers';
+import { everything, eventsOf, metaOf, read, record } from './helpers';
 
 const X87 = 0;
 const INIT = 0;
@@ -23,7 +23,7 @@ function placesOf(
 }
 
 describe('provenance', () => {
-  it.each(EVERYTHING)('%s on %s, %s: is right about every value in every place', (preset, platform, scenario) => {
+  it.each(everything())('%s on %s, %s: is right about every value in every place', (preset, platform, scenario) => {
     const setup = { preset, platform, scenario, seed: 3n, stepsMax: 250 };
     const { machine, live } = eventsOf(setup);
     const header = headerOf(machine, metaOf(setup));

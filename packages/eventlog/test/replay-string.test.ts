@@ -3,7 +3,7 @@ import { isFpuError, type ChoiceRequest, type FpuErrorCode, type MachineEvent } 
 import { GUEST_FIX, POLICY_PATCHES } from '@fpulab/policies';
 import { PLATFORM_PATCHES } from '@fpulab/hypervisor';
 import { REPLAY_LENGTH_MAX, decodeReplay, encodeReplay, firstDifference, type ReplaySetup } from '@fpulab/eventlog';
-import { EVERYTHING, eventsOf, faultOf, fpuErrorOf, machineOf, type RunSetup } from './helpers';
+import { everything, eventsOf, faultOf, fpuErrorOf, machineOf, type RunSetup } from './helpers';
 import { holds } from './properties';
 
 const SETUP: ReplaySetup = {
@@ -105,7 +105,7 @@ describe('decodeReplay', () => {
     driver.finish?.();
   });
 
-  it.each(EVERYTHING)('%s on %s, %s: repeats a random run event by event', (preset, platform, scenario) => {
+  it.each(everything())('%s on %s, %s: repeats a random run event by event', (preset, platform, scenario) => {
     const { live } = eventsOf({ preset, platform, scenario, seed: 5n, stepsMax: STEPS_MAX });
     const text = encodeReplay({ ...SETUP, preset, platform, scenario }, live);
     expect(firstDifference(live, replayed(text))).toBeUndefined();

@@ -132,8 +132,8 @@ function labelsOf(instructions: readonly Instruction[]): readonly string[] {
 }
 
 function refuseDuplicateSteps(routine: Routine): void {
-  const names = nodeNames(routine.body);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  const seen = new Set<string>();
+  const twice = nodeNames(routine.body).find((name) => seen.size === seen.add(name).size);
   if (twice === undefined) return;
   throw new FpuError(
     'FPU205',

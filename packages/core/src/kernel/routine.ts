@@ -241,16 +241,14 @@ function splice(
 
 /** Names of all steps and groups in a routine, in order. */
 export function nodeNames(body: readonly RoutineNode[]): readonly string[] {
-  return body.flatMap((node): readonly string[] => {
-    switch (node.kind) {
-      case 'step':
-        return [node.name];
-      case 'group':
-        return [node.name, ...nodeNames(node.body)];
-      case 'when':
-        return [...nodeNames(node.body), ...nodeNames(node.otherwise)];
-      case 'while':
-        return nodeNames(node.body);
+  const names: string[] = [];
+  const visit = (nodes: readonly RoutineNode[]): void => {
+    for (const node of nodes) {
+      if ('name' in node) names.push(node.name);
+      if (node.kind !== 'step') visit(node.body);
+      if (node.kind === 'when') visit(node.otherwise);
     }
-  });
+  };
+  visit(body);
+  return names;
 }

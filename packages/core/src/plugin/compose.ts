@@ -98,7 +98,7 @@ const PARAVIRTUAL: ReadonlySet<string> = new Set<PlatformHook>(['context-switch-
  * @throws FpuError FPU101, FPU201 to FPU209: what does not fit, and both sides of it
  */
 export function compose(options: ComposeOptions): Machine {
-  const composition = resolve(options);
+  const composition = compositionOf(options);
   const { settings } = composition;
   const tasks = engineTasks(settings);
   const { cpus, scenario } = settings;
@@ -164,8 +164,13 @@ function fpstateKinds({ dynamicXfeatures }: Composition, signals: boolean): read
   });
 }
 
-/** Every plugin is a module of an InversifyJS container, bound unnamed under one multi-inject token. */
-function resolve(options: ComposeOptions): Composition {
+/**
+ * Checks that parts fit, without building a machine of them. Every plugin is a module of an InversifyJS container, bound
+ * unnamed under one multi-inject token.
+ *
+ * @throws FpuError FPU201 to FPU209: what does not fit, and both sides of it
+ */
+export function compositionOf(options: ComposeOptions): Composition {
   const { scenario } = options;
   const cpus = options.cpus ?? scenario.cpus;
   if (!Number.isInteger(cpus) || cpus < 1 || cpus > CPUS_MAX) {
