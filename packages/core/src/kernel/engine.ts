@@ -1,5 +1,5 @@
 /** Runs a machine: one atomic step after the other, every choice answered by a driver. */
-import { assert } from '../error';
+import { assert, FpuError } from '../error';
 import type { EventType } from '../machine/event-type';
 import * as events from '../machine/events';
 import { CONTEXT, IRQS_OFF, PREEMPT_OFF, contextOf } from '../machine/frames';
@@ -11,7 +11,7 @@ import { PKRU, hasComponent, xfeaturesName } from '../x86/components';
 import { fpuFault, VECTOR } from '../x86/faults';
 import { ChoicePoint } from './choice-point';
 import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, PAGE, type ChoiceDriver } from './choices';
-import { compileCode, type Code, type OwnedRoutine, type StepInstruction } from './code';
+import { compileCode, type Code, type OwnedRoutine, type ReturnInstruction, type StepInstruction } from './code';
 import { Cpu } from './cpu';
 import { CPU_STOPPED, STEP_FAULTED, type CpuMachine } from './cpu-core';
 import type { PlatformHook, PolicyHook } from './hooks';
@@ -316,16 +316,39 @@ export class Engine implements CpuMachine {
     for (;;) {
       const depth = this.words[at.depth + task];
       cpu.frame = depth - 1;
-      let instruction = this.code.instructions[this.words[at.framePc + task * at.stackDepth + depth - 1]];
-      while (instruction.op === 'branch' || instruction.op === 'jump') {
-        const falls = instruction.op === 'branch' && instruction.condition(cpu);
-        instruction = this.code.instructions[falls ? instruction.pc + 1 : (instruction as { target: number }).target];
-      }
+      const instruction = this.follow(cpu, this.words[at.framePc + task * at.stackDepth + depth - 1]);
       if (instruction.op === 'step') return this.runStep(cpu, task, instruction);
       this.stream.actor = instruction.owner;
       this.stream.emit(events.KernelStepped, cpu.cpu, task, instruction.pc, events.RETURN);
       if (depth === 1 || contextOf(cpu.status) === CONTEXT.user) return;
     }
+  }
+
+  /**
+   * The step or return behind the branches and jumps at an address. Nothing changes on the way, so who comes to the end of a
+   * loop twice would do so for ever.
+   */
+  private follow(cpu: Cpu, pc: number): StepInstruction | ReturnInstruction {
+    let instruction = this.code.instructions[pc];
+    let looped = -1;
+    while (instruction.op === 'branch' || instruction.op === 'jump') {
+      const falls = instruction.op === 'branch' && instruction.condition(cpu);
+      const next = falls ? instruction.pc + 1 : instruction.target;
+      if (next < instruction.pc) {
+        if (instruction.pc === looped) this.refuseEndlessLoop(looped);
+        looped = instruction.pc;
+      }
+      instruction = this.code.instructions[next];
+    }
+    return instruction;
+  }
+
+  private refuseEndlessLoop(pc: number): never {
+    const routine = this.code.routineAt(pc);
+    throw new FpuError('FPU209', `a loop in the routine '${routine}' takes no step and never ends`, {
+      routine,
+      hint: 'what its condition asks for has to be changed by a step inside it',
+    });
   }
 
   private runStep(cpu: Cpu, task: number, instruction: StepInstruction): void {

@@ -20,8 +20,10 @@ import {
   syscall,
   valueId,
   when,
+  whileHolds,
   type Machine,
   type MachineEvent,
+  type RoutineNode,
   type StepAction,
 } from '@fpulab/core';
 import { NEXT_LOCAL } from '../../src/kernel/cpu-core';
@@ -447,6 +449,43 @@ describe('a step that executes an FPU instruction must say so: FPU209', () => {
     const error = fpuErrorOf(() => machine.run());
     expect(error.code).toBe('FPU209');
     expect(error.message).toContain("the step 'test.exec/undeclared'");
+  });
+});
+
+describe('a loop that takes no step never ends: FPU209', () => {
+  const always = (): boolean => true;
+  it.each<[string, RoutineNode]>([
+    ['with nothing in it', whileHolds(always, [])],
+    ['whose steps are all behind a condition', whileHolds(always, [when(() => false, [step('never', () => {})])])],
+    ['in a loop', whileHolds(always, [whileHolds(always, [])])],
+  ])('%s', (_, loop) => {
+    const machine = machineOf({ tasks: { A: [] }, policy: answering({ exec: [loop] }) });
+    const error = fpuErrorOf(() => machine.run());
+    expect(error.code).toBe('FPU209');
+    expect(error.message).toBe("a loop in the routine 'test.exec' takes no step and never ends");
+  });
+
+  it('goes round as often as its steps say, also in a loop', () => {
+    const counting = (index: 0 | 1, name: string): RoutineNode =>
+      step(name, (k) => k.setLocal(index, k.local(index) + 1));
+    const policy = answering({
+      exec: [
+        whileHolds(
+          (k) => k.local(0) < 3,
+          [
+            whileHolds((k) => k.local(1) % 2 === 0, [counting(1, 'inner')]),
+            counting(0, 'outer'),
+            when((k) => k.local(0) < 3, [counting(1, 'again')]),
+          ],
+        ),
+        step('end', () => {}),
+      ],
+    });
+    const machine = machineOf({ tasks: { A: [] }, policy });
+    const seen = recorded(machine);
+    machine.run();
+    const steps = story(machine, seen).flatMap((line) => /test\.exec\/(\w+)/.exec(line)?.[1] ?? []);
+    expect(steps.join(' ')).toBe('inner outer again inner outer again inner outer end');
   });
 });
 
