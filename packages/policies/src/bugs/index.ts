@@ -10,9 +10,11 @@ import { F08 } from './F08-pkru-kthread-mm';
 import { F09 } from './F09-pkru-current-cached';
 import { F14 } from './F14-xfd-signal';
 import { F25 } from './F25-ptrace-lazy';
+import { F26 } from './F26-i386-irqstack';
 import { F29 } from './F29-lazyfp';
 import { F32 } from './F32-bogus-xcomp-bv';
 import { F35 } from './F35-xfd-nm-sleep';
+import { F36 } from './F36-fpu-clone-rt';
 import { F42 } from './F42-sigframe-usedfpu-nonatomic';
 import { F44 } from './F44-xen-pv-nm';
 import { F45 } from './F45-fnsave-eager';
@@ -22,7 +24,26 @@ export type { Bug, Fix, Side } from './bug';
 export { FPRESTORE_FIXUP } from './F32-bogus-xcomp-bv';
 
 /** By number. */
-export const BUGS: readonly Bug[] = [F01, F03, F04, F05, F07, F08, F09, F14, F25, F29, F32, F35, F42, F44, F45, F49];
+export const BUGS: readonly Bug[] = [
+  F01,
+  F03,
+  F04,
+  F05,
+  F07,
+  F08,
+  F09,
+  F14,
+  F25,
+  F26,
+  F29,
+  F32,
+  F35,
+  F36,
+  F42,
+  F44,
+  F45,
+  F49,
+];
 
 /** The patches that put them back, and those that cure them. */
 export const BUG_PATCHES: readonly Patch[] = [

@@ -10,11 +10,30 @@ import { broken, expectVerified } from './museum';
 jest.setTimeout(60_000);
 
 it.each([
+  ['F26', 1101],
   ['F29', 869],
   ['F42', 86871],
   ['F44', 131],
   ['F49', 109],
 ])('%s is verified with its fix', expectVerified);
+
+describe('F26: i386-irqstack', () => {
+  it('an interrupt computes and saves nothing: A traps, and gets the image from before', async () => {
+    const { oracle, choices, steps, story } = await broken('F26');
+    expect([oracle, choices, steps]).toEqual(['lost-update', 21, 50]);
+    expectInOrder(
+      story,
+      'A: sse.write',
+      'A: do_IRQ',
+      'A: clts, the flag is clear on this stack',
+      'A: compute',
+      'A: stts',
+      'A: iret',
+      'A: restore_fpu_checking',
+      'A: sse.read',
+    );
+  });
+});
 
 describe('F29: lazyfp', () => {
   it('A computes, B runs behind TS with A’s values in the registers, and does not even touch them', async () => {

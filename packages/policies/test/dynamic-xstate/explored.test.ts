@@ -41,6 +41,7 @@ describe('scenarios with tiles', () => {
 it.each([
   ['F14', 128639],
   ['F35', 58086],
+  ['F36', 11126],
 ])('%s is verified with its fix', expectVerified);
 
 describe('F14: xfd-signal', () => {
@@ -77,6 +78,16 @@ describe('F35: xfd-nm-sleep', () => {
     const { oracle, choices, steps, story } = await broken('F35');
     expect([oracle, choices, steps]).toEqual(['atomic-sleep', 12, 85]);
     expectInOrder(story, 'A: amx.configure', 'A: wrmsrl(MSR_IA32_XFD_ERR, 0)', 'A: vzalloc');
+  });
+});
+
+describe('F36: fpu-clone-rt', () => {
+  it('siglock is waited for between fpregs_lock() and fpregs_unlock()', async () => {
+    const { oracle, choices, steps, story } = await broken('F36');
+    expect([oracle, choices, steps]).toEqual(['atomic-sleep', 1, 66]);
+    expectInOrder(story, 'parent: fork(child)', 'parent: fpregs_lock', 'parent: spin_lock_irq(siglock)');
+    const since = story.slice(story.indexOf('parent: fork(child)'));
+    expect(since.filter((moment) => moment.endsWith('fpregs_unlock'))).toEqual([]);
   });
 });
 
