@@ -40,6 +40,8 @@ const config: Config = {
     '^@fpulab/([a-z]+)$': '<rootDir>/packages/$1/src/index.ts',
   },
   sandboxInjectedGlobals: globalsOfInnerLoops,
+  // A search that takes its time on a busy machine is no failure.
+  testTimeout: 300_000,
   modulePathIgnorePatterns: ['/dist/'],
 };
 

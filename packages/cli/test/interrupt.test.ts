@@ -20,4 +20,4 @@ it('leaves a whole log whose footer says interrupted on Ctrl-C, and exits with 1
   const read = readLog(log);
   expect(read.footer).toMatchObject({ outcome: 'interrupted', verdict: null });
   expect(replayLog(read)).toMatchObject({ complete: true, digest: read.footer.digest });
-}, 60_000);
+});

@@ -56,8 +56,6 @@ function verdicts({ cells }: MatrixDocument): readonly (readonly [string, string
   ]);
 }
 
-jest.setTimeout(30_000);
-
 const home = process.cwd();
 /** Of the tests of SMALL: its cells are explored once. */
 const shared = temporaryDirectory();

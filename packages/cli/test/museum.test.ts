@@ -8,8 +8,6 @@ import { museumText } from '../src/museum/text';
 import { paintFor } from '../src/terminal';
 import { fpulab, temporaryDirectory } from './command';
 
-jest.setTimeout(30_000);
-
 const home = process.cwd();
 beforeAll(() => process.chdir(temporaryDirectory()));
 afterAll(() => process.chdir(home));

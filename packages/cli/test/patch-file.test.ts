@@ -1,8 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { fpulab, temporaryDirectory } from './command';
 
-jest.setTimeout(30_000);
-
 const home = process.cwd();
 
 beforeAll(() => process.chdir(temporaryDirectory()));

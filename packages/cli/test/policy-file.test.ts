@@ -7,8 +7,6 @@ import { fpulab, temporaryDirectory } from './command';
 const ROOT = join(__dirname, '../../..');
 const home = process.cwd();
 
-jest.setTimeout(60_000);
-
 beforeAll(() => process.chdir(temporaryDirectory()));
 afterAll(() => process.chdir(home));
 

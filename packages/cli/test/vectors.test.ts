@@ -43,8 +43,6 @@ function tampered(edit: (vectors: RawVector[]) => void, from = SMALL): string {
   return path;
 }
 
-jest.setTimeout(60_000);
-
 describe('fpulab vectors', () => {
   it('reports passed, partial and failed by instruction', async () => {
     const { exitCode, stdout, stderr } = await fpulab('vectors', SMALL);

@@ -3,8 +3,6 @@ import { bareMetal, xenPv } from '@fpulab/hypervisor';
 import { lazyCr0Ts } from '@fpulab/policies';
 import { DEFAULT_BOUNDS, explore, type Bounds, type Exploration, type ExploreOptions } from '../src';
 
-jest.setTimeout(30_000);
-
 const EXACT = { partialOrder: false, abstractCounters: false };
 
 function exploring(

@@ -14,8 +14,6 @@ import { lazyCr0Ts } from '@fpulab/policies';
 import { explore, type Compose, type Exploration } from '../src';
 import { NAP, YIELD, anyOf, twoCompute } from './support/scenarios';
 
-jest.setTimeout(30_000);
-
 const patch = (id: string, edits: Patch['edits']): Patch => ({ id, title: id, source: 'hypothetical', edits });
 const removing = (id: string, routine: string, name: string): Patch =>
   patch(id, [{ edit: 'remove', routine, step: name }]);

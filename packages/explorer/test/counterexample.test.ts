@@ -19,8 +19,6 @@ import { bareMetal, xenPv } from '@fpulab/hypervisor';
 import { lazyCr0Ts } from '@fpulab/policies';
 import { ALL_REDUCTIONS, NO_REDUCTIONS, explore, type Compose, type Counterexample, type ExploreOptions } from '../src';
 
-jest.setTimeout(30_000);
-
 const PV_LEAK: Scenario = { ...scenarioOf('xen-pv-leak'), schedule: {} };
 
 const linux36OnXenPv: Compose = () => ({

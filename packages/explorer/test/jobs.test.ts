@@ -44,7 +44,7 @@ it('a counterexample behind buckets that workers share', async () => {
   expect(alone.counterexamples.map(({ choices, steps }) => [choices.length, steps])).toEqual([[35, 171]]);
   expect(await outcomeOf(request, 2)).toEqual(alone);
   expect(await outcomeOf(request, 3)).toEqual(alone);
-}, 60_000);
+});
 
 it('a look at another CPU that only workers come to see ends the proof', async () => {
   const request: Request = {
@@ -60,4 +60,4 @@ it('a look at another CPU that only workers come to see ends the proof', async (
     bounds: { memoryMax: 2 ** 26, statesMax: 50_000 },
   });
   expect(ends).toEqual(['foreign-slots', 'states']);
-}, 60_000);
+});

@@ -10,8 +10,6 @@ import { renamingsOf, text, type Graph } from './support/naive';
 import { sampleOf } from './support/samples';
 import { YIELD, anyOf } from './support/scenarios';
 
-jest.setTimeout(30_000);
-
 const NOTHING: CodecOptions = { versionFree: false, taskSymmetry: false, cpuSymmetry: false };
 
 interface Moment {

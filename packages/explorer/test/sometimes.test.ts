@@ -3,8 +3,6 @@ import { bareMetal, xenPv } from '@fpulab/hypervisor';
 import { lazyCr0Ts, type LazyEra } from '@fpulab/policies';
 import { ALL_REDUCTIONS, NO_REDUCTIONS, explore, type Reductions } from '../src';
 
-jest.setTimeout(30_000);
-
 /** #NM handlers of the modelled kernels. */
 const HANDLERS = ['math_state_restore', 'fpu__restore'];
 

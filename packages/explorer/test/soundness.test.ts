@@ -27,8 +27,6 @@ import { lazyCr0Ts } from '@fpulab/policies';
 import alwaysSwitch from '../../../examples/my-policy';
 import { ALL_REDUCTIONS, NO_REDUCTIONS, explore, type Compose, type Reductions } from '../src';
 
-jest.setTimeout(30_000);
-
 const SCENARIO: Scenario = {
   id: 'soundness',
   title: 'soundness',

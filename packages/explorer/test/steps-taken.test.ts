@@ -4,8 +4,6 @@ import { bareMetal } from '@fpulab/hypervisor';
 import { lazyCr0Ts } from '@fpulab/policies';
 import { NO_REDUCTIONS, explore, type ExploreOptions } from '../src';
 
-jest.setTimeout(30_000);
-
 const SCENARIO: Scenario = { ...scenarioOf('frame-fails'), oracles: ['atomic-sleep'] };
 const composed = () => ({
   platform: bareMetal(),

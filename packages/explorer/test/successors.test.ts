@@ -21,8 +21,6 @@ import { bareMetal, xenPv } from '@fpulab/hypervisor';
 import { lazyCr0Ts } from '@fpulab/policies';
 import { Successors, type SuccessorOptions } from '../src/successors';
 
-jest.setTimeout(30_000);
-
 const PLAIN: SuccessorOptions = { choicePoints: false, partialOrder: false, oracles: 0, beyondViolations: false };
 
 function scenarioWith(operations: readonly Operation[], cpus: number, interference: Interference): Scenario {

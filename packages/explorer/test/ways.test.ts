@@ -9,8 +9,6 @@ import { Ways } from '../src/ways';
 import { sampleOf, type Sample } from './support/samples';
 import { YIELD, anyOf } from './support/scenarios';
 
-jest.setTimeout(120_000);
-
 const SAMPLES = 30;
 const STATES_MAX = 100;
 

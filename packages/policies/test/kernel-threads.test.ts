@@ -7,8 +7,6 @@ import { eager, lazyCr0Ts, loadFpuDeferral } from '../src';
 import { judged } from './explored';
 import { onBareMetal } from './support';
 
-jest.setTimeout(60_000);
-
 /** A has used the FPU and is about to be switched out for K, which borrows its address space and lets it run again. */
 const beforeK = (policy: Parameters<typeof onBareMetal>[0]) => {
   const run = onBareMetal(policy, {

@@ -3,8 +3,6 @@ import type { OracleId, Patch } from '@fpulab/core';
 import { REFRESH_PATCHES, REFUSED_IMAGE_KEEPS, RFC_PATCHES } from '../src';
 import { expectInOrder, found, judged } from './explored';
 
-jest.setTimeout(60_000);
-
 const patchOf = (id: string): Patch => {
   const patch = [...RFC_PATCHES, ...REFRESH_PATCHES].find((candidate) => candidate.id === id);
   if (!patch) throw new Error(`no patch ${id}`);

@@ -351,4 +351,4 @@ it(`a million random instructions and images run or fault, and restores write no
   expect(failures.names.map((name) => `${name}: ${failures.of(name)} times`)).toEqual([]);
   expect([...EXPECTED, 'ran-to-end'].filter((name) => outcomes.of(name) === 0)).toEqual([]);
   expect(outcomes.of('ran-to-end')).toBeGreaterThan(RUNS / 10);
-}, 120_000);
+});

@@ -2,8 +2,6 @@
 import { expectInOrder } from '../explored';
 import { broken, expectVerified } from './museum';
 
-jest.setTimeout(60_000);
-
 it.each([
   ['F01', 1408],
   ['F03', 29582],

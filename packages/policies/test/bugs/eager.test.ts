@@ -2,8 +2,6 @@
 import { expectInOrder } from '../explored';
 import { broken, expectVerified } from './museum';
 
-jest.setTimeout(60_000);
-
 it.each([['F45', 16820]])('%s is verified with its fix', expectVerified);
 
 describe('F45: fnsave-eager', () => {

@@ -7,8 +7,6 @@ import { expectInOrder, found, judged } from '../explored';
 import { nap } from '../support';
 import { broken, expectVerified } from './museum';
 
-jest.setTimeout(60_000);
-
 it.each([
   ['F26', 1101],
   ['F29', 869],

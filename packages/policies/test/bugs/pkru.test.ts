@@ -2,8 +2,6 @@
 import { expectInOrder } from '../explored';
 import { broken, expectVerified } from './museum';
 
-jest.setTimeout(60_000);
-
 it.each([
   ['F07', 5216],
   ['F08', 28101],

@@ -3,8 +3,6 @@ import { FPRESTORE_FIXUP, REFUSED_IMAGE_KEEPS, bugOf } from '../../src';
 import { expectInOrder, found, judged } from '../explored';
 import { broken, expectVerified } from './museum';
 
-jest.setTimeout(60_000);
-
 it.each([
   ['F25', 462],
   ['F32', 15, 17],

@@ -18,8 +18,6 @@ import { broken, expectVerified } from '../bugs/museum';
 import { expectInOrder, found, judged } from '../explored';
 import { removing } from '../support';
 
-jest.setTimeout(60_000);
-
 const preset = 'linux-6.1';
 const NM = 'exc_device_not_available';
 

@@ -5,8 +5,6 @@ import { bareMetal } from '@fpulab/hypervisor';
 import { SOMETHING_WRITES_PKRU, loadFpuDeferral, presetOf, type DeferralEra } from '../../src';
 import { expectInOrder, found, judged } from '../explored';
 
-jest.setTimeout(120_000);
-
 describe.each(['linux-5.10', 'linux-6.1'])('%s with eager PKRU', (preset) => {
   it.each([
     ['protection-keys', preset === 'linux-5.10' ? 28101 : 26827],

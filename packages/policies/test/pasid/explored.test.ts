@@ -15,8 +15,6 @@ import { ACTIVATED_ENDS_AT_EXEC, presetOf } from '../../src';
 import { expectInOrder, found, judged } from '../explored';
 import { removing } from '../support';
 
-jest.setTimeout(60_000);
-
 const preset = 'linux-6.1';
 const GP = 'trap-gp';
 
