@@ -1,5 +1,5 @@
 /** Whose value is where, and how it came there. */
-import { INIT, PASID, taskOfPrincipal, writerOf, type MachineEvent } from '@fpulab/core';
+import { INIT, PASID, SSE, SUPERVISOR_COMPONENTS, taskOfPrincipal, writerOf, type MachineEvent } from '@fpulab/core';
 import type { LogHeader } from './format';
 import { valueName, writerName } from './names';
 
@@ -90,6 +90,8 @@ class Tracker implements Provenance {
   private readonly interrupted: Links[] = [];
   /** XSTATE_BV by image, and IA32_XFD by CPU. */
   private readonly xstateBv: number[] = [];
+  /** Images that hold one component alone, in the place of the first behind the header. */
+  private readonly alone = new Set<number>();
   private readonly xfd: number[] = [];
   private readonly firstFrame: number;
 
@@ -131,11 +133,29 @@ class Tracker implements Provenance {
   save({ cpu, fpstate, xfeatures }: MachineEvent['data'], seq: number): void {
     const [source, target] = [this.links('fpregs', cpu), this.links('fpstate', fpstate)];
     const disabled = this.xfd[cpu] ?? 0;
-    this.move(source, target, seq, xfeatures & ~disabled);
+    const left = this.components(xfeatures & SUPERVISOR_COMPONENTS).filter(
+      (bit) => (source[bit]?.value ?? INIT) === INIT,
+    );
+    this.store(source, target, seq, xfeatures & ~disabled & ~maskOf(left));
     this.initialise(target, seq, xfeatures & disabled);
-    const inUse = this.components(xfeatures).filter((bit) => (target[bit]?.value ?? INIT) !== INIT);
-    const kept = (this.xstateBv[fpstate] ?? 0) & ~xfeatures;
-    this.xstateBv[fpstate] = inUse.reduce((mask, bit) => mask | (1 << bit), kept);
+    this.alone.delete(fpstate);
+    const inUse = this.components(xfeatures).filter(
+      (bit) => (target[bit]?.value ?? INIT) !== INIT && !left.includes(bit),
+    );
+    this.xstateBv[fpstate] = ((this.xstateBv[fpstate] ?? 0) & ~xfeatures) | maskOf(inUse);
+  }
+
+  /** XSAVES of one component. */
+  saveAlone({ cpu, fpstate, component }: MachineEvent['data'], seq: number): void {
+    const from = this.links('fpregs', cpu)[component];
+    const isInUse = from !== undefined && from.value !== INIT;
+    if (isInUse) this.links('fpstate', fpstate)[this.firstExtended] = { seq, value: from.value, from };
+    this.xstateBv[fpstate] = isInUse ? 1 << component : 0;
+    this.alone.add(fpstate);
+  }
+
+  private get firstExtended(): number {
+    return this.header.componentBits.find((bit) => bit > SSE) ?? SSE;
   }
 
   /** XRSTOR: components whose bit of XSTATE_BV is clear go to INIT. */
@@ -143,7 +163,10 @@ class Tracker implements Provenance {
     const inUse = this.xstateBv[fpstate] ?? 0;
     const target = this.links('fpregs', cpu);
     const source = this.links('fpstate', fpstate);
-    this.move(source, target, seq, xfeatures & inUse);
+    if (this.alone.has(fpstate)) {
+      const from = source[this.firstExtended];
+      for (const bit of this.components(xfeatures & inUse)) target[bit] = { seq, value: from?.value ?? INIT, from };
+    } else this.store(source, target, seq, xfeatures & inUse);
     for (const bit of this.components(xfeatures & ~inUse)) {
       const from = source[bit]?.value === INIT ? source[bit] : undefined; // what made the image INIT; old bytes made nothing
       target[bit] = { seq, value: INIT, from };
@@ -152,12 +175,15 @@ class Tracker implements Provenance {
 
   initialiseImage(fpstate: number, seq: number): void {
     this.initialise(this.links('fpstate', fpstate), seq, ALL);
+    this.alone.delete(fpstate);
     this.xstateBv[fpstate] = 0;
   }
 
   copy({ from, to }: MachineEvent['data'], seq: number): void {
-    this.move(this.links('fpstate', from), this.links('fpstate', to), seq, ALL);
+    this.store(this.links('fpstate', from), this.links('fpstate', to), seq, ALL);
     this.xstateBv[to] = this.xstateBv[from] ?? 0;
+    if (this.alone.has(from)) this.alone.add(to);
+    else this.alone.delete(to);
   }
 
   /** What a tracer writes is what its target has from then on. */
@@ -183,7 +209,8 @@ class Tracker implements Provenance {
     return { seq, value, from };
   }
 
-  private move(source: Links, target: Links, seq: number, xfeatures: number): void {
+  /** Values go from one place to another. */
+  store(source: Links, target: Links, seq: number, xfeatures: number): void {
     for (const bit of this.components(xfeatures)) {
       const from = source[bit];
       target[bit] = { seq, value: from?.value ?? INIT, from };
@@ -241,6 +268,8 @@ class Tracker implements Provenance {
 
 const ALL = -1;
 
+const maskOf = (bits: readonly number[]): number => bits.reduce((mask, bit) => mask | (1 << bit), 0);
+
 /** What each event does to values; events that are not here do nothing to them. */
 const EFFECTS: Readonly<Record<string, (t: Tracker, data: MachineEvent['data'], seq: number) => void>> = {
   'fpregs.written': (t, { cpu, component, value }, seq) => t.write(cpu, component, { seq, value, from: undefined }),
@@ -250,6 +279,16 @@ const EFFECTS: Readonly<Record<string, (t: Tracker, data: MachineEvent['data'], 
     t.links('fpregs', cpu)[component] = t.again(component, value, seq);
   },
   'fpregs.given': (t, data, seq) => t.give(data, seq),
+  'fpregs.saved-alone': (t, data, seq) => t.saveAlone(data, seq),
+  'fpstate.register-stored': (t, { cpu, fpstate, component }, seq) => {
+    t.store(t.links('fpregs', cpu), t.links('fpstate', fpstate), seq, 1 << component);
+  },
+  'fpstate.changed': (t, { fpstate, component, value }, seq) => {
+    t.links('fpstate', fpstate)[component] = t.again(component, value, seq);
+  },
+  'update.finished': (t, { task, component, value }, seq) => {
+    t.links('latest', task)[component] = t.again(component, value, seq);
+  },
   'fpregs.saved': (t, data, seq) => t.save(data, seq),
   'fpregs.restored': (t, data, seq) => t.restore(data, seq),
   'fpstate.initialised': (t, { fpstate }, seq) => t.initialiseImage(fpstate, seq),

@@ -64,7 +64,7 @@ export abstract class CpuFpu extends CpuCore {
 
   restore(fpstate: number, xfeatures = this.allMask): boolean {
     this.needDeclaration('loads registers');
-    if (this.headerOf(fpstate) === HEADER.reserved) {
+    if (this.headerOf(fpstate) === HEADER.reserved || this.hasBitsOutsideXcompBv(fpstate)) {
       this.raiseGp();
       return false;
     }
@@ -112,6 +112,37 @@ export abstract class CpuFpu extends CpuCore {
     const { pkru } = this;
     this.emit(events.FpregsLoaded, this.cpu, component, value);
     this.watchPkru(pkru);
+  }
+
+  /** XSTATE_BV has components that XCOMP_BV has not. */
+  private hasBitsOutsideXcompBv(fpstate: number): boolean {
+    if (this.at.alone < 0) return false;
+    const alone = this.look(this.at.alone + fpstate);
+    return alone !== 0 && (this.xstateBv(fpstate) & ~alone) !== 0;
+  }
+
+  saveAlone(fpstate: number, component: number): void {
+    this.needDeclaration('saves registers');
+    const { bytes, save } = saveArea(this.machine.model, { xfeatures: 1 << component, xsaves: true });
+    this.emit(events.FpregsSavedAlone, this.cpu, fpstate, component, bytes, save);
+  }
+
+  storeRegister(fpstate: number, component: number): void {
+    this.indexOf(component);
+    this.emit(events.RegisterStored, this.cpu, fpstate, component);
+  }
+
+  changeFpstate(fpstate: number, component: number, value: number): void {
+    const base = this.readFpstate(fpstate, component);
+    this.machine.stream.emit(events.FpstateChanged, this.cpu, this.task, fpstate, component, base, value);
+  }
+
+  beginUpdate(component: number): void {
+    this.emit(events.UpdateBegun, this.task, component);
+  }
+
+  finishUpdate(component: number, value: number): void {
+    this.emit(events.UpdateFinished, this.task, component, value);
   }
 
   giveRegister(component: number, value: number): void {

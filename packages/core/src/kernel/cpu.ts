@@ -259,10 +259,12 @@ export class Cpu extends CpuFpu implements Hypervisor {
     return this.machine.processOf(this.task);
   }
 
-  /** The process gets a PASID, if it has none. */
-  bindSva(): void {
+  /** The process gets a PASID, if it has none; that takes a mutex, and memory. False where there is none left. */
+  bindSva(): boolean {
+    if (!this.allocationMaySleep()) return false;
     const { cpu, leader } = this;
     allocatePasid(this.machine.stream, { cpu, leader });
+    return true;
   }
 
   /** execve() puts another mm in the place of the old one, which nobody shares. */

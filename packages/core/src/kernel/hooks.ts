@@ -27,6 +27,7 @@ export const POLICY_HOOKS = [
   'idle',
   'request-xcomp-perm',
   'sigaltstack',
+  'sva-bound',
 ] as const;
 
 /** A hook of a policy. */
@@ -50,6 +51,7 @@ export const OPTIONAL_HOOKS: readonly PolicyHook[] = [
   'idle',
   'request-xcomp-perm',
   'sigaltstack',
+  'sva-bound',
 ];
 
 /** Hooks that the machine asks of a platform. None has to be owned: hardware does something by itself. */

@@ -146,6 +146,15 @@ export interface Kernel {
   writeRegister(component: number, value: number): void;
   /** The same with a value that the current task did not have before: from now on it is its own. */
   giveRegister(component: number, value: number): void;
+  /** Reads a register into the slot of its component: RDPKRU, RDMSR. XSTATE_BV stays. */
+  storeRegister(fpstate: number, component: number): void;
+  /** XSAVES of one component: afterwards the image has that one alone, in a place of its own. Declare it, like `save`. */
+  saveAlone(fpstate: number, component: number): void;
+  /** Changes a part of what is in the slot of a component of the current task; the rest of it stays as it was. */
+  changeFpstate(fpstate: number, component: number, value: number): void;
+  /** The current task will have another value in a component, as soon as `finishUpdate` says which. */
+  beginUpdate(component: number): void;
+  finishUpdate(component: number, value: number): void;
   /** `mm->pasid` of the current task; INIT for none. */
   readonly mmPasid: number;
 

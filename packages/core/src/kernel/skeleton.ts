@@ -178,7 +178,16 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     ...(services.uses('ptrace') || services.uses('ptrace_stop') ? traceRoutines(services) : []),
     ...(services.uses('abort') ? [abortRoutine(services)] : []),
     ...requests(services, 'req_xcomp_perm', 'request-xcomp-perm', events.XcompPermRequested),
-    ...(services.uses('sva_bind') ? [syscall('sys_sva_bind', [at('iommu_sva_bind_device', (k) => k.bindSva())])] : []),
+    ...(services.uses('sva_bind')
+      ? [
+          syscall('sys_sva_bind', [
+            at('iommu_sva_bind_device', (k) => k.setLocal(0, k.bindSva() ? 1 : 0)),
+            ...(services.answers('sva-bound')
+              ? [when((k) => k.local(0) !== 0, [hook('the PASID is there', events.SvaBound)])]
+              : []),
+          ]),
+        ]
+      : []),
     ...requests(services, 'sigaltstack', 'sigaltstack', events.SigaltstackInstalled),
     routine('do_exit', [
       at('exit_thread', (k) => {

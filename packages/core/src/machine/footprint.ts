@@ -36,6 +36,7 @@ const TASK_FPU_FIELDS: ReadonlySet<string> = new Set([
   'task.interrupted',
   'task.returning',
   'task.frame-pages',
+  'task.updating',
 ]);
 
 /** The part to which an instance of a field belongs. */

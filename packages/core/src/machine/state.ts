@@ -33,7 +33,7 @@ export interface Dimensions {
   readonly borrowedMm?: boolean;
   /** Tasks trace others. */
   readonly ptrace?: boolean;
-  /** Processes have PASIDs; where PASID is among the components, when left out. */
+  /** Processes have PASIDs, and kernel code may update one component of an image; where PASID is among the components, when left out. */
   readonly pasids?: boolean;
 }
 
@@ -104,6 +104,10 @@ export interface CoreOffsets {
   readonly stopped: number;
   /** `mm->pasid` of the process that a task leads, INIT for none; -1 on kernels that do not enable PASID. */
   readonly mmPasid: number;
+  /** Components of a task that kernel code is about to update: they may be in no place that counts; -1 where `mmPasid` is. */
+  readonly updating: number;
+  /** XCOMP_BV of an image that holds one component alone, which is the first behind the header then; 0 for all others; -1 where `mmPasid` is. */
+  readonly alone: number;
 }
 
 /**
@@ -142,6 +146,11 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     field('task.interrupted', 'task', 'value', components),
     field('task.frame-pages', 'task', 'number'),
   ];
+  const pasids = [
+    field('task.mm-pasid', 'task', 'value'),
+    field('task.updating', 'task', 'bits'),
+    field('fpstate.alone', 'fpstate', 'bits'),
+  ];
   const xfd = [field('cpu.xfd', 'cpu', 'bits'), field('cpu.xfd-err', 'cpu', 'bits')];
   return [
     field('kernel.serial', 'machine', 'number'),
@@ -169,9 +178,7 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     ...(dimensions.dynamicXfeatures ? xfd : []),
     ...(dimensions.borrowedMm ? [field('task.borrowed-mm', 'task', 'flag')] : []),
     ...(dimensions.ptrace ? [field('task.stopped', 'task', 'flag')] : []),
-    ...((dimensions.pasids ?? dimensions.componentBits.includes(PASID))
-      ? [field('task.mm-pasid', 'task', 'value')]
-      : []),
+    ...((dimensions.pasids ?? dimensions.componentBits.includes(PASID)) ? pasids : []),
   ];
 }
 
@@ -224,6 +231,8 @@ export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOf
     borrowedMm: baseIfAny('task.borrowed-mm'),
     stopped: baseIfAny('task.stopped'),
     mmPasid: baseIfAny('task.mm-pasid'),
+    updating: baseIfAny('task.updating'),
+    alone: baseIfAny('fpstate.alone'),
   };
 }
 

@@ -7,6 +7,7 @@ import { DEFAULT_PKRU, INIT, principalOfTask, writerOf } from '../machine/values
 import { PASID, PKRU, SUPERVISOR_COMPONENTS, hasComponent } from '../x86/components';
 import { VECTOR } from '../x86/faults';
 import type { Belief, DynamicState, ReadSlot } from '../plugin/plugin';
+import { slotOf } from '../machine/events/changes';
 import { believesPopulated, wrongPasid, type Pasids } from './pasid';
 import { checkXfd, currentFirst, overrunWatcher, type Report } from './dynamic-state';
 import { ORACLE, ORACLES, VALIDITY, type OracleId } from './oracles';
@@ -70,6 +71,7 @@ export class OracleMonitor {
       fields.some(({ component, space }) => component === bit && space === 'task'),
     );
     this.watchReads();
+    this.watchUpdates();
     this.watchKernelSections();
     this.watchKernelContexts();
     if (this.pasids) this.watchEnqcmd(this.pasids);
@@ -208,6 +210,18 @@ export class OracleMonitor {
     });
   }
 
+  /** Who changes a part of a component has to start from what the task has there. That changes validity too. */
+  private watchUpdates(): void {
+    const checksValidity = this.machine.oracles.includes('validity');
+    this.machine.stream.watch(events.FpstateChanged, (cpu, task, _fpstate, component, base) => {
+      const { words, at } = this.state;
+      const index = at.indexOfBit[component];
+      const expected = words[at.architectural + task * at.components + index];
+      if (base !== expected) this.report('lost-update', cpu, task, index, base, expected);
+      if (checksValidity) this.updateValidity();
+    });
+  }
+
   private watchKernelSections(): void {
     this.machine.stream.watch(events.KernelFpregsChecked, (cpu, task, component, value, expected) => {
       const index = this.state.at.indexOfBit[component];
@@ -309,7 +323,8 @@ export class OracleMonitor {
   private firstLost(task: number): number {
     const { words, at } = this.state;
     for (let index = 0; index < at.components; index++) {
-      if (this.hasOwnHome[index] || isConstant(words[at.architectural + task * at.components + index])) continue;
+      if (this.hasOwnHome[index] || this.isUpdated(task, index)) continue;
+      if (isConstant(words[at.architectural + task * at.components + index])) continue;
       if (this.placesOf(task, index) === NOWHERE) return index;
     }
     return NO_COMPONENT;
@@ -345,7 +360,7 @@ export class OracleMonitor {
   private inImage(fpstate: number, index: number): number {
     const { words, at } = this.state;
     const isInUse = words[at.xstateBv + fpstate] & (1 << at.componentBits[index]);
-    return isInUse ? words[at.image + fpstate * at.components + index] : INIT;
+    return isInUse ? words[at.image + fpstate * at.components + slotOf(this.state, fpstate, index)] : INIT;
   }
 
   /**
@@ -361,6 +376,12 @@ export class OracleMonitor {
       if (words[at.image + task * at.components + index] === value) return true;
     }
     return false;
+  }
+
+  /** True while kernel code is about to update a component. */
+  private isUpdated(task: number, index: number): boolean {
+    const { words, at } = this.state;
+    return at.updating >= 0 && (words[at.updating + task] & (1 << at.componentBits[index])) !== 0;
   }
 
   /** True from the moment that a signal frame is complete until the task is in its handler, which starts with INIT. */
@@ -382,7 +403,7 @@ export class OracleMonitor {
     let transit = at.returning >= 0 && words[at.returning + task] !== 0;
     for (let index = 0; index < at.components; index++) {
       const latest = words[at.architectural + task * at.components + index];
-      if (this.hasOwnHome[index] || latest === DEFAULT_PKRU) continue;
+      if (this.hasOwnHome[index] || latest === DEFAULT_PKRU || this.isUpdated(task, index)) continue;
       if (latest === INIT && this.isGoingToHandler(task)) continue; // nothing has put it there yet
       const places = this.placesOf(task, index);
       everywhere &= places;
@@ -435,6 +456,10 @@ const CONCERN_VALIDITY = [
   events.FpstateWritten,
   events.FpstateTraced,
   events.XstateBvWritten,
+  events.FpregsGiven,
+  events.RegisterStored,
+  events.FpregsSavedAlone,
+  events.UpdateFinished,
   events.FpregsReleased,
   events.ArchitecturalSet,
   events.FrameCompleted,

@@ -77,6 +77,7 @@ const POLICY_HOOK_EVENTS: Readonly<Record<PolicyHook, EventType>> = {
   idle: events.IdleEntered,
   'request-xcomp-perm': events.XcompPermRequested,
   sigaltstack: events.SigaltstackInstalled,
+  'sva-bound': events.SvaBound,
 };
 
 const PLATFORM_HOOK_EVENTS: Readonly<Record<PlatformHook, EventType>> = {

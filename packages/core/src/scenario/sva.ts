@@ -1,6 +1,6 @@
 /** Scenarios about ENQCMD, which needs the PASID of the process in a register of the thread. */
 import { either, enqcmd, fork, program, sse, syscall } from '../kernel/program';
-import { PASID, SSE, X87 } from '../x86/components';
+import { AVX, PASID, SSE, X87 } from '../x86/components';
 import type { Scenario, Sometimes } from './scenario';
 import { USED_BY_ALL, cameBack } from './sometimes';
 
@@ -115,5 +115,22 @@ const signals: Own = {
   sometimes: [...['A', 'B'].map(sentCommand), cameBack('A')],
 };
 
+/**
+ * Binding twice, preempted anywhere in between: what the binding thread has in its register may be live, in memory, or INIT. The child's image
+ * has in its slot what XSTATE_BV does not cover.
+ */
+const updated: Own = {
+  ...ON,
+  id: 'enqcmd-update',
+  title: 'a task binds to two devices and forks; its child binds, too; both send commands and are preempted anywhere',
+  xfeatures: ON.xfeatures | (1 << AVX),
+  tasks: [
+    { name: 'A', program: program(sse.write(), bind, enqcmd(), fork('child'), bind, enqcmd(), sse.read()) },
+    { name: 'child', program: program(bind, enqcmd(), sse.read()), unborn: true },
+  ],
+  interference: { preempt: 'full', allocation: { sleep: true } },
+  sometimes: ['A', 'child'].map(sentCommand),
+};
+
 /** What they are, for the catalogue to complete. */
-export const SVA: readonly Own[] = [processes, threads, smp, forked, replaced, signals];
+export const SVA: readonly Own[] = [processes, threads, smp, forked, replaced, signals, updated];

@@ -113,6 +113,15 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
   'kthread.stepped': ({ task }) => [`task.frame.local[${task}.1]`],
   'mm.borrowed': ({ task }) => [`task.borrowed-mm[${task}]`],
   'mm.pasid-written': ({ leader }) => [`task.mm-pasid[${leader}]`],
+  'update.begun': ({ task }) => [`task.updating[${task}]`],
+  'update.finished': ({ task, component }) => [
+    `task.updating[${task}]`,
+    `task.architectural[${task}.${component}]`,
+    `task.execed[${task}]`,
+  ],
+  'fpstate.register-stored': ({ fpstate, component }) => [`fpstate.image[${fpstate}.${component}]`],
+  'fpstate.changed': ({ fpstate, component }) => [`fpstate.image[${fpstate}.${component}]`],
+  'fpregs.saved-alone': ({ fpstate }) => [`fpstate.image[${fpstate}.2]`, ...header(fpstate)],
   'fpregs.given': ({ cpu, task, component }) => [
     `cpu.fpregs[${cpu}.${component}]`,
     `task.architectural[${task}.${component}]`,
@@ -136,7 +145,7 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
 
 /** What XSAVE writes of a header. */
 function header(fpstate: number): readonly string[] {
-  return [`fpstate.xstate-bv[${fpstate}]`, `fpstate.header[${fpstate}]`];
+  return [`fpstate.xstate-bv[${fpstate}]`, `fpstate.header[${fpstate}]`, `fpstate.alone[${fpstate}]`];
 }
 
 /** A task without a signal frame. */

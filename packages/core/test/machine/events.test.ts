@@ -458,6 +458,70 @@ const SVA: readonly Example[] = [
   },
 ];
 
+/** An image that holds AVX, the last component, alone: SMALL has no other that is extended, so XSAVES puts it where it is anyway. */
+const ALONE: readonly Example[] = [
+  {
+    fact: 'XSAVES of one component leaves that one alone in the image, and in its XSTATE_BV',
+    event: 'fpregs.saved-alone',
+    data: { cpu: 1, fpstate: 0, component: 2, bytes: 832, instruction: MOVE_INSTRUCTIONS.indexOf('XSAVES') },
+    before: inUse({ 'cpu.fpregs[1.2]': 7, 'fpstate.image[0.0]': 5, 'fpstate.image[0.1]': 6 }),
+    changes: { 'fpstate.image[0.2]': 7, 'fpstate.xstate-bv[0]': 0b100, 'fpstate.alone[0]': 0b100 },
+  },
+  {
+    fact: 'XSAVES of one component that is INIT writes nothing but the header',
+    event: 'fpregs.saved-alone',
+    data: { cpu: 1, fpstate: 0, component: 2, bytes: 832, instruction: MOVE_INSTRUCTIONS.indexOf('XSAVES') },
+    before: inUse({ 'fpstate.image[0.1]': 6, 'fpstate.image[0.2]': 8 }),
+    changes: { 'fpstate.xstate-bv[0]': 0, 'fpstate.alone[0]': 0b100 },
+  },
+  {
+    fact: 'XRSTORS looks for it behind the header',
+    event: 'fpregs.restored',
+    data: { cpu: 0, fpstate: 0, xfeatures: 0b010, bytes: 832, instruction: MOVE_INSTRUCTIONS.indexOf('XRSTORS') },
+    before: {
+      'fpstate.alone[0]': 0b010,
+      'fpstate.xstate-bv[0]': 0b010,
+      'fpstate.image[0.1]': 6,
+      'fpstate.image[0.2]': 8,
+    },
+    changes: { 'cpu.fpregs[0.1]': 8 },
+  },
+  {
+    fact: 'XSAVES of all gives the image its usual layout again',
+    event: 'fpregs.saved',
+    data: { cpu: 0, fpstate: 0, xfeatures: 0b111, bytes: 832, instruction: MOVE_INSTRUCTIONS.indexOf('XSAVES') },
+    before: { 'fpstate.alone[0]': 0b010, 'cpu.fpregs[0.1]': 4 },
+    changes: { 'fpstate.alone[0]': 0, 'fpstate.image[0.1]': 4, 'fpstate.xstate-bv[0]': 0b010 },
+  },
+  {
+    fact: 'a register goes to its slot, and XSTATE_BV stays',
+    event: 'fpstate.register-stored',
+    data: { cpu: 0, fpstate: 2, component: 1 },
+    before: { 'cpu.fpregs[0.1]': 9 },
+    changes: { 'fpstate.image[2.1]': 9 },
+  },
+  {
+    fact: 'a part of what a slot holds changes, whatever it is based on',
+    event: 'fpstate.changed',
+    data: { cpu: 0, task: 2, fpstate: 2, component: 1, base: 8, value: 9 },
+    before: { 'fpstate.image[2.1]': 8 },
+    changes: { 'fpstate.image[2.1]': 9 },
+  },
+  {
+    fact: 'a component that is about to be updated is noted',
+    event: 'update.begun',
+    data: { task: 1, component: 2 },
+    changes: { 'task.updating[1]': 0b100 },
+  },
+  {
+    fact: 'what an update gives is what the task has',
+    event: 'update.finished',
+    data: { task: 1, component: 2, value: 9 },
+    before: { 'task.updating[1]': 0b100, 'task.execed[1]': 0b111 },
+    changes: { 'task.updating[1]': 0, 'task.architectural[1.2]': 9, 'task.execed[1]': 0b011 },
+  },
+];
+
 const USER_MEMORY: readonly Example[] = [
   {
     fact: 'a kernel thread has an address space while it borrows one',
@@ -693,6 +757,7 @@ const EXAMPLES = [
   ...TASKS,
   ...PROCESSOR,
   ...SVA,
+  ...ALONE,
   ...USER_MEMORY,
   ...SIGNALS,
   ...TRACERS,
@@ -750,6 +815,7 @@ describe('what events do to the state', () => {
       'idle',
       'request-xcomp-perm',
       'sigaltstack',
+      'sva-bound',
       'kernel-fpu-section',
       'use-mm',
       'unuse-mm',

@@ -46,6 +46,8 @@ describe('a fresh state', () => {
       'task.borrowed-mm 1',
       'task.stopped 1',
       'task.mm-pasid 1',
+      'task.updating 1',
+      'fpstate.alone 1',
     ]);
     expect([state.at.resume, state.at.xfd, state.at.firstFpstate.sigframe]).toEqual([-1, -1, -1]);
   });

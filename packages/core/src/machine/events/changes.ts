@@ -1,7 +1,7 @@
 /** What the `apply` functions of several events do. */
 import { CALLED } from '../frames';
 import { FRAME_PAGES, HEADER, LIFECYCLE, LOCALS, type MachineState } from '../state';
-import { ALL_COMPONENTS } from '../../x86/components';
+import { ALL_COMPONENTS, SSE } from '../../x86/components';
 import { INIT } from '../values';
 
 /** The CPU runs nothing any more, and what it ran is dead. */
@@ -75,4 +75,15 @@ export function eachComponent(s: MachineState, xfeatures: number, visit: (index:
     const bit = 1 << bits[index];
     if (xfeatures & bit) visit(index, bit);
   }
+}
+
+/** Index of the slot in which XRSTORS looks for a component: the first behind the header where the image holds that one alone. */
+export function slotOf(s: MachineState, fpstate: number, index: number): number {
+  const isAlone = s.at.alone >= 0 && s.words[s.at.alone + fpstate] !== 0;
+  return isAlone ? firstExtended(s) : index;
+}
+
+/** Index of the component that lies right behind the XSAVE header in images that hold all. */
+export function firstExtended({ at }: MachineState): number {
+  return at.componentBits.findIndex((bit) => bit > SSE);
 }

@@ -45,6 +45,8 @@ export const IdleEntered = defineHook('hook.idle', { cpu: 'cpu', task: 'task' })
 export const XcompPermRequested = defineHook('hook.request-xcomp-perm', { cpu: 'cpu', task: 'task' });
 /** The task installs an alternate signal stack, too small for what is enabled per task. Linux: sigaltstack(). */
 export const SigaltstackInstalled = defineHook('hook.sigaltstack', { cpu: 'cpu', task: 'task' });
+/** The task's process was bound to a device and has a PASID. Linux: iommu_sva_bind_device(). */
+export const SvaBound = defineHook('hook.sva-bound', { cpu: 'cpu', task: 'task' });
 
 /** Code inside a kernel FPU section runs, before the section computes. */
 export const KernelFpuSection = defineHook('hook.kernel-fpu-section', { cpu: 'cpu', task: 'task' });

@@ -32,6 +32,7 @@ export const FpstateInitialised = defineEvent(
     s.words.fill(INIT, s.at.image + fpstate * n, s.at.image + (fpstate + 1) * n);
     s.words[s.at.xstateBv + fpstate] = 0;
     s.words[s.at.header + fpstate] = HEADER.valid;
+    if (s.at.alone >= 0) s.words[s.at.alone + fpstate] = 0;
   },
   { fpu: true },
 );
@@ -45,6 +46,7 @@ export const FpstateCopied = defineEvent(
     s.words.copyWithin(s.at.image + to * n, s.at.image + from * n, s.at.image + (from + 1) * n);
     s.words[s.at.xstateBv + to] = s.words[s.at.xstateBv + from];
     s.words[s.at.header + to] = s.words[s.at.header + from];
+    if (s.at.alone >= 0) s.words[s.at.alone + to] = s.words[s.at.alone + from];
   },
   { fpu: true },
 );

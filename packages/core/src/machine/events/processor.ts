@@ -2,7 +2,8 @@
 import { defineEvent } from '../event-type';
 import { HEADER } from '../state';
 import { INIT, PRINCIPAL, serialOf, taskOfPrincipal, writerOf } from '../values';
-import { eachComponent } from './changes';
+import { SUPERVISOR_COMPONENTS } from '../../x86/components';
+import { eachComponent, slotOf } from './changes';
 
 /** CR0 as the processor obeys it got a new value. */
 export const Cr0Written = defineEvent(
@@ -104,6 +105,9 @@ export const FpregsReleased = defineEvent(
   { fpu: true },
 );
 
+/** Of INIT components XSAVES writes none; that the old value stays in the slot is kept of those whose slots kernel code updates. */
+const KEPT = SUPERVISOR_COMPONENTS;
+
 /** The fpregs were written to an image (XSAVE, FXSAVE, FNSAVE). Linux: save_fpregs_to_fpstate(). */
 export const FpregsSaved = defineEvent(
   'fpregs.saved',
@@ -114,11 +118,12 @@ export const FpregsSaved = defineEvent(
     let inUse = s.words[s.at.xstateBv + fpstate] & ~xfeatures;
     eachComponent(s, xfeatures, (index, bit) => {
       const value = disabled & bit ? INIT : s.words[s.at.fpregs + cpu * n + index];
-      s.words[s.at.image + fpstate * n + index] = value;
+      if (value !== INIT || !(bit & KEPT)) s.words[s.at.image + fpstate * n + index] = value;
       if (value !== INIT) inUse |= bit;
     });
     s.words[s.at.xstateBv + fpstate] = inUse;
     s.words[s.at.header + fpstate] = HEADER.valid;
+    if (s.at.alone >= 0) s.words[s.at.alone + fpstate] = 0;
   },
   { fpu: true },
 );
@@ -131,7 +136,8 @@ export const FpregsRestored = defineEvent(
     const n = s.at.components;
     const inUse = s.words[s.at.xstateBv + fpstate];
     eachComponent(s, xfeatures, (index, bit) => {
-      s.words[s.at.fpregs + cpu * n + index] = inUse & bit ? s.words[s.at.image + fpstate * n + index] : INIT;
+      const slot = s.at.image + fpstate * n + slotOf(s, fpstate, index);
+      s.words[s.at.fpregs + cpu * n + index] = inUse & bit ? s.words[slot] : INIT;
     });
   },
   { fpu: true },

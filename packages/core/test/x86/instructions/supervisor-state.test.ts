@@ -4,6 +4,7 @@
  * XSAVES" and "of XRSTORS" (13.11, 13.12).
  */
 import {
+  AVX,
   CET_S,
   CET_U,
   HDC,
@@ -13,6 +14,7 @@ import {
   PT,
   SSE,
   UINTR,
+  X87,
   cpuModel,
   initialBytes,
   type CpuModel,
@@ -155,6 +157,18 @@ describe('XSAVES', () => {
       xcompBv: COMPACTED | bit(PASID) | bit(CET_U) | bit(CET_S),
     });
     expect(toHex(ran.read(FIRST, 48))).toBe('11'.repeat(8) + 'a5'.repeat(16) + '22'.repeat(24));
+  });
+
+  it('of one component gives an image of several another layout: that one lies where another did, and XSTATE_BV has it alone', () => {
+    const several = COMPACTED | bit(X87) | bit(SSE) | bit(AVX) | bit(PASID);
+    const image = { bytes: [header(bit(SSE) | bit(AVX) | bit(PASID), several), [FIRST + 256n, quads(7n)] as const] };
+    const ran = xsaves(PASID, { ...image, state: holding(PASID, quads(0x8000_0001n)) });
+    expect(headerOf(ran)).toEqual({ xstateBv: bit(PASID), xcompBv: COMPACTED | bit(PASID) });
+    expect(toHex(ran.read(FIRST, 16))).toBe(`${toHex(quads(0x8000_0001n))}${'a5'.repeat(8)}`); // AVX was here
+    expect(toHex(ran.read(FIRST + 256n, 8))).toBe(toHex(quads(7n))); // PASID was here
+    const unused = xsaves(PASID, image);
+    expect(headerOf(unused)).toEqual({ xstateBv: 0n, xcompBv: COMPACTED | bit(PASID) });
+    expect(toHex(unused.read(FIRST, 8))).toBe('a5'.repeat(8));
   });
 
   it('RFBM is cut to XCR0 and IA32_XSS', () => {
