@@ -146,7 +146,7 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
 
   program
     .command('reproduce')
-    .argument('<id>', 'what to reproduce: xen-pv-leak')
+    .argument('<id>', 'what to reproduce: xen-pv-leak, pasid-update')
     .option('--out <directory>', 'where the event logs go', '.fpulab/reproduce')
     .description('run a historic bug and its fixes, and check that each ends as history says')
     .action((id: string, given: { out: string }, command: Command) =>

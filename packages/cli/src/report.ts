@@ -116,6 +116,9 @@ export function describeViolation(violation: Violation): string {
     case 'speculative-exposure':
       return `speculative-exposure at ${at}: ${task} runs while ${component} holds ${value}`;
     case 'lost-update':
+      if (component === 'pasid') {
+        return `lost-update at ${at}: kernel code changes a part of ${value} in ${component}, but ${task} has ${expected}${way}`;
+      }
       return `lost-update at ${at}: ${task} reads ${value} in ${component}, but wrote ${expected}${way}`;
     case 'validity':
       return component === null

@@ -9,6 +9,7 @@ import { EXIT } from '../exit-codes';
 import { watched } from '../explore/conduct';
 import { grouped, seconds } from '../explore/numbers';
 import { RunCollector, describeViolation, diagramOf, type RunReport } from '../report';
+import { PASID_UPDATE, reproducePasidUpdate } from '../reproduce/pasid-update';
 import { agree, prove, type Proof } from '../reproduce/proofs';
 import { patchesOf } from '../request';
 import { paintFor, print, printJson, type GlobalOptions } from '../terminal';
@@ -35,9 +36,10 @@ export async function reproduce(
   { out }: { readonly out: string },
   options: GlobalOptions,
 ): Promise<number> {
+  if (id === PASID_UPDATE) return reproducePasidUpdate({ out }, options);
   const found = REPRODUCTIONS.find((reproduction) => reproduction.id === id);
   if (!found) {
-    const known = REPRODUCTIONS.map((reproduction) => reproduction.id);
+    const known = [...REPRODUCTIONS.map((reproduction) => reproduction.id), PASID_UPDATE];
     throw new FpuError('FPU504', `nothing called '${id}' to reproduce; known: ${known.join(', ')}`, { id, known });
   }
   const directory = join(out, found.id);

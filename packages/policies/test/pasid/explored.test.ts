@@ -22,8 +22,8 @@ describe('scenarios with ENQCMD', () => {
   it.each([
     ['enqcmd', 20_959],
     ['enqcmd-threads', 29_180],
-    ['enqcmd-smp', 1_419],
-    ['enqcmd-fork', 15_271],
+    ['enqcmd-smp', 1_241],
+    ['enqcmd-fork', 13_295],
   ])('%s is verified in %d states, and reaches what it has to', async (scenario, states) => {
     const exploration = await judged({ preset, scenario });
     expect([exploration.verdict, exploration.complete, exploration.states]).toEqual(['verified', true, states]);
