@@ -19,14 +19,7 @@ export {
 export { eager, type EagerEra } from './eager';
 export { dynamicXstate, type ReallocForm } from './dynamic-xstate';
 export { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
-export {
-  pasid,
-  ACTIVATED_ENDS_AT_EXEC,
-  UPDATE_WAYS,
-  type NamedWay,
-  type UpdateHelper,
-  type UpdateWay,
-} from './pasid';
+export { pasid, ACTIVATED_ENDS_AT_EXEC, UPDATE_WAYS, type NamedWay, type UpdateHelper, type UpdateWay } from './pasid';
 export { eagerPkru, SOMETHING_WRITES_PKRU, type EagerPkruForm } from './eager-pkru';
 export { BUGS, FPRESTORE_FIXUP, bugOf, type Bug, type Fix, type Side } from './bugs';
 export { REFUSED_IMAGE_KEEPS } from './regset';
