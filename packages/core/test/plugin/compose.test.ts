@@ -218,6 +218,7 @@ describe('compose', () => {
       'enqcmd-fork',
       'enqcmd-exec',
       'enqcmd-signal',
+      'enqcmd-update',
     ]);
   });
 
@@ -245,7 +246,15 @@ describe('compose', () => {
   it('every built-in scenario composes with every policy on every platform, but for protection keys, tiles and ENQCMD', () => {
     const needPkru = ['protection-keys', 'pkru-switch', 'pkru-deferred', 'kernel-fpu-pkru', 'io-worker'];
     const needTiles = ['amx', 'amx-life', 'amx-signal', 'amx-migration'];
-    const needPasid = ['enqcmd', 'enqcmd-threads', 'enqcmd-smp', 'enqcmd-fork', 'enqcmd-exec', 'enqcmd-signal'];
+    const needPasid = [
+      'enqcmd',
+      'enqcmd-threads',
+      'enqcmd-smp',
+      'enqcmd-fork',
+      'enqcmd-exec',
+      'enqcmd-signal',
+      'enqcmd-update',
+    ];
     const refused = [bareMetal, xenPv].flatMap((platform) =>
       [eager, () => lazyCr0Ts({ era: 'linux-4.2' })].map((policy) => {
         const composes = (each: Scenario): boolean =>
