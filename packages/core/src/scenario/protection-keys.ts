@@ -1,6 +1,7 @@
 /** Scenarios in which the kernel accesses user memory, under protection keys: processors with PKRU. */
 import { kthread } from '../kernel/kernel-thread';
 import { fork, loop, pkru, program, sse, syscall } from '../kernel/program';
+import { ptrace } from '../kernel/trace-request';
 import { ORACLES } from '../oracle/oracles';
 import type { Scenario, Sometimes } from './scenario';
 import { USED_BY_ALL } from './sometimes';
@@ -138,6 +139,22 @@ const kernelThreads: Own = {
   sometimes: [...USED_BY_ALL(['A', 'B']), accessedUserMemory('vhost')],
 };
 
+/** A tracer opens and closes keys of its target. */
+const ptracePkru: Own = {
+  id: 'ptrace-pkru',
+  title: 'D looks at the protection keys of A, which is stopped, and gives it others',
+  tasks: [
+    { name: 'A', program: program(pkru.write(), syscall('ptrace_stop'), pkru.read(), syscall('read')) },
+    {
+      name: 'D',
+      program: program(ptrace('A', 'read'), ptrace('A', 'write'), ptrace('A', 'cont')),
+    },
+  ],
+  interference: { preempt: 'user', idle: true },
+  sometimes: [...USED_BY_ALL(['A']), accessedUserMemory('A')],
+  ...PKU,
+};
+
 /** What they are, for the catalogue to complete. */
 export const PROTECTION_KEYS: readonly Own[] = [
   protectionKeys,
@@ -146,4 +163,5 @@ export const PROTECTION_KEYS: readonly Own[] = [
   kernelFpuPkru,
   ioWorker,
   kernelThreads,
+  ptracePkru,
 ];

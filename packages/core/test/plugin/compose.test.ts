@@ -208,6 +208,7 @@ describe('compose', () => {
       'kernel-fpu-pkru',
       'io-worker',
       'kernel-threads',
+      'ptrace-pkru',
       'amx',
       'amx-life',
       'amx-signal',
@@ -244,7 +245,7 @@ describe('compose', () => {
   });
 
   it('every built-in scenario composes with every policy on every platform, but for protection keys, tiles and ENQCMD', () => {
-    const needPkru = ['protection-keys', 'pkru-switch', 'pkru-deferred', 'kernel-fpu-pkru', 'io-worker'];
+    const needPkru = ['protection-keys', 'pkru-switch', 'pkru-deferred', 'kernel-fpu-pkru', 'io-worker', 'ptrace-pkru'];
     const needTiles = ['amx', 'amx-life', 'amx-signal', 'amx-migration'];
     const needPasid = [
       'enqcmd',

@@ -8,6 +8,7 @@ import { F05 } from './F05-irq-in-fpregs-lock';
 import { F07 } from './F07-pkru-init';
 import { F08 } from './F08-pkru-kthread-mm';
 import { F09 } from './F09-pkru-current-cached';
+import { F11 } from './F11-pkru-ptrace';
 import { F14 } from './F14-xfd-signal';
 import { F25 } from './F25-ptrace-lazy';
 import { F26 } from './F26-i386-irqstack';
@@ -32,6 +33,7 @@ export const BUGS: readonly Bug[] = [
   F07,
   F08,
   F09,
+  F11,
   F14,
   F25,
   F26,

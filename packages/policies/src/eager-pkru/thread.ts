@@ -2,19 +2,24 @@
  * Linux 5.14 and later: PKRU has a place of its own in the task, which is valid while the task does not run; while it
  * runs, the register is.
  */
-import { DEFAULT_PKRU, PKRU, group, slot, step, when } from '@fpulab/core';
+import { DEFAULT_PKRU, PKRU, group, hasComponent, slot, step, when } from '@fpulab/core';
+import { isBadHeader } from '../regset';
 import { WRPKRU, type Form } from './form';
 
 /** pkru_write_default() */
 const writeDefault = (name: string) => step(name, (k) => k.writeRegister(PKRU, DEFAULT_PKRU), WRPKRU);
 
-/** x86_pkru_load(), copy_thread(), pkru_flush_thread(), setup_pku(). */
+/**
+ * x86_pkru_load(), copy_thread(), pkru_flush_thread(), setup_pku(), and copy_xstate_to_uabi_buf() and copy_uabi_to_xstate() for tracers. A
+ * core dump is shown the task's place as well, although its register is what it has.
+ */
 export function threadForm(): Form {
   const pkru = slot.taskValue('thread.pkru', PKRU, DEFAULT_PKRU);
   return {
     title: 'PKRU is switched by RDPKRU and WRPKRU, apart from XSAVE, Linux 5.14 and later',
     source:
-      'Linux 6.1.176 kernel/process_64.c x86_pkru_load(), kernel/process.c copy_thread(), pkru_flush_thread(), kernel/cpu/common.c setup_pku()',
+      'Linux 6.1.176 kernel/process_64.c x86_pkru_load(), kernel/process.c copy_thread(), pkru_flush_thread(), kernel/cpu/common.c setup_pku(), ' +
+      'kernel/fpu/xstate.c copy_uabi_to_xstate()',
     slots: [pkru],
     edits: [
       {
@@ -25,6 +30,26 @@ export function threadForm(): Form {
             step('prev->pkru = rdpkru()', (k) => k.write(pkru, k.task, k.readRegister(PKRU)), WRPKRU),
             step('wrpkru(next->pkru)', (k) => k.writeRegister(PKRU, k.read(pkru, k.next)), WRPKRU),
           ]),
+        ],
+      },
+      {
+        edit: 'append',
+        routine: 'hook:ptrace-write',
+        nodes: [
+          when(
+            (k) => hasComponent(k.regset, PKRU) && !isBadHeader(k),
+            [step('*pkru = xpkru->pkru', (k) => k.write(pkru, k.target, k.local(1))), step('return 0', () => {})],
+          ),
+        ],
+      },
+      {
+        edit: 'append',
+        routine: 'hook:ptrace-read',
+        nodes: [
+          when(
+            (k) => hasComponent(k.regset, PKRU),
+            [step('pkru.pkru = tsk->thread.pkru', (k) => k.showValue(PKRU, k.read(pkru, k.target)))],
+          ),
         ],
       },
       {

@@ -6,6 +6,7 @@ it.each([
   ['F07', 5216],
   ['F08', 28101],
   ['F09', 5216],
+  ['F11', 1526],
 ])('%s is verified with its fix', expectVerified);
 
 describe('F07: pkru-init', () => {
@@ -51,6 +52,23 @@ describe('F09: pkru-current-cached', () => {
       'A: __write_pkru(init_pkru_value)',
       'A: registers are valid',
       'A: iret',
+    );
+  });
+});
+
+describe('F11: pkru-ptrace', () => {
+  it('D’s PKRU goes to A’s image, and A goes on with what thread.pkru has', async () => {
+    const { oracle, choices, steps, story } = await broken('F11');
+    expect([oracle, choices, steps]).toEqual(['lost-update', 8, 114]);
+    expectInOrder(
+      story,
+      'A: pkru.write',
+      'A: ptrace_stop',
+      'A: prev->pkru = rdpkru()',
+      'D: copy_uabi_to_xstate',
+      'D: ptrace_resume',
+      'D: wrpkru(next->pkru)',
+      'A: pkru.read',
     );
   });
 });
