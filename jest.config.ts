@@ -33,7 +33,7 @@ const globalsOfInnerLoops: Config['sandboxInjectedGlobals'] = [
 const config: Config = {
   // All cores: jest would leave one idle, which on two cores is half of the machine.
   maxWorkers: '100%',
-  testMatch: ['<rootDir>/packages/*/test/**/*.test.ts', '<rootDir>/examples/test/**/*.test.ts'],
+  testMatch: ['<rootDir>/packages/*/test/**/*.test.ts', '<rootDir>/examples/**/*.test.ts'],
   transform: { '\\.ts$': ['@swc/jest', typescript] },
   moduleNameMapper: {
     '^@fpulab/core/testing$': '<rootDir>/packages/core/src/testing/index.ts',

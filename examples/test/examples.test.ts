@@ -40,10 +40,3 @@ it('leak-and-patch: two insertions close the leak', () => {
     'with the fix: clean',
   ]);
 });
-
-it('try-my-policy: keeps the contract; lazy Xen exposes even an eager guest behind TS=1', () => {
-  const [contract, bare, xen] = outputOf('try-my-policy');
-  expect(contract).toMatch(/^contract: \d+ runs, kept$/);
-  expect(bare).toBe('bare-metal: clean');
-  expect(xen).toBe('xen-pv: speculative-exposure');
-});

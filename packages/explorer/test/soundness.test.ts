@@ -24,7 +24,7 @@ import {
 } from '@fpulab/core';
 import { bareMetal, xenHvm } from '@fpulab/hypervisor';
 import { lazyCr0Ts } from '@fpulab/policies';
-import alwaysSwitch from '../../../examples/my-policy';
+import alwaysSwitch from './support/always-switch';
 import { ALL_REDUCTIONS, NO_REDUCTIONS, explore, type Compose, type Reductions } from '../src';
 
 const SCENARIO: Scenario = {

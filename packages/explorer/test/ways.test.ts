@@ -1,7 +1,7 @@
 /** Ways that were learned are the ways that the machine takes. */
 import { FpuError, ORACLE, compose, sse, type Patch } from '@fpulab/core';
 import { bareMetal } from '@fpulab/hypervisor';
-import alwaysSwitch from '../../../examples/my-policy';
+import alwaysSwitch from './support/always-switch';
 import { PartTable, reserveTable } from '../src/shared-table';
 import { StateCodec, type CodecOptions } from '../src/state-codec';
 import { Successors } from '../src/successors';

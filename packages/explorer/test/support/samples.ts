@@ -21,7 +21,7 @@ import {
 import { bareMetal, xenHvm, xenPv } from '@fpulab/hypervisor';
 import { eager, lazyCr0Ts } from '@fpulab/policies';
 import { lazyPeer } from '../../../../benchmarks/peers/lazy-peer';
-import alwaysSwitch from '../../../../examples/my-policy';
+import alwaysSwitch from './always-switch';
 import type { Compose } from '../../src';
 
 /** A composition, and how to say which one it is. */
