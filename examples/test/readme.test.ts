@@ -21,6 +21,8 @@ afterAll(() => process.chdir(home));
  */
 const MORE: Readonly<Record<string, readonly string[]>> = {
   explore: ['--quiet'],
+  museum: ['--quiet'],
+  reproduce: ['--quiet'],
   vectors: ['--quiet'],
   matrix: ['--quiet', '--jobs', '1'],
 };
