@@ -16,6 +16,7 @@ const globalsOfInnerLoops: Config['sandboxInjectedGlobals'] = [
   'Array',
   'Atomics',
   'BigInt',
+  'Infinity',
   'Int32Array',
   'JSON',
   'Map',

@@ -1,5 +1,6 @@
 import { applyEvent, eventType, type MachineEvent } from '@fpulab/core';
 import { headerOf, openReplay, trackProvenance, valueAt, type LogHeader, type Place } from '@fpulab/eventlog';
+import { often } from '../../core/test/support/often';
 import { everything, eventsOf, metaOf, read, record } from './helpers';
 
 const X87 = 0;
@@ -24,7 +25,7 @@ function placesOf(
 
 describe('provenance', () => {
   it.each(everything())('%s on %s, %s: is right about every value in every place', (preset, platform, scenario) => {
-    const setup = { preset, platform, scenario, seed: 3n, stepsMax: 250 };
+    const setup = { preset, platform, scenario, seed: 3n, stepsMax: often(120, 250) };
     const { machine, live } = eventsOf(setup);
     const header = headerOf(machine, metaOf(setup));
     const state = openReplay(header);

@@ -3,11 +3,14 @@ import { MOVE_INSTRUCTIONS, eventTypes, type EventFieldKind, type MachineEvent }
 import { firstDifference, foldEvents, openReplay, replayLog, stateLines, describeState } from '@fpulab/eventlog';
 import { everything, eventsOf, fpuErrorOf, linesOf, read, record, replaceAt, sealed } from './helpers';
 import { holds } from './properties';
+import { often } from '../../core/test/support/often';
+
+const STEPS_MAX = often(120, 300);
 
 describe('a log of every preset on every platform in every scenario', () => {
   it.each(everything())('%s on %s, %s: reads back and folds to the state of the run', (preset, platform, scenario) => {
     for (const seed of [undefined, 0xfeedfacecafebeefn]) {
-      const run = record({ preset, platform, scenario, seed, stepsMax: 300 });
+      const run = record({ preset, platform, scenario, seed, stepsMax: STEPS_MAX });
       const log = read(run.text);
       expect(firstDifference(run.live, log.events)).toBeUndefined();
       const { state, ...result } = replayLog(log);

@@ -6,6 +6,8 @@ import { combinations } from './permutations';
 /** Listens to a machine's events until everything has been reached. */
 export class SometimesWatch {
   private readonly flags: Int32Array;
+  /** `flags` when all have been reached. */
+  private readonly everything: number;
   /** Per `sometimes`: the tasks that it may be about. Interchangeable tasks stand for each other. */
   private readonly candidates: readonly (readonly (readonly number[])[])[];
   private subscription: Subscription | undefined;
@@ -20,12 +22,13 @@ export class SometimesWatch {
     const groups = symmetry ? probe.interchangeableTasks() : [];
     const groupOf = (task: number): readonly number[] => groups.find((group) => group.includes(task)) ?? [task];
     const { sometimes } = machine.composition.settings.scenario;
+    this.everything = sometimes.reduce((flags, _, index) => flags | (1 << index), 0);
     this.candidates = sometimes.map(({ tasks }) =>
       combinations(tasks.map((name) => groupOf(machine.taskNames.indexOf(name)))).filter(
         (numbers) => new Set(numbers).size === numbers.length,
       ),
     );
-    if (this.reached.every(Boolean)) return;
+    if (Atomics.load(this.flags, 0) === this.everything) return;
     this.subscription = machine.events$.subscribe((event) => this.look(event));
   }
 
@@ -43,13 +46,14 @@ export class SometimesWatch {
   private look(event: MachineEvent): void {
     const { sometimes } = this.machine.composition.settings.scenario;
     const known = Atomics.load(this.flags, 0);
-    sometimes.forEach(({ test }, index) => {
-      if (known & (1 << index)) return;
+    for (let index = 0; index < sometimes.length; index++) {
+      if (known & (1 << index)) continue;
+      const { test } = sometimes[index];
       if (this.candidates[index].some((tasks) => test(event, tasks, this.machine))) {
         Atomics.or(this.flags, 0, 1 << index);
       }
-    });
-    if (this.reached.every(Boolean)) {
+    }
+    if (Atomics.load(this.flags, 0) === this.everything) {
       this.subscription?.unsubscribe();
       this.subscription = undefined;
     }

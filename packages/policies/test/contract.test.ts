@@ -2,24 +2,27 @@ import { SCENARIOS, scenarioOf, step, type BasePolicy } from '@fpulab/core';
 import { checkPolicyContract, describePolicyContract, isSupported } from '@fpulab/core/testing';
 import { PLATFORMS } from '@fpulab/hypervisor';
 import { PRESETS, lazyCr0Ts, presetOf } from '../src';
+import { often } from '../../core/test/support/often';
 import { slotOf } from './support';
 
 const platforms = Object.entries(PLATFORMS);
 /** What differs under a hypervisor; all scenarios are tried on bare metal. */
 const HYPERVISED = ['xen-pv-leak', 'interrupts', 'fork-exec-exit', 'vcpu-preemption'].map(scenarioOf);
+const seeds = often(2, 4);
 
 for (const preset of PRESETS) {
   for (const [id, platform] of platforms) {
     const scenarios = (id === 'bare-metal' ? SCENARIOS : HYPERVISED).filter((scenario) =>
       isSupported({ policies: preset.policies(), platform: platform(), scenario }),
     );
-    describePolicyContract(`${preset.id} on ${id}`, { policies: preset.policies, platform, scenarios });
+    describePolicyContract(`${preset.id} on ${id}`, { policies: preset.policies, platform, scenarios, seeds });
   }
 }
 const withoutEager = (): readonly BasePolicy[] => [lazyCr0Ts({ era: 'linux-4.8' })];
 describePolicyContract('linux-4.8 with eagerfpu=off on bare metal', {
   policies: withoutEager,
   platform: PLATFORMS['bare-metal'],
+  seeds,
   scenarios: SCENARIOS.filter((scenario) =>
     isSupported({ policies: withoutEager(), platform: PLATFORMS['bare-metal'](), scenario }),
   ),

@@ -194,7 +194,9 @@ export function hasComponent(xfeatures: number, bit: number): boolean {
 
 /** Bits of a bitmap, ascending. Takes bits 0 to 31. */
 export function bitsOf(mask: number): readonly number[] {
-  return Array.from({ length: 32 }, (_, bit) => bit).filter((bit) => mask & (1 << bit));
+  const bits: number[] = [];
+  for (let rest = mask; rest !== 0; rest &= rest - 1) bits.push(31 - Math.clz32(rest & -rest));
+  return bits;
 }
 
 /** `x87+sse` for a bitmap, `none` for the empty one. */
