@@ -107,7 +107,7 @@ function staleMsrText({ task, component, value, expected, at }: Violation): stri
 
 /** One sentence about a violation. */
 export function describeViolation(violation: Violation): string {
-  const { id, step, task, component, value, writer, expected, chain } = violation;
+  const { id, step, task, reader, component, value, writer, expected, chain } = violation;
   const way = chain.length > 1 ? `, by way of the events ${chain.join(' > ')}` : '';
   const at = `event ${step}`;
   switch (id) {
@@ -119,7 +119,9 @@ export function describeViolation(violation: Violation): string {
       if (component === 'pasid') {
         return `lost-update at ${at}: kernel code changes a part of ${value} in ${component}, but ${task} has ${expected}${way}`;
       }
-      return `lost-update at ${at}: ${task} reads ${value} in ${component}, but wrote ${expected}${way}`;
+      return reader === task
+        ? `lost-update at ${at}: ${task} reads ${value} in ${component}, but wrote ${expected}${way}`
+        : `lost-update at ${at}: ${reader} is shown ${value} in ${component}, but ${task} has ${expected}${way}`;
     case 'validity':
       return component === null
         ? `validity at ${at}: ${task}'s registers were written without having been loaded`

@@ -24,3 +24,11 @@ it.each([
     `unexpected-fault at event 7: ${text}, at math_state_restore/clts`,
   );
 });
+
+it('says who is shown what a target does not have', () => {
+  const lost = { ...FAULT, id: 'lost-update', component: 'sse', value: 'INIT', expected: 'A#1' } as const;
+  expect(describeViolation(lost)).toBe('lost-update at event 7: A reads INIT in sse, but wrote A#1');
+  expect(describeViolation({ ...lost, reader: 'D' })).toBe(
+    'lost-update at event 7: D is shown INIT in sse, but A has A#1',
+  );
+});

@@ -245,6 +245,7 @@ export {
   type SyscallName,
 } from './kernel/program';
 export { kthread, type TaskKind } from './kernel/kernel-thread';
+export { EXIT, EXITS, guest, kvm, type Exit, type GuestConfiguration, type GuestOperation } from './kernel/guest';
 export {
   REGSETS,
   TRACED_HEADER,

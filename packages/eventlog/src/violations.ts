@@ -9,7 +9,7 @@ export interface Violation {
   readonly id: OracleId;
   /** `x87`, `sse`, ...; null where no component is concerned. */
   readonly component: string | null;
-  /** Name of the task that is harmed or that sees too much. */
+  /** Name of the task that is harmed or that sees too much; where a tracer is shown something else than its target has, the target. */
   readonly task: string;
   /** `seq` of the violation's event. */
   readonly step: number;
@@ -19,7 +19,7 @@ export interface Violation {
   readonly fault: Fault | null;
   /** Who wrote the value that was found: a task's name, `kernel`, `other guest`, `nobody`. */
   readonly writer: string;
-  /** Name of the task that reads, or could read, the value. The same as `task`. */
+  /** Name of the task that reads, or could read, the value: the tracer where it is shown one. */
   readonly reader: string;
   /** The value that was found: `X#1`, `INIT`, `kernel#2`. */
   readonly value: string;
@@ -65,20 +65,26 @@ interface Run {
 function explain(event: MachineEvent, run: Run): Violation {
   const { tasks } = run.header;
   const { oracle, reader, component, value, expected } = event.data;
-  const task = tasks[reader];
   return {
     id: ORACLES[oracle],
     component: component < 0 ? null : componentName(component),
-    task,
+    task: tasks[harmedBy(event, run)],
     step: event.seq,
     at: whatWasGoingOn(event, run),
     fault: faultOf(event, run),
     writer: writerName(writerOf(value), tasks),
-    reader: task,
+    reader: tasks[reader],
     value: valueName(value, tasks),
     expected: valueName(expected, tasks),
     chain: component < 0 ? [] : chainOf(event, run),
   };
+}
+
+/** The reader, or the target of a tracer that is shown what its target does not have. */
+function harmedBy({ seq, data }: MachineEvent, { events }: Run): number {
+  const read = events[seq - 1];
+  const isShown = ORACLES[data.oracle] === 'lost-update' && read.type === 'fpstate.shown';
+  return isShown ? read.data.target : data.reader;
 }
 
 /** An oracle speaks up right behind the event that it is about. */

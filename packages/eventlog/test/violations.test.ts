@@ -9,6 +9,32 @@ function reportOf(setup: RunSetup = {}): ViolationReport & { readonly types: (ch
   return { ...violationsOf(events, header), types: (chain) => chain.map((seq) => events[seq].type) };
 }
 
+const SHOWS_NOTHING: Patch = {
+  id: 'shows-nothing',
+  title: 'what a tracer is shown is not what is in the image',
+  source: 'hypothetical',
+  edits: [
+    {
+      edit: 'insert-before',
+      routine: 'xstateregs_get',
+      step: 'copy_xstate_to_uabi_buf',
+      nodes: [step('fpstate_init', (k) => k.initFpstate(k.fpstateOf(k.target)))],
+    },
+  ],
+};
+
+it('names the target of a tracer that is shown what its target does not have', () => {
+  const { live, machine } = record({
+    preset: 'linux-6.1',
+    platform: 'bare-metal',
+    scenario: 'ptrace',
+    patches: [SHOWS_NOTHING],
+    oracles: ['lost-update'],
+  });
+  const [first] = violationsOf(live, headerOf(machine, metaOf({ preset: 'linux-6.1' }))).violations;
+  expect(first).toMatchObject({ id: 'lost-update', reader: 'D', task: 'A', value: 'INIT', expected: 'A#1' });
+});
+
 describe('violationsOf', () => {
   it('explains the leak of the 2013 thread: B can read what X wrote', () => {
     const { violations, types } = reportOf();

@@ -17,6 +17,7 @@ export {
   type LazyEra,
 } from './lazy-cr0-ts';
 export { eager, type EagerEra } from './eager';
+export { kvm, type KvmEra } from './kvm';
 export { dynamicXstate, type ReallocForm } from './dynamic-xstate';
 export { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
 export { pasid, ACTIVATED_ENDS_AT_EXEC, UPDATE_WAYS, type NamedWay, type UpdateHelper, type UpdateWay } from './pasid';

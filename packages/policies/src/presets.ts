@@ -3,6 +3,7 @@ import { bugOf } from './bugs';
 import { dynamicXstate } from './dynamic-xstate';
 import { eager, type EagerEra } from './eager';
 import { eagerPkru } from './eager-pkru';
+import { kvm } from './kvm';
 import { PREEMPT_SAFE_UNLAZY, lazyCr0Ts, type LazyEra } from './lazy-cr0-ts';
 import { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
 import { ACTIVATED_ENDS_AT_EXEC, pasid } from './pasid';
@@ -51,7 +52,7 @@ const always = (era: EagerEra): Base => ({
   patches: [],
   policies: () => [eager({ era })],
 });
-/** PKRU goes with the era; without it the modifier is left out. */
+/** PKRU and KVM go with the era; without PKRU, and without guests, their modifiers are left out. */
 const deferred = (
   era: DeferralEra,
   bugs: { readonly base: readonly string[]; readonly pkru: readonly string[] } = NO_BUGS,
@@ -63,9 +64,13 @@ const deferred = (
     parts: [
       { policy: 'load-fpu-deferral', era },
       { policy: 'eager-pkru', era: form },
+      { policy: 'kvm', era },
     ],
     patches: [...base, ...pkru].map(({ id }) => id),
-    policies: () => [patched(loadFpuDeferral({ era }), base), extended(eagerPkru({ form }), pkru)],
+    policies: () => {
+      const policy = patched(loadFpuDeferral({ era }), base);
+      return [policy, extended(eagerPkru({ form }), pkru), kvm(policy, { era })];
+    },
   };
 };
 

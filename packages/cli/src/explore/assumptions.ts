@@ -27,7 +27,7 @@ const PREEMPTION = {
   full: 'of user code and of kernel code, where the masks allow it',
 };
 
-const KIND = { user: 'task', kthread: 'kernel thread', 'io-worker': 'IO worker' };
+const KIND = { user: 'task', kthread: 'kernel thread', 'io-worker': 'IO worker', guest: 'guest' };
 
 function tasks({ id, tasks }: Scenario): readonly string[] {
   const users = tasks.filter(({ kind = 'user' }) => kind === 'user');
@@ -63,6 +63,7 @@ function programText(program: readonly Operation[]): string {
         case 'frame':
         case 'syscall':
         case 'kernel':
+        case 'guest':
           return operation.text;
         case 'loop':
           return `${operation.times === Infinity ? 'for ever' : `${operation.times} times`} (${programText(operation.body)})`;

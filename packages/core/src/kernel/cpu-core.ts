@@ -18,6 +18,7 @@ import type { CpuModel } from '../x86/cpu-model';
 import { VECTOR } from '../x86/faults';
 import { ALLOC, CHOICE } from './choices';
 import type { CounterRange, Cr0Access, Slot } from './kernel';
+import { GUEST_ROUTINE } from './guest';
 
 /** What a CPU needs of the machine around it. */
 export interface CpuMachine {
@@ -44,6 +45,10 @@ export interface CpuMachine {
   processOf(task: number): number;
   /** All threads of a process. */
   threadsOf(leader: number): readonly number[];
+  /** The guest that a task runs; NOBODY for most. */
+  guestOf(task: number): number;
+  /** True for a guest that sets CR4.PKE. */
+  setsPke(guest: number): boolean;
   /** True while a kernel FPU section is on the task's stack. */
   isInKernelFpuSection(task: number): boolean;
   /** True when signals find the task in a position to handle them. */
@@ -122,6 +127,34 @@ export abstract class CpuCore {
 
   isIoWorker(task: number): boolean {
     return this.machine.isIoWorker(task);
+  }
+
+  guestOf(task: number): number {
+    return this.machine.guestOf(task);
+  }
+
+  setsPke(guest: number): boolean {
+    return this.machine.setsPke(guest);
+  }
+
+  /** VMLAUNCH, VMRESUME of the guest that the current task runs. */
+  enterGuest(): void {
+    this.needFrame();
+    const status = enteredStatus(CONTEXT.guest, this.status, true);
+    const { machine } = this;
+    this.emit(
+      events.GuestEntered,
+      this.cpu,
+      this.task,
+      machine.guestOf(this.task),
+      machine.entry(GUEST_ROUTINE),
+      status,
+    );
+  }
+
+  /** The processor leaves guest mode: one of EXIT. */
+  exitGuest(exit: number): void {
+    this.emit(events.GuestExited, this.cpu, this.task, this.machine.guestOf(this.task), exit);
   }
 
   hasMm(task: number): boolean {

@@ -14,7 +14,9 @@ import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, PAGE, type ChoiceDriv
 import { compileCode, type Code, type OwnedRoutine, type ReturnInstruction, type StepInstruction } from './code';
 import { Cpu } from './cpu';
 import { CPU_STOPPED, STEP_FAULTED, type CpuMachine } from './cpu-core';
+import { EXIT } from './guest';
 import type { PlatformHook, PolicyHook } from './hooks';
+import { VCPU_LOADED } from './kvm-run';
 import type { Interference } from './interference';
 import type { Cr0Access, Slot } from './kernel';
 import type { CompiledOperation, FpuOperation, FrameOperation } from './program';
@@ -35,6 +37,10 @@ export interface EngineTask {
   /** Number of the task that stands for its process: its own, unless it is a thread of another one. */
   readonly process: number;
   readonly idle: boolean;
+  /** The guest that it runs; NOBODY for most tasks. */
+  readonly guest: number;
+  /** A guest that sets CR4.PKE. */
+  readonly setsPke: boolean;
 }
 
 /** Everything that an engine is built from. */
@@ -69,7 +75,7 @@ const NO_PROGRAM = -1;
 const ALLOC_NAMES = ['ok', 'sleep', 'fail'];
 const WORK_NAMES = ['none', 'resched', 'signal', 'resched+signal'];
 const PAGE_NAMES = ['there', 'missing', 'sleep', 'gone'];
-const ACTION_NAMES = ['continue', 'preempt', 'hardirq', 'softirq', 'vcpu'];
+const ACTION_NAMES = ['continue', 'preempt', 'hardirq', 'softirq', 'vcpu', 'vm-exit'];
 
 /** The stepping machine. Holds no state of its own beside the packed one: its fields are scratch or constant. */
 export class Engine implements CpuMachine {
@@ -97,6 +103,8 @@ export class Engine implements CpuMachine {
   private readonly scheduler: Scheduler;
   /** By address: 1 where a kernel FPU section has begun and has not ended. */
   private readonly inSection: Uint8Array;
+  /** By address: 1 where preempt notifiers of a vCPU are registered. */
+  private readonly vcpuLoaded: Uint8Array;
 
   constructor(
     private readonly parts: EngineParts,
@@ -137,11 +145,16 @@ export class Engine implements CpuMachine {
       exitWork: (cpu) => this.scheduler.exitWork(cpu, parts.tasks[this.cpus[cpu].task].handler >= 0),
       handlers: parts.tasks.map(({ handler }) => handler),
       tracers: tracersOf(parts.tasks),
+      runGuest: (cpu) => this.runGuest(this.cpus[cpu]),
+      emulateInstruction: (cpu) => this.emulateInstruction(this.cpus[cpu]),
+      emulatesStore: (cpu) => this.guestStoppedAt(this.cpus[cpu]).reads.length > 0,
+      vcpuIsLoaded: (task) => this.vcpuIsLoaded(task),
     }).map((routine) => ({ owner: 'kernel', routine }));
     this.code = compileCode([...own, ...parts.routines]);
     this.inSection = Uint8Array.from(this.code.instructions, (one) =>
       one.op === 'step' && one.path.includes(KERNEL_FPU_SECTION) && one.name !== KERNEL_FPU_BEGIN ? 1 : 0,
     );
+    this.vcpuLoaded = addressesOf(this.code, VCPU_LOADED);
     const { at } = this.stream.state;
     this.cpus = Array.from({ length: at.cpus }, (_, cpu) => new Cpu(cpu, this));
     this.choices = new ChoicePoint(this.stream, {
@@ -159,6 +172,7 @@ export class Engine implements CpuMachine {
       code: this.code,
       interference: parts.interference,
       vcpuCanBePreempted: parts.answers('vcpu-preempted'),
+      isGuest: parts.tasks.map(({ kind }) => kind === 'guest'),
     });
   }
 
@@ -174,6 +188,7 @@ export class Engine implements CpuMachine {
     this.parts.tasks.forEach((task, number) => {
       if (task.idle) this.stream.emit(TaskCreated, number, this.entry(IDLE_ROUTINE), idle, NO_PROGRAM, 0);
       else if (task.unborn) return;
+      else if (task.kind === 'guest') this.stream.emit(events.GuestCreated, number);
       else if (task.kind !== 'user') this.createKernelThread(number);
       else {
         this.stream.emit(TaskCreated, number, this.entry('kernel_execve'), firstSwitch, 0, CONTEXT.user);
@@ -230,11 +245,33 @@ export class Engine implements CpuMachine {
     return this.parts.tasks.flatMap(({ process }, task) => (process === leader ? [task] : []));
   }
 
+  /** True where some task runs a guest. */
+  get hasGuests(): boolean {
+    return this.parts.tasks.some(({ guest }) => guest >= 0);
+  }
+
+  guestOf(task: number): number {
+    return this.parts.tasks[task].guest;
+  }
+
+  setsPke(guest: number): boolean {
+    return this.parts.tasks[guest].setsPke;
+  }
+
   isInKernelFpuSection(task: number): boolean {
+    return this.hasFrameIn(task, this.inSection);
+  }
+
+  private vcpuIsLoaded(task: number): boolean {
+    return this.parts.tasks[task].guest >= 0 && this.hasFrameIn(task, this.vcpuLoaded);
+  }
+
+  /** True when code at one of the marked addresses is on the task's stack. */
+  private hasFrameIn(task: number, marked: Uint8Array): boolean {
     const { at } = this.stream.state;
     for (let frame = task * at.stackDepth + this.words[at.depth + task] - 1; frame >= task * at.stackDepth; frame--) {
       const isCode = contextOf(this.words[at.frameStatus + frame]) !== CONTEXT.user;
-      if (isCode && this.inSection[this.words[at.framePc + frame]] === 1) return true;
+      if (isCode && marked[this.words[at.framePc + frame]] === 1) return true;
     }
     return false;
   }
@@ -300,6 +337,8 @@ export class Engine implements CpuMachine {
         return cpu.enter(CONTEXT.softirq, 'do_softirq', false);
       case ACTION.vcpu:
         return cpu.emit(events.VcpuPreempted, cpu.cpu, cpu.task);
+      case ACTION.vmExit:
+        return cpu.exitGuest(EXIT.interrupt);
     }
   }
 
@@ -401,8 +440,8 @@ export class Engine implements CpuMachine {
     const code = this.parts.tasks[task].code;
     stream.actor = 'user';
     const first = this.words[at.framePc + task * at.stackDepth + this.words[at.depth + task] - 1];
-    const pc = this.decide(events.UserStepped, cpu, first);
-    const operation = code[pc] as Exclude<CompiledOperation, { readonly kind: 'either' | 'kernel' }>;
+    const pc = this.decide(events.UserStepped, cpu, task, first);
+    const operation = code[pc] as Exclude<CompiledOperation, { readonly kind: 'either' | 'kernel' | 'guest' }>;
     if (operation.kind === 'fpu' && this.faults(cpu, operation.instruction, USER_CODE, operation)) return;
     const { seq } = stream;
     stream.emit(events.UserStepped, cpu.cpu, task, pc, operation.next);
@@ -420,9 +459,8 @@ export class Engine implements CpuMachine {
     }
   }
 
-  /** Where the program of the current task goes on, behind either()s: each is decided. */
-  private decide(type: EventType, cpu: Cpu, from: number): number {
-    const { task } = cpu;
+  /** Where the program of a task goes on, behind either()s: each is decided. */
+  private decide(type: EventType, cpu: Cpu, task: number, from: number): number {
     const { code } = this.parts.tasks[task];
     let pc = from;
     for (let operation = code[pc]; operation.kind === 'either'; operation = code[pc]) {
@@ -436,7 +474,7 @@ export class Engine implements CpuMachine {
 
   private runKernelThread(cpu: Cpu): void {
     const { task } = cpu;
-    const pc = this.decide(events.KernelThreadStepped, cpu, cpu.local(PROGRAM_LOCAL));
+    const pc = this.decide(events.KernelThreadStepped, cpu, task, cpu.local(PROGRAM_LOCAL));
     const operation = this.parts.tasks[task].code[pc];
     this.stream.emit(events.KernelThreadStepped, cpu.cpu, task, pc, operation.next);
     if (operation.kind !== 'kernel') return cpu.call('do_exit');
@@ -445,11 +483,56 @@ export class Engine implements CpuMachine {
     else cpu.call(KERNEL_CALLS[operation.name]);
   }
 
+  // --- guests ----------------------------------------------------------------------------------------------------
+
+  /** One operation of the guest: on the registers of the CPU, or something that makes it leave guest mode. */
+  private runGuest(cpu: Cpu): void {
+    const { stream } = this;
+    const guest = this.guestOf(cpu.task);
+    stream.actor = 'guest';
+    const pc = this.decide(events.UserStepped, cpu, guest, this.guestPc(cpu, guest));
+    const operation = this.parts.tasks[guest].code[pc];
+    if (operation.kind === 'fpu') {
+      if (fpuFault(cpu.realCr0, operation.instruction) === VECTOR.NM) return cpu.exitGuest(EXIT.nm);
+      this.completeInGuest(cpu, guest, pc, operation);
+    } else if (operation.kind === 'guest') {
+      if (operation.name !== 'emulate') stream.emit(events.UserStepped, cpu.cpu, guest, pc, operation.next);
+      cpu.exitGuest(EXIT[operation.name]);
+    } else cpu.exitGuest(EXIT.shutdown);
+  }
+
+  /** What the guest would have done, by the host. */
+  private emulateInstruction(cpu: Cpu): void {
+    const guest = this.guestOf(cpu.task);
+    this.completeInGuest(cpu, guest, this.guestPc(cpu, guest), this.guestStoppedAt(cpu));
+  }
+
+  private completeInGuest(cpu: Cpu, guest: number, pc: number, operation: GuestUse): void {
+    const { seq } = this.stream;
+    this.stream.emit(events.UserStepped, cpu.cpu, guest, pc, operation.next);
+    this.stream.cause = seq;
+    this.useFpu(cpu, guest, operation);
+  }
+
+  /** The instruction at which the guest of the current task stopped because its host has to emulate it. */
+  private guestStoppedAt(cpu: Cpu): GuestUse {
+    const guest = this.guestOf(cpu.task);
+    const operation = this.parts.tasks[guest].code[this.guestPc(cpu, guest)];
+    assert(operation.kind === 'guest', 'a guest that waits for its host stands at an instruction of its own');
+    return operation;
+  }
+
+  private guestPc(cpu: Cpu, guest: number): number {
+    const { at } = this.stream.state;
+    this.stream.footprint?.readCpu(cpu.cpu, guest);
+    return this.words[at.framePc + guest * at.stackDepth];
+  }
+
   private taskNamed(name: string): number {
     return this.parts.tasks.findIndex((candidate) => candidate.name === name);
   }
 
-  private useFpu(cpu: Cpu, task: number, operation: FpuOperation): void {
+  private useFpu(cpu: Cpu, task: number, operation: Pick<FpuOperation, 'reads' | 'writes' | 'initialises'>): void {
     const { at } = this.stream.state;
     this.stream.footprint?.readFpu(cpu.cpu, task);
     for (const bit of operation.reads) {
@@ -510,6 +593,16 @@ export class Engine implements CpuMachine {
     this.stream.footprint?.readWord(word);
     this.stream.emit(events.ArchitecturalSet, child, PKRU, this.words[word]);
   }
+}
+
+/** What an instruction in guest mode does, or its emulation. */
+type GuestUse = Pick<FpuOperation, 'reads' | 'writes' | 'initialises'> & { readonly next: number };
+
+/** By address: 1 from the first step of a group to its last. */
+function addressesOf({ instructions }: Code, group: string): Uint8Array {
+  const inside = instructions.map((one) => one.op === 'step' && one.path.includes(group));
+  const [first, last] = [inside.indexOf(true), inside.lastIndexOf(true)];
+  return Uint8Array.from(instructions, (_, pc) => (first >= 0 && pc >= first && pc <= last ? 1 : 0));
 }
 
 /** Who traces each task; -1 for nobody. */

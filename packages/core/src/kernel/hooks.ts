@@ -28,6 +28,16 @@ export const POLICY_HOOKS = [
   'request-xcomp-perm',
   'sigaltstack',
   'sva-bound',
+  'kvm-vcpu-load',
+  'kvm-vcpu-put',
+  'kvm-run-begin',
+  'kvm-run-end',
+  'kvm-prepare-guest',
+  'kvm-enter-guest',
+  'kvm-exit-guest',
+  'kvm-get-fpu',
+  'kvm-put-fpu',
+  'kvm-guest-nm',
 ] as const;
 
 /** A hook of a policy. */
@@ -52,6 +62,16 @@ export const OPTIONAL_HOOKS: readonly PolicyHook[] = [
   'request-xcomp-perm',
   'sigaltstack',
   'sva-bound',
+  'kvm-vcpu-load',
+  'kvm-vcpu-put',
+  'kvm-run-begin',
+  'kvm-run-end',
+  'kvm-prepare-guest',
+  'kvm-enter-guest',
+  'kvm-exit-guest',
+  'kvm-get-fpu',
+  'kvm-put-fpu',
+  'kvm-guest-nm',
 ];
 
 /** Hooks that the machine asks of a platform. None has to be owned: hardware does something by itself. */

@@ -9,8 +9,8 @@ import { at, hookStep } from './exit-to-user';
 import { compileTask, type CompiledOperation, type KernelOperation, type Operation } from './program';
 import { routine, whileHolds, type Routine, type RoutineNode } from './routine';
 
-/** What a task is: `user` returns to user code; the others run in the kernel until they end. */
-export type TaskKind = 'user' | 'kthread' | 'io-worker';
+/** What a task is: `user` returns to user code; a `guest` of KVM runs when a user task runs it; the others run in the kernel until they end. */
+export type TaskKind = 'user' | 'kthread' | 'io-worker' | 'guest';
 
 const call = (name: KernelOperation['name'], text: string, child?: string): KernelOperation => ({
   kind: 'kernel',
@@ -111,6 +111,7 @@ export function refuseBadKind({ name, program, kind = 'user', unborn = false, ha
   const refuse = (problem: string): never => {
     throw new FpuError('FPU208', `task ${name} is a ${kind} task, ${problem}`, { task: name, kind });
   };
+  if (kind === 'guest') return; // refuseBadGuests() looks at them
   const { code } = compileTask(program);
   const isKernel = kind !== 'user';
   const foreign = code.find((one) => one.kind !== 'either' && !isExit(one) && (one.kind === 'kernel') !== isKernel);

@@ -109,6 +109,11 @@ export interface Kernel {
   /** True for tasks with an address space, their own or a borrowed one: task->mm != NULL. */
   hasMm(task: number): boolean;
 
+  /** The guest that a task runs by KVM_RUN, now or at other times; NOBODY for most tasks. */
+  guestOf(task: number): number;
+  /** True for a guest that sets CR4.PKE; its XCR0 has PKRU in any case. */
+  setsPke(guest: number): boolean;
+
   /** True for a task that has ended and only switches to the next one: TASK_DEAD. */
   isDead(task: number): boolean;
 

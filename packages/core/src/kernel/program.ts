@@ -7,6 +7,7 @@ import { FpuError } from '../error';
 import { HEADER } from '../machine/state';
 import { AVX, PASID, PKRU, SSE, TILECFG, TILEDATA, X87 } from '../x86/components';
 import type { InstructionClass } from '../x86/faults';
+import type { GuestOperation } from './guest';
 import type { TraceOperation } from './trace-request';
 
 /** System calls that the kernel skeleton knows. */
@@ -34,7 +35,9 @@ export type SyscallName =
   /** sigaltstack(), with a stack that has no room for what is enabled per task. */
   | 'sigaltstack'
   /** Binds the process to a device that shares its address space, as opening the device does: iommu_sva_bind_device(). */
-  | 'sva_bind';
+  | 'sva_bind'
+  /** ioctl(KVM_RUN): see guest.ts. */
+  | 'kvm_run';
 
 /** One FPU instruction: its class for CR0's rules, and the components that it reads and writes. */
 export interface FpuOperation {
@@ -57,13 +60,14 @@ export interface FrameOperation {
   readonly header: number | 'unmapped';
 }
 
-/** A system call. `fork` names the task slot that becomes the child, `ptrace` the task that it is about. */
+/** A system call. `fork` names the task slot that becomes the child, `ptrace` the task that it is about, `kvm_run` the guest. */
 export interface SyscallOperation {
   readonly kind: 'syscall';
   readonly text: string;
   readonly name: SyscallName;
   readonly child?: string;
   readonly trace?: TraceOperation;
+  readonly guest?: string;
 }
 
 /** A kernel thread calls a kernel function: see kernel-thread.ts. */
@@ -91,7 +95,7 @@ export interface EitherOperation {
 
 /** What a task does, operation by operation. */
 export type Operation =
-  FpuOperation | FrameOperation | SyscallOperation | KernelOperation | LoopOperation | EitherOperation;
+  FpuOperation | FrameOperation | SyscallOperation | KernelOperation | GuestOperation | LoopOperation | EitherOperation;
 
 function registerOps(name: string, instruction: InstructionClass, components: readonly number[]) {
   return {
@@ -119,6 +123,8 @@ export const sse = registerOps('sse', 'sse', [SSE]);
 /** 256-bit AVX instructions: the XMM half lies in the SSE component. */
 export const avx = registerOps('avx', 'avx', [SSE, AVX]);
 
+const byXsave = { kind: 'fpu', instruction: 'xsave', reads: [], writes: [] } as const;
+
 /** PKRU: WRPKRU and RDPKRU; `initialise` is XRSTOR with PKRU's bit of XSTATE_BV clear. */
 export const pkru = {
   ...registerOps('pkru', 'pkru', [PKRU]),
@@ -130,6 +136,10 @@ export const pkru = {
     writes: [],
     initialises: [PKRU],
   }),
+  /** XRSTOR of PKRU: works without CR4.PKE, too. */
+  xrstor: (): FpuOperation => ({ ...byXsave, text: 'pkru.xrstor', writes: [PKRU] }),
+  /** XSAVE of PKRU. */
+  xsave: (): FpuOperation => ({ ...byXsave, text: 'pkru.xsave', reads: [PKRU] }),
 };
 
 const tile = registerOps('amx', 'amx', [TILEDATA]);
@@ -186,7 +196,7 @@ export function fwait(): FpuOperation {
 }
 
 /** A system call. */
-export function syscall(name: Exclude<SyscallName, 'fork' | 'rt_sigreturn' | 'ptrace'>): SyscallOperation {
+export function syscall(name: Exclude<SyscallName, 'fork' | 'rt_sigreturn' | 'ptrace' | 'kvm_run'>): SyscallOperation {
   return { kind: 'syscall', text: name, name };
 }
 
@@ -221,6 +231,7 @@ export type CompiledOperation =
   | (FrameOperation & { readonly next: number })
   | (SyscallOperation & { readonly next: number })
   | (KernelOperation & { readonly next: number })
+  | (GuestOperation & { readonly next: number })
   | { readonly kind: 'either'; readonly text: string; readonly targets: readonly number[]; readonly next: number };
 
 const UNROLL_LIMIT = 4096;
@@ -266,6 +277,7 @@ export function compileTask(operations: readonly Operation[], handler?: readonly
         case 'frame':
         case 'syscall':
         case 'kernel':
+        case 'guest':
           emit({ ...operation, next: code.length + 1 });
           break;
         case 'loop':
@@ -327,6 +339,7 @@ function mayDoNothing(operations: readonly Operation[]): boolean {
       case 'frame':
       case 'syscall':
       case 'kernel':
+      case 'guest':
         return false;
       case 'loop':
         return operation.times === 0 || (operation.times !== Infinity && mayDoNothing(operation.body));

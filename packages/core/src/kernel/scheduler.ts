@@ -24,6 +24,8 @@ export interface SchedulerParts {
   readonly choices: ChoicePoint;
   readonly code: Code;
   readonly interference: Interference;
+  /** By task: true for guests of KVM, which run when somebody runs them. */
+  readonly isGuest: readonly boolean[];
   /** True where the hypervisor can take the physical CPU away. */
   readonly vcpuCanBePreempted: boolean;
 }
@@ -120,6 +122,10 @@ export class Scheduler {
     if (contextOf(status) === CONTEXT.hypervisor) return from;
     const base = cpu << ACTION_BITS;
     let count = from;
+    if (contextOf(status) === CONTEXT.guest) {
+      alternatives[count++] = base | ACTION.vmExit; // whatever interrupt it is, the host takes it later
+      return count;
+    }
     if (!irqsOff(status) && !inHardirq(status)) {
       if (this.mayPreempt(status, task) && this.othersCouldRun(cpu, task, count)) {
         alternatives[count++] = base | ACTION.preempt;
@@ -160,6 +166,7 @@ export class Scheduler {
 
   private isPickable(cpu: number, task: number): boolean {
     const { words, at } = this;
+    if (this.parts.isGuest[task]) return false;
     this.parts.stream.footprint?.readSchedule(task);
     if (words[at.lifecycle + task] !== LIFECYCLE.alive || words[at.pickedBy + task] >= 0 || this.isStopped(task))
       return false;

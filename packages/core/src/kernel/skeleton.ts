@@ -13,14 +13,16 @@ import { NEXT_LOCAL } from './cpu-core';
 import { at, exitPath, exitRoutines, fromUser, hookStep as hook } from './exit-to-user';
 import { NOBODY } from './kernel';
 import type { PlatformHook, PolicyHook } from './hooks';
+import type { GuestOperation } from './guest';
 import { kernelThreadRoutines } from './kernel-thread';
+import { kvmRoutines, schedIn, schedOut, type KvmServices } from './kvm-run';
 import type { KernelOperation, SyscallName } from './program';
 import { exitPtrace, traceRoutines, type TraceServices } from './ptrace';
 import { group, routine, unless, when, whileHolds, type Routine, type RoutineNode } from './routine';
 import { userAccess, userAccessRoutines } from './user-access';
 
 /** What the skeleton needs of the scheduler. */
-export interface SkeletonServices extends TraceServices {
+export interface SkeletonServices extends TraceServices, KvmServices {
   /** Chooses and records the next task. */
   pickNext(cpu: number): number;
   /** True while the child of a fork has not been born. */
@@ -32,7 +34,7 @@ export interface SkeletonServices extends TraceServices {
   /** The next operation of a kernel thread. */
   runKernelThread(cpu: number): void;
   /** True when some program calls it. */
-  uses(operation: SyscallName | KernelOperation['name']): boolean;
+  uses(operation: SyscallName | KernelOperation['name'] | GuestOperation['name']): boolean;
   /** True when user code can raise #GP. */
   readonly userRaisesGp: boolean;
   /** True when some task never runs user code. */
@@ -53,7 +55,7 @@ export const KERNEL_FPU_BEGIN = 'kernel_fpu_begin';
 const KEEPS_RESULT = { locals: ['number', 'value'] } as const;
 
 /** Operations that access user memory. */
-const ACCESSES = ['read', 'write', 'kernel_fpu_copy', 'copy_to_user', 'copy_from_user'] as const;
+const ACCESSES = ['read', 'write', 'kernel_fpu_copy', 'copy_to_user', 'copy_from_user', 'emulate'] as const;
 
 /** All routines of the skeleton. */
 export function skeletonRoutines(services: SkeletonServices): readonly Routine[] {
@@ -75,6 +77,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
       when(
         (k) => (k as Cpu).taskLocal(NEXT_LOCAL) !== k.task,
         [
+          ...schedOut(services),
           ...optional('context-switch-start', hook('arch_start_context_switch', events.ContextSwitchStart)),
           group('__switch_to', [
             at('switch_fpu_prepare', (k) => k.emit(events.SwitchOut, k.cpu, k.task, k.taskLocal(NEXT_LOCAL))),
@@ -86,6 +89,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
             }),
             switchIn,
           ]),
+          ...schedIn(services),
         ],
       ),
       at('finish_task_switch', unlock),
@@ -177,6 +181,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
       : []),
     ...(services.uses('ptrace') || services.uses('ptrace_stop') ? traceRoutines(services) : []),
     ...(services.uses('abort') ? [abortRoutine(services)] : []),
+    ...(services.uses('kvm_run') ? kvmRoutines(services, services.uses('emulate')) : []),
     ...requests(services, 'req_xcomp_perm', 'request-xcomp-perm', events.XcompPermRequested),
     ...(services.uses('sva_bind')
       ? [

@@ -16,6 +16,8 @@ export const CONTEXT = {
   hardirq: 5,
   nmi: 6,
   hypervisor: 7,
+  /** Guest mode of KVM: interrupts make the processor leave it, whatever the masks below say. */
+  guest: 8,
 } as const;
 
 /** One of the values of `CONTEXT`. */

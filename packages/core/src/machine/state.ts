@@ -40,9 +40,10 @@ export interface Dimensions {
 /**
  * What a memory image of a task is: `task` is embedded in it or allocated at first use, `dynamic` the larger one that it
  * gets for dynamically enabled components, `sigframe` lies on the user's stack. Image `k * tasks + t` is the k-th kind of
- * task t; behind all those a hypervisor has one image per CPU.
+ * task t; behind all those a hypervisor has one image per CPU. A thread that runs a guest of KVM has two more: `guest` (vcpu->arch.guest_fpu),
+ * and before Linux 5.16 `user` (vcpu->arch.user_fpu), for its own state meanwhile.
  */
-export const FPSTATE_KINDS = ['task', 'dynamic', 'sigframe'] as const;
+export const FPSTATE_KINDS = ['task', 'dynamic', 'sigframe', 'guest', 'user'] as const;
 
 /** One of FPSTATE_KINDS. */
 export type FpstateKind = (typeof FPSTATE_KINDS)[number];
@@ -244,6 +245,10 @@ export function createState(dimensions: Dimensions, slots: readonly FieldDeclara
   const { dynamic } = at.firstFpstate;
   // The larger image is never part of the task.
   if (dynamic >= 0) words.fill(0, at.allocated + dynamic, at.allocated + dynamic + at.tasks);
+  // KVM allocates when it creates a vCPU.
+  for (const first of [at.firstFpstate.guest, at.firstFpstate.user]) {
+    if (first >= 0) words.fill(1, at.allocated + first, at.allocated + first + at.tasks);
+  }
   return { words, at, layout };
 }
 

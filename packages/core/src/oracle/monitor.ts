@@ -1,7 +1,7 @@
 /** Watches a machine for what must never happen. */
 import * as events from '../machine/events';
 import { CONTEXT, contextOf, isAtomic } from '../machine/frames';
-import { LIFECYCLE, ORACLE_SLOTS, type MachineState } from '../machine/state';
+import { LIFECYCLE, ORACLE_SLOTS, type CoreOffsets, type MachineState } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { DEFAULT_PKRU, INIT, principalOfTask, writerOf } from '../machine/values';
 import { PASID, PKRU, SUPERVISOR_COMPONENTS, hasComponent } from '../x86/components';
@@ -25,6 +25,8 @@ export interface MonitoredMachine {
   nmExpectedAt(pc: number): boolean;
   /** False for kernel threads and IO workers: what is in their images nobody will ever see. */
   runsUserCode(task: number): boolean;
+  /** Where some task runs a guest. */
+  readonly guests?: Guests | undefined;
   /** Address of the kernel's #NM entry. */
   readonly nmEntry: number;
   /** The oracles that report. */
@@ -35,6 +37,14 @@ export interface MonitoredMachine {
   readonly pasids?: Pasids | undefined;
   /** How the kernel enables components per task, if it does. */
   readonly dynamicState?: DynamicState;
+}
+
+/** The guests of KVM in a machine. */
+export interface Guests {
+  /** The guest that a task runs; NOBODY for most. */
+  readonly guestOf: (task: number) => number;
+  /** True for a guest that sets CR4.PKE: its accesses to memory obey PKRU. */
+  readonly setsPke: (guest: number) => boolean;
 }
 
 /** Component of violations that concern no component. */
@@ -52,6 +62,10 @@ export class OracleMonitor {
   private readonly pasids: Pasids | undefined;
   /** Index of PKRU among the components where somebody watches it; -1 else. */
   private readonly watchedPkru: number;
+  /** By guest: the thread that runs it. */
+  private readonly threadOf: readonly (number | undefined)[];
+  /** By task: images of KVM in which its state may be. */
+  private readonly kvmImages: readonly (readonly number[])[];
   /** By component: true where a policy keeps it in a slot per task, apart from the image, and switches it by itself. */
   private readonly hasOwnHome: readonly boolean[];
   /** By component: true where user code cannot read it. */
@@ -66,6 +80,9 @@ export class OracleMonitor {
     this.watchedPkru = machine.oracles.includes('pkru-mismatch') ? this.state.at.indexOfBit[PKRU] : -1;
     this.pasids = machine.oracles.includes('stale-msr') ? machine.pasids : undefined;
     this.isSupervisor = this.state.at.componentBits.map((bit) => hasComponent(SUPERVISOR_COMPONENTS, bit));
+    const threads = Array.from({ length: this.state.at.tasks }, (_, task) => task);
+    this.threadOf = threads.map((task) => threads.find((thread) => machine.guests?.guestOf(thread) === task));
+    this.kvmImages = threads.map((task) => kvmImages(this.state.at, task, this.threadOf[task]));
     const { fields } = this.state.layout;
     this.hasOwnHome = this.state.at.componentBits.map((bit) =>
       fields.some(({ component, space }) => component === bit && space === 'task'),
@@ -87,13 +104,24 @@ export class OracleMonitor {
     const task = words[at.current + cpu];
     if (task < 0) return;
     const top = task * at.stackDepth + words[at.depth + task] - 1;
-    if (contextOf(words[at.frameStatus + top]) !== CONTEXT.user) return;
+    const context = contextOf(words[at.frameStatus + top]);
+    if (context === CONTEXT.guest) this.checkGuest(cpu, task);
+    if (context !== CONTEXT.user) return;
     if (this.watchesExposure) this.checkExposed(cpu, task);
     if (this.watchesLeaks) this.checkVisible(cpu, task);
     if (this.watchedPkru >= 0) this.checkUserPkru(cpu, task);
     if (this.pasids) this.checkPasid(this.pasids, cpu, task);
     const { dynamicState, stream } = this.machine;
     if (dynamicState !== undefined && this.watchesXfd) checkXfd(stream, dynamicState, { cpu, task }, this.reportXfd);
+  }
+
+  /** What the guest can get at whatever it does next. Memory that it accesses without CR4.PKE asks for no PKRU. */
+  private checkGuest(cpu: number, thread: number): void {
+    const { guestOf, setsPke } = this.machine.guests as Guests;
+    const guest = guestOf(thread);
+    if (this.watchesExposure) this.checkExposed(cpu, guest);
+    if (this.watchesLeaks) this.checkVisible(cpu, guest);
+    if (this.watchedPkru >= 0 && setsPke(guest)) this.checkUserPkru(cpu, guest);
   }
 
   /** Whatever user code does next, it accesses memory. */
@@ -313,7 +341,7 @@ export class OracleMonitor {
   /** `value` is what the registers hold instead of the latest value that is lost; nothing when none is lost yet. */
   private reportValidity(task: number): void {
     const { words, at } = this.state;
-    const cpu = words[at.lastRan + task];
+    const cpu = words[at.lastRan + (this.threadOf[task] ?? task)];
     const index = this.firstLost(task);
     const value = index < 0 ? INIT : words[this.guestRegisters(Math.max(cpu, 0)) + index];
     const latest = index < 0 ? INIT : words[at.architectural + task * at.components + index];
@@ -338,6 +366,7 @@ export class OracleMonitor {
     for (let cpu = 0; cpu < at.cpus; cpu++) if (this.inRegisters(cpu, index) === latest) places |= IN_CPU;
     const fpstate = this.ownImage(task);
     if (words[at.allocated + fpstate] && this.inImage(fpstate, index) === latest) places |= IN_MEMORY;
+    for (const image of this.kvmImages[task]) if (this.inImage(image, index) === latest) places |= IN_MEMORY;
     return places === NOWHERE && this.isOnItsWay(task, index, latest) ? ELSEWHERE : places;
   }
 
@@ -432,6 +461,16 @@ export class OracleMonitor {
     stream.emit(events.OracleViolated, id, cpu, task, component, value, expected);
     stream.actor = actor;
   }
+}
+
+/**
+ * While a thread runs a guest, its own state is in an image that KVM has for that. The guest's is in KVM's other one, or before Linux 5.16 in the
+ * thread's while that is switched out.
+ */
+function kvmImages({ firstFpstate }: CoreOffsets, task: number, thread: number | undefined): readonly number[] {
+  const { guest, user, task: first } = firstFpstate;
+  if (thread !== undefined) return guest < 0 ? [] : [guest + thread, first + thread];
+  return user < 0 ? [] : [user + task];
 }
 
 /** INIT and the kernel's default PKRU cannot be lost. */

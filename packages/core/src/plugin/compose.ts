@@ -12,6 +12,7 @@ import { OracleMonitor } from '../oracle/monitor';
 import { ORACLES, type OracleId } from '../oracle/oracles';
 import { Engine, type EngineTask } from '../kernel/engine';
 import { refuseBadKind } from '../kernel/kernel-thread';
+import { guestsOf, refuseBadGuests } from '../kernel/guest';
 import { compileTask, simpleOperations } from '../kernel/program';
 import type { Patch } from '../kernel/routine';
 import type { Scenario, TaskSpec } from '../scenario/scenario';
@@ -19,7 +20,7 @@ import { bitsOf } from '../x86/components';
 import { cpuModel, type CpuModel } from '../x86/cpu-model';
 import { Composition, type Settings } from './composition';
 import { Machine } from './machine';
-import type { Slot } from '../kernel/kernel';
+import { NOBODY, type Slot } from '../kernel/kernel';
 import type { Platform, Policy } from './plugin';
 import { PLATFORM, POLICY, SETTINGS } from './tokens';
 
@@ -78,6 +79,16 @@ const POLICY_HOOK_EVENTS: Readonly<Record<PolicyHook, EventType>> = {
   'request-xcomp-perm': events.XcompPermRequested,
   sigaltstack: events.SigaltstackInstalled,
   'sva-bound': events.SvaBound,
+  'kvm-vcpu-load': events.KvmVcpuLoad,
+  'kvm-vcpu-put': events.KvmVcpuPut,
+  'kvm-run-begin': events.KvmRunBegin,
+  'kvm-run-end': events.KvmRunEnd,
+  'kvm-prepare-guest': events.KvmPrepareGuest,
+  'kvm-enter-guest': events.KvmEnterGuest,
+  'kvm-exit-guest': events.KvmExitGuest,
+  'kvm-get-fpu': events.KvmGetFpu,
+  'kvm-put-fpu': events.KvmPutFpu,
+  'kvm-guest-nm': events.KvmGuestNm,
 };
 
 const PLATFORM_HOOK_EVENTS: Readonly<Record<PlatformHook, EventType>> = {
@@ -152,7 +163,7 @@ export function compose(options: ComposeOptions): Machine {
 }
 
 /** The images that tasks of this machine can have. */
-function fpstateKinds({ dynamicXfeatures }: Composition, signals: boolean): readonly FpstateKind[] {
+function fpstateKinds({ dynamicXfeatures, plugins }: Composition, signals: boolean): readonly FpstateKind[] {
   return FPSTATE_KINDS.filter((kind) => {
     switch (kind) {
       case 'task':
@@ -161,6 +172,9 @@ function fpstateKinds({ dynamicXfeatures }: Composition, signals: boolean): read
         return signals;
       case 'dynamic':
         return dynamicXfeatures !== 0;
+      case 'guest':
+      case 'user':
+        return plugins.some(({ fpstates }) => fpstates?.includes(kind));
     }
   });
 }
@@ -202,6 +216,7 @@ function pluginModule(token: symbol, plugin: Policy | Platform): ContainerModule
 
 function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
   refuseBadTasks(scenario);
+  refuseBadGuests(scenario.tasks);
   const users = scenario.tasks.map((task) => {
     const { name, program, handler: operations, unborn = false, kind = 'user' } = task;
     const { code, handler } = compileTask(program, operations);
@@ -210,7 +225,9 @@ function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
       if ('child' in operation) refuseUnknownChild(scenario, name, operation.child);
       if (operation.kind === 'syscall') refuseBadTarget(scenario, name, operation.trace?.target);
     }
-    return { name, code, handler, unborn, kind, process: processOf(scenario, task), idle: false };
+    const guest = scenario.tasks.findIndex((other) => other.name === guestsOf(task)[0]);
+    const setsPke = kind === 'guest' && (task.guest?.cr4Pke ?? true);
+    return { name, code, handler, unborn, kind, process: processOf(scenario, task), idle: false, guest, setsPke };
   });
   const idle = Array.from({ length: cpus }, (_, cpu) => ({
     name: `idle${cpu}`,
@@ -220,6 +237,8 @@ function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
     kind: 'kthread' as const,
     process: users.length + cpu,
     idle: true,
+    guest: NOBODY,
+    setsPke: false,
   }));
   return [...users, ...idle];
 }
@@ -328,6 +347,9 @@ function watchOracles(
     },
     runsUserCode: (task) => !engine.isKernelThread(task) && !engine.isIoWorker(task),
     pasids: stream.state.at.mmPasid < 0 ? undefined : { processOf: (task) => engine.processOf(task), activated },
+    guests: engine.hasGuests
+      ? { guestOf: (task) => engine.guestOf(task), setsPke: (guest) => engine.setsPke(guest) }
+      : undefined,
     nmEntry: code.entry('device_not_available'),
     oracles,
     belief: base.belief,

@@ -59,6 +59,7 @@ const SURFACES: readonly {
   },
   { does: (task) => calls(task, 'ptrace'), what: 'traces another task', hooks: ['ptrace-read', 'ptrace-write'] },
   { does: (task) => calls(task, 'abort'), what: 'leaves a core dump', hooks: ['core-dump'] },
+  { does: (task) => calls(task, 'kvm_run'), what: 'runs a guest', hooks: ['kvm-enter-guest'] },
 ];
 
 const calls = ({ program, handler = [] }: TaskSpec, name: SyscallName): boolean =>
@@ -104,6 +105,7 @@ export class Composition {
       (policy): policy is ModifierPolicy =>
         policy.kind === 'modifier' &&
         (policy.onlyWith === undefined || (policy.onlyWith & this.enabledBy(policy, byBase)) !== 0) &&
+        (policy.onlyWithGuests !== true || settings.scenario.tasks.some(({ kind }) => kind === 'guest')) &&
         (policy.dynamicState === undefined || this.canEnable(policy.dynamicState) !== 0),
     );
     this.refuseDuplicateIds();
@@ -118,6 +120,7 @@ export class Composition {
     this.refuseUnknownHooks();
     this.refuseUnownedHooks();
     this.refuseUnknownSurfaces();
+    this.refuseDynamicGuests();
   }
 
   /** All plugins, base policy first. */
@@ -262,6 +265,17 @@ export class Composition {
         { scenario: scenario.id, policy: this.base.id, hook: missing },
       );
     }
+  }
+
+  /** KVM gives a guest what is enabled per task in a way of its own: KVM_SET_CPUID2, fpu_sync_guest_vmexit_xfd_state(). */
+  private refuseDynamicGuests(): void {
+    const { cpu, scenario } = this.settings;
+    if (this.dynamicXfeatures === 0 || scenario.tasks.every(({ kind }) => kind !== 'guest')) return;
+    throw new FpuError(
+      'FPU204',
+      `the scenario '${scenario.id}' has a guest, and on '${cpu.id}' the kernel enables ${xfeaturesName(this.dynamicXfeatures)} per task, which is not modelled for guests; take another CPU model`,
+      { scenario: scenario.id, cpu: cpu.id },
+    );
   }
 
   private refuseDuplicateIds(): void {

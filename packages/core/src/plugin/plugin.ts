@@ -2,6 +2,7 @@
 import type { PlatformHook, PolicyHook } from '../kernel/hooks';
 import type { Cr0Access, Hypervisor, Slot } from '../kernel/kernel';
 import type { Patch, Routine } from '../kernel/routine';
+import type { FpstateKind } from '../machine/state';
 import type { Feature } from '../x86/components';
 
 /** What policies and platforms have in common. */
@@ -16,6 +17,8 @@ export interface Plugin {
   readonly requires?: readonly Feature[];
   /** Where its code writes or compares a CPU's number itself (CPU 0, say); left out when it never does. */
   readonly namesCpus?: 'in-fork' | 'anywhere';
+  /** Images that tasks have for it, beside their own. */
+  readonly fpstates?: readonly Extract<FpstateKind, 'guest' | 'user'>[];
   /** All its state. */
   readonly slots: readonly Slot[];
   /** All its code. */
@@ -90,6 +93,8 @@ export interface ModifierPolicy extends Plugin {
   readonly kind: 'modifier';
   /** Components, as a bitmap: on a machine that has none of them there is nothing for it to do, and it is left out. */
   readonly onlyWith?: number;
+  /** It is about guests of KVM, and left out where nobody runs one. */
+  readonly onlyWithGuests?: boolean;
   /** Components that it enables beside those of the base policy, as a bitmap. */
   readonly xfeatures?: number;
   readonly dynamicState?: DynamicState;

@@ -55,7 +55,8 @@ export class Probe {
     const { words, at } = this.state;
     const task = words[at.current + cpu];
     const status = words[at.frameStatus + task * at.stackDepth + words[at.depth + task] - 1];
-    return irqsOff(status) || contextOf(status) === CONTEXT.hypervisor;
+    const context = contextOf(status);
+    return (irqsOff(status) && context !== CONTEXT.guest) || context === CONTEXT.hypervisor;
   }
 
   /** True when the steps since it was cleared looked at or changed what another CPU or an oracle could tell. */
@@ -113,12 +114,12 @@ export class Probe {
     return calls || hardirq === true || softirq === true;
   }
 
-  /** Groups of tasks that run the same program and neither fork, nor are forked or traced: nobody can tell them apart. */
+  /** Groups of tasks that run the same program and neither fork, nor are forked or traced, nor have to do with guests: nobody can tell them apart. */
   interchangeableTasks(): readonly (readonly number[])[] {
     const groups = new Map<string, number[]>();
     const traced = new Set(this.tasks.flatMap(targetsOf));
     this.tasks.forEach((task, number) => {
-      if (task.idle || task.unborn || forks(task) || traced.has(task.name)) return;
+      if (task.idle || task.unborn || forks(task) || runsGuest(task) || traced.has(task.name)) return;
       if (this.tasks.some(({ process }, other) => process === number && other !== number)) return; // it stands for its process
       const key = `${task.kind} ${task.process === number ? '' : task.process} ${JSON.stringify(task.code)}`;
       groups.set(key, [...(groups.get(key) ?? []), number]);
@@ -129,6 +130,10 @@ export class Probe {
 
 function forks(task: EngineTask): boolean {
   return task.code.some((operation) => 'child' in operation && operation.child !== undefined);
+}
+
+function runsGuest({ kind, code }: EngineTask): boolean {
+  return kind === 'guest' || code.some((one) => one.kind === 'syscall' && one.guest !== undefined);
 }
 
 /** Names of the tasks that it traces. */

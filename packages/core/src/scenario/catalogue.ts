@@ -2,6 +2,7 @@ import { FpuError } from '../error';
 import { either, fork, forever, frame, loop, mmx, program, sse, syscall, x87 } from '../kernel/program';
 import type { OracleId } from '../oracle/oracles';
 import type { Scenario } from './scenario';
+import { GUESTS } from './guests';
 import { NARROW } from './narrow';
 import { PROTECTION_KEYS } from './protection-keys';
 import { USED_BY_ALL, cameBack } from './sometimes';
@@ -215,6 +216,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...PROTECTION_KEYS.map(scenario),
   ...TILES.map(scenario),
   ...SVA.map(scenario),
+  ...GUESTS.map(scenario),
 ];
 
 /**

@@ -1,6 +1,7 @@
 import type { Schedule } from '../kernel/choices';
 import type { Interference } from '../kernel/interference';
 import type { TaskKind } from '../kernel/kernel-thread';
+import type { GuestConfiguration } from '../kernel/guest';
 import type { Operation } from '../kernel/program';
 import type { MachineEvent } from '../machine/event-type';
 import type { OracleId } from '../oracle/oracles';
@@ -17,6 +18,8 @@ export interface TaskSpec {
   readonly kind?: TaskKind;
   /** The task whose process this one is a thread of; it has a process of its own when left out. */
   readonly threadOf?: string;
+  /** What a guest is like, where it is not like most. */
+  readonly guest?: GuestConfiguration;
 }
 
 /** Where tasks are when an event happens. */

@@ -62,14 +62,21 @@ export function withNesting(scenario: Scenario, depth: number): Scenario {
 /** Those that are there from the start. */
 function kernelThreads({ tasks }: Scenario): Scenario['tasks'] {
   return tasks
-    .filter(({ kind = 'user', unborn }) => kind !== 'user' && !unborn)
+    .filter(({ kind = 'user', unborn }) => kind !== 'user' && kind !== 'guest' && !unborn)
     .map((task) => ({ ...task, program: program(forever(...task.program)) }));
 }
 
 type SimpleOperation = Exclude<Operation, LoopOperation | EitherOperation>;
 
 /** System calls that start or end a task, or are about one that is no other's like. */
-const ENDS: ReadonlySet<SyscallOperation['name']> = new Set(['fork', 'exit', 'abort', 'ptrace', 'ptrace_stop']);
+const ENDS: ReadonlySet<SyscallOperation['name']> = new Set([
+  'fork',
+  'exit',
+  'abort',
+  'ptrace',
+  'ptrace_stop',
+  'kvm_run',
+]);
 
 /** The operations in a scenario's programs, each once. */
 function operationsOf({ tasks }: Scenario): readonly SimpleOperation[] {

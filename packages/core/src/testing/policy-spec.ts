@@ -50,7 +50,7 @@ export interface Situation {
 
 /**
  * The machine as plain data: real TS, fpregs, masks, every slot by name. Slots of a task are `A.has_fpu`, its image is
- * `A.image`, its signal frame `A.frame`; what exists per CPU has a prefix `cpu1.` only if there are several.
+ * `A.image`, its signal frame `A.frame`, KVM's images `A.guest_fpu` and `A.user_fpu`; what exists per CPU has a prefix `cpu1.` only if there are several.
  */
 export type Observation = Readonly<Record<string, number | string>>;
 
@@ -238,6 +238,9 @@ export class PolicySpec {
       if (believed !== undefined) seen[`${name}.believed`] = believed;
       seen[`${name}.image`] = allocated ? this.registers(at.image + task * at.components) : 'none';
       if (at.firstFpstate.sigframe >= 0) seen[`${name}.frame`] = this.frame(at.firstFpstate.sigframe + task);
+      const { guest, user } = at.firstFpstate;
+      if (guest >= 0) seen[`${name}.guest_fpu`] = this.registers(at.image + (guest + task) * at.components);
+      if (user >= 0) seen[`${name}.user_fpu`] = this.registers(at.image + (user + task) * at.components);
       const larger = at.firstFpstate.dynamic + task;
       if (at.firstFpstate.dynamic >= 0) {
         seen[`${name}.larger-image`] = words[at.allocated + larger]

@@ -40,6 +40,8 @@ describe('event types', () => {
       'trap.raised',
       'hypercall.made',
       'fpregs.restore-skipped',
+      'guest.entered',
+      'guest.exited',
       'slot.written',
     ]);
     for (const { hook, local } of eventTypes()) if (hook) expect(local).toBe(true);

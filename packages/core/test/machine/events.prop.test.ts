@@ -45,6 +45,18 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
   'user.stepped': ({ task }, s) => [`task.frame.pc[${task}.${s.words[s.at.depth + task] - 1}]`],
   'context.entered': ({ task }, s) => pushed(task, s.words[s.at.depth + task]),
   'routine.entered': ({ task }, s) => pushed(task, s.words[s.at.depth + task]),
+  'guest.created': ({ task }) => [`task.lifecycle[${task}]`, ...pushed(task, 0)],
+  'guest.entered': ({ task }, s) => pushed(task, s.words[s.at.depth + task]),
+  'guest.exited': ({ task }, s) => {
+    const top = s.words[s.at.depth + task] - 1;
+    const called = s.words[s.at.frameStatus + task * stackDepth + top] & CALLED;
+    return [
+      `task.depth[${task}]`,
+      ...frame(task, top),
+      `task.frame.local[${task}.${2 * (top - 1)}]`,
+      ...(called ? [`task.frame.status[${task}.${top - 1}]`] : []),
+    ];
+  },
   'masks.changed': ({ task }, s) => [`task.frame.status[${task}.${s.words[s.at.depth + task] - 1}]`],
   'local.written': ({ task, frame, index }) => [`task.frame.local[${task}.${2 * frame + index}]`],
   'kernel.stack-overflowed': stopped,

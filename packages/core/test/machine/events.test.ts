@@ -1,6 +1,7 @@
 import {
   ALL_COMPONENTS,
   CONTEXT,
+  EXIT,
   FRAME_PAGES,
   HEADER,
   LIFECYCLE,
@@ -128,6 +129,35 @@ const CONTEXTS: readonly Example[] = [
     data: { cpu: 0, task: 0, at: 33 },
     before: aliveTask(0, 1, 10, syscall | BH_OFF),
     changes: { 'task.depth[0]': 2, 'task.frame.pc[0.1]': 33, 'task.frame.status[0.1]': syscall | BH_OFF | CALLED },
+  },
+  {
+    fact: 'a guest stands at the beginning of its program',
+    event: 'guest.created',
+    data: { task: 1 },
+    changes: { 'task.lifecycle[1]': LIFECYCLE.alive, 'task.depth[1]': 1 },
+  },
+  {
+    fact: 'guest mode is a frame of the thread that runs the guest',
+    event: 'guest.entered',
+    data: { cpu: 0, task: 0, guest: 1, at: 33, status: CONTEXT.guest | IRQS_OFF },
+    before: aliveTask(0, 2, 10, syscall),
+    changes: { 'task.depth[0]': 3, 'task.frame.pc[0.2]': 33, 'task.frame.status[0.2]': CONTEXT.guest | IRQS_OFF },
+  },
+  {
+    fact: 'when a processor leaves guest mode, whoever had entered it knows why',
+    event: 'guest.exited',
+    data: { cpu: 0, task: 0, guest: 1, exit: EXIT.hlt },
+    before: {
+      ...aliveTask(0, 3, 10, syscall),
+      'task.frame.pc[0.2]': 33,
+      'task.frame.status[0.2]': CONTEXT.guest | IRQS_OFF,
+    },
+    changes: {
+      'task.depth[0]': 2,
+      'task.frame.pc[0.2]': 0,
+      'task.frame.status[0.2]': 0,
+      'task.frame.local[0.2]': EXIT.hlt,
+    },
   },
   {
     fact: 'masks change in the top frame only',
@@ -793,6 +823,16 @@ describe('what events do to the state', () => {
 
   it('there is one hook for each thing that policies and platforms are asked', () => {
     expect(hooks.map(({ name }) => name.replace('hook.', ''))).toEqual([
+      'kvm-vcpu-load',
+      'kvm-vcpu-put',
+      'kvm-run-begin',
+      'kvm-run-end',
+      'kvm-prepare-guest',
+      'kvm-enter-guest',
+      'kvm-exit-guest',
+      'kvm-get-fpu',
+      'kvm-put-fpu',
+      'kvm-guest-nm',
       'switch-out',
       'switch-in',
       'trap-nm',

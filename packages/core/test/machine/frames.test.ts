@@ -33,6 +33,7 @@ describe('the status word of a frame', () => {
       'hardirq',
       'nmi',
       'hypervisor',
+      'guest',
     ]);
     expect([user, kthread, syscall, exception, softirq, hardirq, nmi, hypervisor]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });

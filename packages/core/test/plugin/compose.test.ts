@@ -220,6 +220,11 @@ describe('compose', () => {
       'enqcmd-exec',
       'enqcmd-signal',
       'enqcmd-update',
+      'kvm-run',
+      'kvm-emulation',
+      'kvm-migration',
+      'kvm-pkru',
+      'kvm-pkru-without-pke',
     ]);
   });
 
@@ -244,7 +249,7 @@ describe('compose', () => {
     expect(dataOf(seen, 'oracle.violated')).toEqual([]);
   });
 
-  it('every built-in scenario composes with every policy on every platform, but for protection keys, tiles and ENQCMD', () => {
+  it('every built-in scenario composes with every policy on every platform, but for protection keys, tiles, ENQCMD and guests', () => {
     const needPkru = ['protection-keys', 'pkru-switch', 'pkru-deferred', 'kernel-fpu-pkru', 'io-worker', 'ptrace-pkru'];
     const needTiles = ['amx', 'amx-life', 'amx-signal', 'amx-migration'];
     const needPasid = [
@@ -256,6 +261,7 @@ describe('compose', () => {
       'enqcmd-signal',
       'enqcmd-update',
     ];
+    const needKvm = ['kvm-run', 'kvm-emulation', 'kvm-migration', 'kvm-pkru', 'kvm-pkru-without-pke'];
     const refused = [bareMetal, xenPv].flatMap((platform) =>
       [eager, () => lazyCr0Ts({ era: 'linux-4.2' })].map((policy) => {
         const composes = (each: Scenario): boolean =>
@@ -263,8 +269,8 @@ describe('compose', () => {
         return SCENARIOS.filter((each) => !composes(each)).map(({ id }) => id);
       }),
     );
-    const needBoth = [...needTiles, ...needPasid];
-    expect(refused).toEqual([needBoth, ...Array(3).fill([...needPkru, ...needBoth])]);
+    const needMore = [...needTiles, ...needPasid, ...needKvm];
+    expect(refused).toEqual([needMore, ...Array(3).fill([...needPkru, ...needMore])]);
   });
 });
 

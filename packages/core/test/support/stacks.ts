@@ -40,6 +40,13 @@ export class Stacks {
           { at: data.at, status: data.status },
         ]);
         break;
+      case 'guest.created':
+        this.stacks.set(data.task, [{ at: 0, status: CONTEXT.user }]);
+        break;
+      case 'guest.exited':
+        this.pop(stack);
+        break;
+      case 'guest.entered':
       case 'context.entered':
         stack.push({ at: data.at, status: data.status });
         break;

@@ -338,7 +338,7 @@ class Teller {
       case 'fpregs.read':
         return this.line(`${this.operation}: ${this.name(data.value)}`);
       case 'fpregs.written':
-        if (event.by === 'user') this.line(`${this.operation}: ${this.name(data.value)}`);
+        if (event.by === 'user' || event.by === 'guest') this.line(`${this.operation}: ${this.name(data.value)}`);
         return;
       case 'oracle.violated':
         if (this.deciding.has(data.oracle)) this.describeViolation(event);
@@ -361,7 +361,7 @@ class Teller {
   private followCalls({ type, data }: MachineEvent): void {
     const depth = this.state.words[this.state.at.depth + data.task];
     if (type === 'routine.entered') this.calls.noteCall(data.task, depth, this.slept);
-    else if (type === 'context.entered') this.calls.noteContext(data.task, depth);
+    else if (type === 'context.entered' || type === 'guest.entered') this.calls.noteContext(data.task, depth);
     else if (type === 'kernel.stepped') {
       this.slept = false;
       this.calls.noteStep(data.task, depth - 1, this.context.steps[data.at] ?? '');

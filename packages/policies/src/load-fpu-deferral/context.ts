@@ -3,6 +3,7 @@
  * it in asm/fpu/internal.h.
  */
 import {
+  FPSTATE_KINDS,
   NOBODY,
   PKRU,
   SUPERVISOR_COMPONENTS,
@@ -10,6 +11,7 @@ import {
   slot,
   step,
   unless,
+  type FpstateKind,
   type Kernel,
   type RoutineNode,
   type Slot,
@@ -23,7 +25,7 @@ export interface FpuContext {
   readonly lastCpu: Slot;
   readonly owner: Slot;
   readonly inKernelFpu: Slot;
-  /** Which image a task uses, as an index into FPSTATE_KINDS: the pointer `fpu->fpstate` of 5.16 and later. Here it never moves. */
+  /** Which image a task uses, as an index into FPSTATE_KINDS: the pointer `fpu->fpstate` of 5.16 and later. Modifiers move it. */
   readonly current: Slot | undefined;
   /** `fpu->fpstate` of a task, the current one when none is named. */
   readonly fpstate: (k: Kernel, task?: number) => number;
@@ -70,10 +72,11 @@ export function fpuContext(era: DeferralEra): FpuContext {
   const inKernelFpu = slot.cpu('in_kernel_fpu', 'flag');
   const current = era === 'linux-5.2' || era === 'linux-5.14' ? undefined : slot.task('fpstate', 'number');
 
-  const isDefault = (k: Kernel, task: number): boolean => current === undefined || k.read(current, task) === 0;
-  const fpstate = (k: Kernel, task = k.task): number => k.fpstateOf(task, isDefault(k, task) ? 'task' : 'dynamic');
+  const kind = (k: Kernel, task: number): FpstateKind =>
+    FPSTATE_KINDS[current === undefined ? 0 : k.read(current, task)];
+  const fpstate = (k: Kernel, task = k.task): number => k.fpstateOf(task, kind(k, task));
   const features = (k: Kernel, task = k.task): number =>
-    isDefault(k, task) ? k.xfeatures & ~k.dynamicXfeatures : k.xfeatures;
+    kind(k, task) === 'dynamic' ? k.xfeatures : k.xfeatures & ~k.dynamicXfeatures;
 
   const isValid = (k: Kernel): boolean => k.read(owner, k.cpu) === k.task && k.read(lastCpu, k.task) === k.cpu;
   const restored = (k: Kernel): number => (era === 'linux-5.2' ? k.xfeatures : k.xfeatures & ~(1 << PKRU));

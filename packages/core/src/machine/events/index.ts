@@ -10,6 +10,7 @@ export * from './processor';
 export * from './signals';
 export * from './tracing';
 export * from './sva';
+export * from './guests';
 export * from './images';
 export * from './plugins';
 export * from './hooks';
