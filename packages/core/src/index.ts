@@ -244,6 +244,7 @@ export {
   type Operation,
   type SyscallName,
 } from './kernel/program';
+export { ABIS, type Abi } from './kernel/abi';
 export { kthread, type TaskKind } from './kernel/kernel-thread';
 export { EXIT, EXITS, guest, kvm, type Exit, type GuestConfiguration, type GuestOperation } from './kernel/guest';
 export {

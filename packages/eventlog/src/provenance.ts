@@ -94,9 +94,11 @@ class Tracker implements Provenance {
   private readonly alone = new Set<number>();
   private readonly xfd: number[] = [];
   private readonly firstFrame: number;
+  private readonly firstFsave: number;
 
   constructor(private readonly header: ProvenanceHeader) {
     this.firstFrame = header.fpstateKinds.indexOf('sigframe') * header.sizes.task;
+    this.firstFsave = header.fpstateKinds.indexOf('fsave') * header.sizes.task;
   }
 
   observe(event: MachineEvent): void {
@@ -236,6 +238,14 @@ class Tracker implements Provenance {
     this.interrupted[task] = [];
     this.fpstate[this.firstFrame + task] = [];
     this.xstateBv[this.firstFrame + task] = 0;
+    if (this.firstFsave >= 0) this.fpstate[this.firstFsave + task] = [];
+  }
+
+  /** What a program writes to the FSAVE header of its frame, it has when it returns. */
+  writeFsaveHeader({ task, component, value }: MachineEvent['data'], seq: number): void {
+    const link: Link = { seq, value, from: undefined };
+    this.links('fpstate', this.firstFsave + task)[component] = link;
+    this.links('interrupted', task)[component] = link;
   }
 
   /** The child's latest values are its parent's, but for what is enabled per task. */
@@ -304,6 +314,7 @@ const EFFECTS: Readonly<Record<string, (t: Tracker, data: MachineEvent['data'], 
   },
   'signal.frame-placed': (t, { task }) => t.forgetFrame(task),
   'signal.frame-completed': (t, data) => t.completeFrame(data),
+  'signal.fsave-written': (t, data, seq) => t.writeFsaveHeader(data, seq),
   'signal.frame-returned': (t, data) => t.returnThroughFrame(data),
   'signal.handler-left': (t, { task }) => t.forgetFrame(task),
   'task.forked': (t, { parent, child }) => t.fork(parent, child),

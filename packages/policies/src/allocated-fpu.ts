@@ -24,6 +24,7 @@ import {
   type Slot,
 } from '@fpulab/core';
 import { fpuCounter, unusedFpuCounter } from './fpu-counter';
+import { andThen, fxsave, readFsaveHeader, sanitize, saveFsaveHeader } from './ia32-frame';
 import { REGSET_HOOKS, allocatedRegsets } from './regset';
 import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, went } from './user-frame';
 
@@ -65,6 +66,7 @@ interface Parts {
   readonly userFpuBegin: RoutineNode;
   /** fpu_reset_state(): lazy forgets the state, eager loads INIT. */
   readonly resetState: RoutineNode;
+  readonly dropFpu: RoutineNode;
 }
 
 const allocationFailed = (k: Kernel): boolean => k.local(0) !== 0;
@@ -91,6 +93,7 @@ export function allocatedFpu(options: AllocatedFpuOptions): BasePolicy {
       ...kernelFpuRoutines(parts),
       ...lifeRoutines(parts),
       ...signalRoutines(parts),
+      ...ia32SignalRoutines(parts),
       ...allocatedRegsets({ usedMath, lastCpu, unlazy: unlazyFpu(parts), header: 'reserved' }),
       ...(eager ? [routine('fpu_init', [step('clts at boot', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))])] : []),
     ],
@@ -107,6 +110,8 @@ export function allocatedFpu(options: AllocatedFpuOptions): BasePolicy {
       'signal-save': 'save_xstate_sig',
       'signal-clear': 'handle_signal',
       'signal-restore': '__restore_xstate_sig',
+      'signal-save-ia32': 'save_xstate_sig, ia32_fxstate',
+      'signal-restore-ia32': '__restore_xstate_sig, ia32_fxstate',
       ...REGSET_HOOKS,
       ...(eager ? { 'cpu-up': 'fpu_init' } : {}),
     },
@@ -143,23 +148,29 @@ function makeParts(eager: boolean): Parts {
   const has = (k: Kernel): boolean => k.read(hasFpu, k.task) !== 0;
   const lazyOnly = (node: RoutineNode): readonly RoutineNode[] => (eager ? [] : [node]);
   const clts = lazyOnly(step('clts', (k) => k.clts()));
+  const stts = lazyOnly(step('stts', (k) => k.stts()));
   const setHasFpu = (k: Kernel, task: number): void => {
     k.write(hasFpu, task, 1);
     k.write(owner, k.cpu, task);
   };
+  const clearHasFpu = (k: Kernel): void => {
+    k.write(hasFpu, k.task, 0);
+    k.write(owner, k.cpu, NOBODY);
+  };
+  const counter = eager ? unusedFpuCounter('fpu_counter') : fpuCounter('fpu_counter');
   return {
     eager,
     hasFpu,
     usedMath,
     lastCpu: slot.task('last_cpu', 'cpu', NOBODY),
-    counter: eager ? unusedFpuCounter('fpu_counter') : fpuCounter('fpu_counter'),
+    counter,
     owner,
     inKernelFpu: slot.cpu('in_kernel_fpu', 'flag'),
     preload: slot.cpu('preload', 'flag'),
     has,
     used: (k) => k.read(usedMath, k.task) !== 0,
     clts,
-    stts: lazyOnly(step('stts', (k) => k.stts())),
+    stts,
     setHasFpu,
     saveInitFpu: step('__save_init_fpu', (k) => k.setLocal(0, k.save(k.fpstateOf(k.task)) ? 1 : 0), {
       instruction: 'xsave',
@@ -184,6 +195,16 @@ function makeParts(eager: boolean): Parts {
       step('user_fpu_begin: preempt_enable', (k) => k.preemptEnable()),
     ]),
     resetState: step('fpu_reset_state', (k) => k.call('fpu_reset_state')),
+    dropFpu: group('drop_fpu', [
+      step('preempt_disable', (k) => k.preemptDisable()),
+      step('fpu_counter = 0', (k) => k.write(counter, k.task, 0)),
+      when(has, [
+        step('fwait', () => {}, { instruction: 'wait' }),
+        group('__thread_fpu_end', [step('has_fpu = 0, owner = NULL', clearHasFpu), ...stts]),
+      ]),
+      step('clear_used_math', (k) => k.write(usedMath, k.task, 0)),
+      step('preempt_enable', (k) => k.preemptEnable()),
+    ]),
   };
 }
 
@@ -294,21 +315,11 @@ function kernelFpuRoutines(parts: Parts): readonly Routine[] {
 
 /** fork(), execve(), exit, and fpu_reset_state(). */
 function lifeRoutines(parts: Parts): readonly Routine[] {
-  const { eager, hasFpu, usedMath, lastCpu, counter, owner, has, used, stts, initFpu, userFpuBegin } = parts;
+  const { eager, hasFpu, usedMath, lastCpu, counter, owner, has, used, stts, initFpu, userFpuBegin, dropFpu } = parts;
   const clearHasFpu = (k: Kernel): void => {
     k.write(hasFpu, k.task, 0);
     k.write(owner, k.cpu, NOBODY);
   };
-  const dropFpu = group('drop_fpu', [
-    step('preempt_disable', (k) => k.preemptDisable()),
-    step('fpu_counter = 0', (k) => k.write(counter, k.task, 0)),
-    when(has, [
-      step('fwait', () => {}, { instruction: 'wait' }),
-      group('__thread_fpu_end', [step('has_fpu = 0, owner = NULL', clearHasFpu), ...stts]),
-    ]),
-    step('clear_used_math', (k) => k.write(usedMath, k.task, 0)),
-    step('preempt_enable', (k) => k.preemptEnable()),
-  ]);
   const restoreInitXstate = step('restore_init_xstate', (k) => k.initFpregs(), { instruction: 'xsave' });
   /** The eager parent's registers go straight to the child; a lazy one gives them up first. */
   const fpuCopy: readonly RoutineNode[] = eager
@@ -400,6 +411,62 @@ function signalRoutines(parts: Parts): readonly Routine[] {
               ),
               userAccess('xrestore_user', (k) => k.restoreFromUser(inFrame(k)), LOADS),
               unless(went(ATTEMPT.ok), [resetState, step('return -1', (k) => k.refuse())]),
+            ],
+          ),
+        ],
+      ),
+    ]),
+  ];
+}
+
+/** The same for frames of 32-bit programs: the state comes back through memory, and no switch may load or save it meanwhile. */
+function ia32SignalRoutines(parts: Parts): readonly Routine[] {
+  const { eager, usedMath, counter, has, used, initFpu, setHasFpu, resetState, dropFpu } = parts;
+  const own = (k: Kernel): number => k.fpstateOf(k.task);
+  /** math_state_restore() of an eager kernel. */
+  const load: readonly RoutineNode[] = [
+    step('preempt_disable to load', (k) => k.preemptDisable()),
+    step('__thread_fpu_begin', (k) => setHasFpu(k, k.task)),
+    parts.restore,
+    step('fpu_counter++', (k) => k.count(counter, k.task)),
+    step('preempt_enable after it', (k) => k.preemptEnable()),
+  ];
+  return [
+    routine('save_xstate_sig, ia32_fxstate', [
+      when(
+        used,
+        [
+          when(
+            has,
+            [
+              userAccess('xsave_user', (k) => k.saveToUser(), LOADS),
+              when(went(ATTEMPT.ok), [fxsave('fpu_fxsave', own, { nmExpected: true })]),
+            ],
+            [userAccess('__copy_to_user', (k) => k.copyToUser(own(k)))],
+          ),
+          andThen('the XSAVE image is there', saveFsaveHeader(own)),
+          unless(went(ATTEMPT.ok), [step('return -1', (k) => k.refuse())]),
+        ],
+        [step('no fpstate in the frame', (k) => k.leaveOutOfFrame())],
+      ),
+    ]),
+    routine('__restore_xstate_sig, ia32_fxstate', [
+      when(
+        (k) => frameHeader(k) === HEADER.absent,
+        [resetState],
+        [
+          unless(used, [initFpu]),
+          when(
+            allocationFailed,
+            [step('return -ENOMEM', (k) => k.refuse())],
+            [
+              dropFpu,
+              userAccess('__copy_from_user', (k) => k.copyFromUser(own(k))),
+              andThen('the XSAVE image is there', readFsaveHeader),
+              when(went(ATTEMPT.ok), [sanitize(own)], [step('fpu_finit after a fault', (k) => k.initFpstate(own(k)))]),
+              step('set_used_math', (k) => k.write(usedMath, k.task, 1)),
+              ...(eager ? [group('math_state_restore', load)] : []),
+              unless(went(ATTEMPT.ok), [step('return -1', (k) => k.refuse())]),
             ],
           ),
         ],

@@ -26,6 +26,7 @@ import {
 } from '@fpulab/core';
 import { embeddedRegsets } from './embedded-regset';
 import { fpuCounter, unusedFpuCounter } from './fpu-counter';
+import { andThen, fxsave, readFsaveHeader, sanitize, saveFsaveHeader } from './ia32-frame';
 import { REGSET_HOOKS } from './regset';
 import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, userFeatures, went } from './user-frame';
 
@@ -283,6 +284,50 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
     ),
   ]);
 
+  const own = (k: Kernel): number => k.fpstateOf(k.task);
+  const saveSigIa32 = routine('copy_fpstate_to_sigframe, ia32_fxstate', [
+    when(
+      isUsed,
+      [
+        when(
+          (k) => isActive(k) || k.compacted,
+          [
+            userAccess('copy_fpregs_to_sigframe', (k) => k.saveToUser(userFeatures(k)), LOADS),
+            when(went(ATTEMPT.ok), [fxsave('copy_fxregs_to_kernel', own, { nmExpected: true })]),
+          ],
+          [userAccess('__copy_to_user', (k) => k.copyToUser(own(k)))],
+        ),
+        andThen('the XSAVE image is there', saveFsaveHeader(own)),
+        unless(went(ATTEMPT.ok), [step('return -1', (k) => k.refuse())]),
+      ],
+      [step('no fpstate in the frame', (k) => k.leaveOutOfFrame())],
+    ),
+  ]);
+
+  /** Through memory: no switch loads or saves it while fpstate_active is 0. */
+  const restoreSigIa32 = routine('__fpu__restore_sig, ia32_fxstate', [
+    when(
+      (k) => frameHeader(k) === HEADER.absent,
+      [step('fpu__clear, for there is no frame', (k) => k.call('fpu__clear'))],
+      [
+        fpuActivateCurr,
+        ...fpuDrop,
+        userAccess('__copy_from_user', (k) => k.copyFromUser(own(k))),
+        andThen('the XSAVE image is there', readFsaveHeader),
+        when(went(ATTEMPT.ok), [sanitize(own)], [step('fpstate_init after a fault', (k) => k.initFpstate(own(k)))]),
+        step('fpstate_active = 1 again', (k) => k.write(fpstateActive, k.task, 1)),
+        ...(eager
+          ? [
+              step('preempt_disable to load', (k) => k.preemptDisable()),
+              step('fpu__restore', (k) => k.call('fpu__restore')),
+              step('preempt_enable after it', (k) => k.preemptEnable()),
+            ]
+          : []),
+        unless(went(ATTEMPT.ok), [step('return -1', (k) => k.refuse())]),
+      ],
+    ),
+  ]);
+
   /** fpu__save(): only current has active registers. FNSAVE destroys them. */
   const fpuSave = group('fpu__save', [
     step('preempt_disable', (k) => k.preemptDisable()),
@@ -314,6 +359,8 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
       saveSig,
       clearSig,
       restoreSig,
+      saveSigIa32,
+      restoreSigIa32,
       ...embeddedRegsets({ active, used: fpstateActive, lastCpu, save: fpuSave }),
       ...(eager ? [routine('fpu__init_cpu', [step('clts at boot', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))])] : []),
     ],
@@ -330,6 +377,8 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
       'signal-save': 'copy_fpstate_to_sigframe',
       'signal-clear': 'handle_signal',
       'signal-restore': 'fpu__restore_sig',
+      'signal-save-ia32': 'copy_fpstate_to_sigframe, ia32_fxstate',
+      'signal-restore-ia32': '__fpu__restore_sig, ia32_fxstate',
       ...REGSET_HOOKS,
       ...(eager ? { 'cpu-up': 'fpu__init_cpu' } : {}),
     },

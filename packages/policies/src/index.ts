@@ -1,9 +1,11 @@
 /** @packageDocumentation FPU switching policies and the kernels that are made of them. */
 import type { Patch } from '@fpulab/core';
 import { BUG_PATCHES } from './bugs';
+import { RESTORE_BH_OFF } from './eager';
 import { SOMETHING_WRITES_PKRU } from './eager-pkru';
 import { ACTIVATED_ENDS_AT_EXEC } from './pasid';
 import { CLASSIC_GUEST, GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
+import { FSAVE_HEADER_STALE } from './load-fpu-deferral';
 import { REFUSED_IMAGE_KEEPS } from './regset';
 import { REFRESH_PATCHES } from './refresh-fpu/patches';
 import { RFC_PATCHES } from './rfc-2016/patches';
@@ -16,11 +18,11 @@ export {
   PREEMPT_SAFE_UNLAZY,
   type LazyEra,
 } from './lazy-cr0-ts';
-export { eager, type EagerEra } from './eager';
+export { RESTORE_BH_OFF, eager, type EagerEra } from './eager';
 export { kvm, type KvmEra } from './kvm';
 export { dynamicXstate, type ReallocForm } from './dynamic-xstate';
-export { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
 export { pasid, ACTIVATED_ENDS_AT_EXEC, UPDATE_WAYS, type NamedWay, type UpdateHelper, type UpdateWay } from './pasid';
+export { FSAVE_HEADER_STALE, loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
 export { eagerPkru, SOMETHING_WRITES_PKRU, type EagerPkruForm } from './eager-pkru';
 export { BUGS, FPRESTORE_FIXUP, bugOf, type Bug, type Fix, type Side } from './bugs';
 export { REFUSED_IMAGE_KEEPS } from './regset';
@@ -39,6 +41,8 @@ export const POLICY_PATCHES: readonly Patch[] = [
   REFUSED_IMAGE_KEEPS,
   SOMETHING_WRITES_PKRU,
   ACTIVATED_ENDS_AT_EXEC,
+  RESTORE_BH_OFF,
+  FSAVE_HEADER_STALE,
   ...BUG_PATCHES,
   ...RFC_PATCHES,
   ...REFRESH_PATCHES,

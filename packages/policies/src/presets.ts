@@ -1,7 +1,7 @@
 import { FpuError, applyPatch, type BasePolicy, type ModifierPolicy, type Patch } from '@fpulab/core';
 import { bugOf } from './bugs';
 import { dynamicXstate } from './dynamic-xstate';
-import { eager, type EagerEra } from './eager';
+import { RESTORE_BH_OFF, eager, type EagerEra } from './eager';
 import { eagerPkru } from './eager-pkru';
 import { kvm } from './kvm';
 import { PREEMPT_SAFE_UNLAZY, lazyCr0Ts, type LazyEra } from './lazy-cr0-ts';
@@ -153,7 +153,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-4.14',
     title: 'Linux 4.14 to 5.1: eager, and lazy switching is gone from the code',
-    bugs: [WIPED],
+    bugs: [WIPED, { id: RESTORE_BH_OFF.id, on: 'frames of 32-bit programs' }],
     ...always('linux-4.14'),
   },
   {

@@ -36,6 +36,16 @@ export function userAccess(
   ]);
 }
 
+/** copy_user_to_xstate(): a header with reserved bits is refused before any component is copied. */
+export const copyValidated = (k: Kernel, fpstate: number, xfeatures: number): boolean | UserRestore =>
+  frameHeader(k) === HEADER.reserved ? 'general-protection' : k.copyFromUser(fpstate, xfeatures);
+
+/** sanitize_restored_xstate() up to 4.9: what the frame does not hold is INIT, and the reserved bits of the header are 0. */
+export function sanitizeRestored(k: Kernel, fpstate: number): void {
+  if (frameHeader(k) === HEADER.fxOnly) k.writeXstateBv(fpstate, k.xstateBv(fpstate) & inFrame(k));
+  k.writeHeader(fpstate, HEADER.valid);
+}
+
 /** User components of this kernel. */
 export const userFeatures = (k: Kernel): number => k.xfeatures & USER_COMPONENTS;
 

@@ -18,7 +18,16 @@ const names = Object.keys(POLICIES);
 const except = (...ids: readonly string[]): readonly Scenario[] => SCENARIOS.filter(({ id }) => !ids.includes(id));
 /** save_i387_xstate() gives the state up before the rest of the frame is there: F49 of the museum. */
 const LOSES_FRAMES = 'linux-3.6';
-const FRAMES = ['signals', 'frame-fails', 'signal-fault', 'sigreturn-fault', 'signal-irq', 'signals-preempted'];
+const FRAMES = [
+  'ia32-frames',
+  'x32-frames',
+  'signals',
+  'frame-fails',
+  'signal-fault',
+  'sigreturn-fault',
+  'signal-irq',
+  'signals-preempted',
+];
 /**
  * 4.8 knows nothing of borrowed address spaces under protection keys: kernel threads use whatever PKRU is there. 4.2 and later lose a
  * target's state when they refuse a tracer's image (43be46e89698).

@@ -4,6 +4,7 @@
  */
 import type { PolicyHook } from '@fpulab/core';
 import { KERNELS, beforeText, changesText, type KernelName } from './cells';
+import { IA32_SIGNALS_ROWS } from './rows/ia32-signals';
 import { KERNEL_FPU_ROWS } from './rows/kernel-fpu';
 import { LIFE_ROWS } from './rows/life';
 import { REGSETS_ROWS } from './rows/regsets';
@@ -18,6 +19,7 @@ const ROWS = {
   ...KERNEL_FPU_ROWS,
   ...LIFE_ROWS,
   ...SIGNALS_ROWS,
+  ...IA32_SIGNALS_ROWS,
   ...REGSETS_ROWS,
 };
 
@@ -69,7 +71,7 @@ describe('the table is complete', () => {
       'exit,',
     ],
     ...['signal delivery', 'sigreturn', 'ptrace read', 'ptrace write', 'core dump', 'kthread runs', 'kthread_use_mm'],
-    ...['CPU up', 'idle'],
+    ...['ia32 signal delivery', 'ia32 sigreturn', 'CPU up', 'idle'],
   ];
 
   it.each(hooks)('%s: every kernel has a cell', (hook) => {

@@ -69,6 +69,19 @@ const preemptedAt = (run: PolicySpec, moment: string): PolicySpec => {
   return run;
 };
 
+/** The same for a 32-bit program, whose handler may change the FSAVE header of its frame. */
+const signalled32 = (make: () => BasePolicy, spoil: readonly ReturnType<typeof frame>[] = []): PolicySpec =>
+  on(
+    make,
+    { A: program(x87.write(), sse.write(), syscall('raise'), x87.read()), B: program(x87.write(), nap) },
+    {
+      abis: { A: 'ia32' },
+      handlers: { A: program(x87.write(), ...spoil) },
+      interference: { preempt: 'full', userFaults: true },
+      pick: ['A'],
+    },
+  );
+
 // --- tracers and core dumps -----------------------------------------------------------------------------------------
 
 /** A, which has computed unless `before` says otherwise, is stopped; D asks for its registers. */
@@ -374,6 +387,28 @@ export const SITUATIONS: Readonly<Record<string, CellOfTable>> = {
       return run.when('switch-out', { task: 'K' });
     },
     task: 'K',
+  },
+  'ia32 signal delivery, registers in use: the frame': {
+    kernels: ALL,
+    run: (make) => signalled32(make).when('signal-save-ia32', { task: 'A' }),
+  },
+  'ia32 signal delivery, preempted before: the frame': {
+    kernels: ALL,
+    run: (make) => preemptedAt(signalled32(make), 'A: get_signal').when('signal-save-ia32', { task: 'A' }),
+  },
+  'ia32 sigreturn, registers in use': {
+    kernels: ALL,
+    run: (make) => signalled32(make).when('signal-restore-ia32', { task: 'A' }),
+  },
+  'ia32 sigreturn, preempted before, the handler has changed the FSAVE header': {
+    kernels: ALL,
+    run: (make) =>
+      preemptedAt(signalled32(make, [frame('fsave')]), 'A: rt_sigreturn').when('signal-restore-ia32', { task: 'A' }),
+  },
+  'ia32 sigreturn, forged frame': {
+    kernels: ALL,
+    run: (make) =>
+      preemptedAt(signalled32(make, [frame('forged')]), 'A: rt_sigreturn').when('signal-restore-ia32', { task: 'A' }),
   },
   'FNSAVE hosts: switch-out': {
     kernels: ALL.filter((name) => name !== 'linux-4.1 eager'),

@@ -3,9 +3,12 @@ import { HEADER, type FpstateKind } from '../machine/state';
 import { INIT, nextSerial, PRINCIPAL, valueId } from '../machine/values';
 import { PKRU, SSE, X87, componentName } from '../x86/components';
 import { VECTOR } from '../x86/faults';
-import { saveArea, type SaveArea } from './save-format';
+import { LEGACY_BYTES } from '../x86/layout';
+import { INSTRUCTIONS_OF, saveArea, type SaveArea } from './save-format';
 import { disabledOf, loadedFrom, xfdMsrs, xinuse, type XfdMsrs } from './xfd';
 import { CpuCore, STEP_FAULTED, type CpuMachine } from './cpu-core';
+
+const FXSAVE_COMPONENTS = (1 << X87) | (1 << SSE);
 
 /** The FPU registers of a CPU, and images of them in memory. */
 export abstract class CpuFpu extends CpuCore {
@@ -60,6 +63,12 @@ export abstract class CpuFpu extends CpuCore {
     if (this.area.format !== 'fnsave') return true;
     this.emit(events.FpregsInitialised, this.cpu, this.allMask);
     return false;
+  }
+
+  fxsave(fpstate: number): void {
+    this.needDeclaration('saves registers');
+    const { save } = INSTRUCTIONS_OF.fxsave;
+    this.emit(events.FpregsSaved, this.cpu, fpstate, this.allMask & FXSAVE_COMPONENTS, LEGACY_BYTES, save);
   }
 
   restore(fpstate: number, xfeatures = this.allMask): boolean {

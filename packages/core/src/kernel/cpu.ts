@@ -175,7 +175,7 @@ export class Cpu extends CpuFpu implements Hypervisor {
   }
 
   /** Whether the pages of the current task's signal frame are in memory: once an access has found out, they stay. */
-  private frameIsThere(): boolean {
+  frameIsThere(): boolean {
     if (this.framePages !== FRAME_PAGES.unknown) return this.framePages === FRAME_PAGES.there;
     if (this.machine.choose(CHOICE.page, this.machine.accessAlternatives) === PAGE.missing) return false;
     this.emit(events.FramePagesChanged, this.task, FRAME_PAGES.there);

@@ -7,8 +7,9 @@ import { FRAME_PAGES, HEADER, LIFECYCLE } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { nextSerial, principalOfTask, valueId } from '../machine/values';
 import type { CpuModel } from '../x86/cpu-model';
-import { PKRU, hasComponent, xfeaturesName } from '../x86/components';
+import { PKRU, X87, hasComponent, xfeaturesName } from '../x86/components';
 import { fpuFault, VECTOR } from '../x86/faults';
+import { frameAbi, type Abi } from './abi';
 import { ChoicePoint } from './choice-point';
 import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, PAGE, type ChoiceDriver } from './choices';
 import { compileCode, type Code, type OwnedRoutine, type ReturnInstruction, type StepInstruction } from './code';
@@ -36,6 +37,7 @@ export interface EngineTask {
   readonly kind: TaskKind;
   /** Number of the task that stands for its process: its own, unless it is a thread of another one. */
   readonly process: number;
+  readonly abi: Abi;
   readonly idle: boolean;
   /** The guest that it runs; NOBODY for most tasks. */
   readonly guest: number;
@@ -144,6 +146,7 @@ export class Engine implements CpuMachine {
       answers: parts.answers,
       exitWork: (cpu) => this.scheduler.exitWork(cpu, parts.tasks[this.cpus[cpu].task].handler >= 0),
       handlers: parts.tasks.map(({ handler }) => handler),
+      abis: parts.tasks.map(({ handler, abi }) => (handler < 0 ? undefined : frameAbi(abi, parts.model))),
       tracers: tracersOf(parts.tasks),
       runGuest: (cpu) => this.runGuest(this.cpus[cpu]),
       emulateInstruction: (cpu) => this.emulateInstruction(this.cpus[cpu]),
@@ -553,7 +556,14 @@ export class Engine implements CpuMachine {
     const isAbsent = this.words[header] === HEADER.absent;
     if (this.words[at.resume + task] < 0 || isAbsent) return;
     if (spoiled === 'unmapped') this.stream.emit(events.FramePagesChanged, task, FRAME_PAGES.gone);
+    else if (spoiled === 'fsave') this.writeFsaveHeader(task);
     else this.stream.emit(events.HeaderWritten, at.firstFpstate.sigframe + task, spoiled);
+  }
+
+  private writeFsaveHeader(task: number): void {
+    if (frameAbi(this.parts.tasks[task].abi, this.model) !== 'ia32') return;
+    const value = valueId(principalOfTask(task), nextSerial(this.words[this.stream.state.at.serial + task]));
+    this.stream.emit(events.FsaveHeaderWritten, task, X87, value);
   }
 
   // --- helpers ---------------------------------------------------------------------------------------------------

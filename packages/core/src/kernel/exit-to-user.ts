@@ -9,6 +9,7 @@ import type { EventType } from '../machine/event-type';
 import { CONTEXT, contextOf } from '../machine/frames';
 import { HEADER } from '../machine/state';
 import { SSE, USER_COMPONENTS, X87 } from '../x86/components';
+import { byAbi, type Abi } from './abi';
 import { WORK } from './choices';
 import type { Cpu } from './cpu';
 import type { PlatformHook, PolicyHook } from './hooks';
@@ -30,6 +31,8 @@ export interface ExitServices {
   exitWork(cpu: number): number;
   /** Per task: the first operation of its signal handler; -1 where there is none. */
   readonly handlers: readonly number[];
+  /** Per task: what its program is compiled for; undefined where it gets no signals. */
+  readonly abis: readonly (Abi | undefined)[];
   /** True when somebody reacts to the hook. */
   answers(hook: PolicyHook | PlatformHook): boolean;
 }
@@ -97,17 +100,19 @@ const ATTEMPTS = 2;
 const DONE = -1;
 
 /** How many attempts have failed is in local 0, DONE when one has not; local 1 says whether the current one was refused. */
-function doSignal({ handlers }: ExitServices): Routine {
+function doSignal({ handlers, abis }: ExitServices): Routine {
   const refused: Condition = (k) => k.local(1) !== 0;
   return routine('do_signal', [
     at('get_signal', (k) => k.emit(events.SignalTaken, k.cpu, k.task)),
     whileHolds(
       (k) => k.local(0) !== DONE && k.local(0) < ATTEMPTS,
       [
-        group('setup_rt_frame', [
-          at('get_sigframe', (k) => k.placeFrame()),
-          hookStep('copy_fpstate_to_sigframe', events.SignalSave),
-          unless(refused, [at('the rest of the frame', (k) => k.completeFrame())]),
+        ...byAbi(abis, ({ setup, save, suffix }) => [
+          group(setup, [
+            at(`get_sigframe${suffix}`, (k) => k.placeFrame()),
+            hookStep(`copy_fpstate_to_sigframe${suffix}`, save),
+            unless(refused, [at(`the rest of the frame${suffix}`, (k) => k.completeFrame())]),
+          ]),
         ]),
         at('signal_setup_done', (k) => {
           const isRefused = refused(k);
@@ -132,7 +137,7 @@ function doSignal({ handlers }: ExitServices): Routine {
 function sigreturn(services: ExitServices): Routine {
   return routine('sys_rt_sigreturn', [
     at('return through the frame', (k) => k.returnThroughFrame()),
-    hookStep('fpu__restore_sig', events.SignalRestore),
+    ...byAbi(services.abis, ({ restore, suffix }) => [hookStep(`fpu__restore_sig${suffix}`, restore)]),
     when(
       (k) => k.local(1) !== 0,
       [at('force_sig(SIGSEGV)', (k) => k.killCurrent())],

@@ -136,6 +136,8 @@ export interface Kernel {
    * @throws FpuError FPU209 when the step declares no `instruction`
    */
   save(fpstate: number, xfeatures?: number): boolean;
+  /** Writes x87 and SSE to an image with FXSAVE, whatever the kernel saves with otherwise. */
+  fxsave(fpstate: number): void;
   /**
    * Loads components (all when none are named) from an image. False when its header makes XRSTOR raise #GP: nothing is loaded
    * then. #NM, from which the step does not come back, when it would load a component that IA32_XFD disables.
@@ -202,6 +204,8 @@ export interface Kernel {
    * (copy_user_to_xstate). False when a page is missing.
    */
   copyFromUser(fpstate: number, xfeatures?: number): boolean;
+  /** An access to the current task's signal frame. False when a page is missing. */
+  frameIsThere(): boolean;
   /** The signal frame gets no FPU state: the task has none. */
   leaveOutOfFrame(): void;
   /** Brings the pages of the signal frame in (fault_in_writeable(), or a fault that the kernel takes); may sleep. False: there are none. */

@@ -56,8 +56,8 @@ export interface FpuOperation {
 export interface FrameOperation {
   readonly kind: 'frame';
   readonly text: string;
-  /** One of HEADER; `unmapped`: the memory is gone. */
-  readonly header: number | 'unmapped';
+  /** One of HEADER; `unmapped`: the memory is gone; `fsave`: the header of 32-bit programs has a new x87 state, the rest is as it was. */
+  readonly header: number | 'unmapped' | 'fsave';
 }
 
 /** A system call. `fork` names the task slot that becomes the child, `ptrace` the task that it is about, `kvm_run` the guest. */
@@ -183,11 +183,14 @@ export const enqcmd = (): FpuOperation => ({
   needs: PASID,
 });
 
-/** In a signal handler: the frame loses its magic (`fx-only`), gets a header that XRSTOR refuses (`forged`), or its memory goes. */
-export const frame = (how: 'fx-only' | 'forged' | 'unmapped'): FrameOperation => ({
+/**
+ * In a signal handler: the frame loses its magic (`fx-only`), gets a header that XRSTOR refuses (`forged`), or its memory goes. `fsave`: a 32-bit program
+ * puts a new x87 state into the FSAVE header.
+ */
+export const frame = (how: 'fx-only' | 'forged' | 'unmapped' | 'fsave'): FrameOperation => ({
   kind: 'frame',
   text: `frame.${how}`,
-  header: how === 'unmapped' ? how : how === 'forged' ? HEADER.reserved : HEADER.fxOnly,
+  header: how === 'forged' ? HEADER.reserved : how === 'fx-only' ? HEADER.fxOnly : how,
 });
 
 /** WAIT/FWAIT: touches no register, traps with TS only if MP is set. */

@@ -41,9 +41,10 @@ export interface Dimensions {
  * What a memory image of a task is: `task` is embedded in it or allocated at first use, `dynamic` the larger one that it
  * gets for dynamically enabled components, `sigframe` lies on the user's stack. Image `k * tasks + t` is the k-th kind of
  * task t; behind all those a hypervisor has one image per CPU. A thread that runs a guest of KVM has two more: `guest` (vcpu->arch.guest_fpu),
- * and before Linux 5.16 `user` (vcpu->arch.user_fpu), for its own state meanwhile.
+ * and before Linux 5.16 `user` (vcpu->arch.user_fpu), for its own state meanwhile. `fsave` lies in front of the signal frame of a 32-bit program: x87 alone,
+ * in the form of FSAVE.
  */
-export const FPSTATE_KINDS = ['task', 'dynamic', 'sigframe', 'guest', 'user'] as const;
+export const FPSTATE_KINDS = ['task', 'dynamic', 'sigframe', 'guest', 'user', 'fsave'] as const;
 
 /** One of FPSTATE_KINDS. */
 export type FpstateKind = (typeof FPSTATE_KINDS)[number];

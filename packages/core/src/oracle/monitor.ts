@@ -398,8 +398,9 @@ export class OracleMonitor {
    */
   private isOnItsWay(owner: number, index: number, value: number): boolean {
     const { words, at } = this.state;
-    const { sigframe } = at.firstFpstate;
+    const { sigframe, fsave } = at.firstFpstate;
     if (sigframe >= 0 && this.inImage(sigframe + owner, index) === value) return true;
+    if (fsave >= 0 && words[at.image + (fsave + owner) * at.components + index] === value) return true;
     for (let task = 0; task < at.tasks; task++) {
       if (words[at.lifecycle + task] !== LIFECYCLE.unborn || !words[at.allocated + task]) continue;
       if (words[at.image + task * at.components + index] === value) return true;

@@ -77,6 +77,8 @@ const POLICY_HOOK_EVENTS: Readonly<Record<PolicyHook, EventType>> = {
   'unuse-mm': events.UnuseMm,
   idle: events.IdleEntered,
   'request-xcomp-perm': events.XcompPermRequested,
+  'signal-save-ia32': events.SignalSaveIa32,
+  'signal-restore-ia32': events.SignalRestoreIa32,
   sigaltstack: events.SigaltstackInstalled,
   'sva-bound': events.SvaBound,
   'kvm-vcpu-load': events.KvmVcpuLoad,
@@ -163,13 +165,18 @@ export function compose(options: ComposeOptions): Machine {
 }
 
 /** The images that tasks of this machine can have. */
-function fpstateKinds({ dynamicXfeatures, plugins }: Composition, signals: boolean): readonly FpstateKind[] {
+function fpstateKinds(
+  { dynamicXfeatures, plugins, getsIa32Frames }: Composition,
+  signals: boolean,
+): readonly FpstateKind[] {
   return FPSTATE_KINDS.filter((kind) => {
     switch (kind) {
       case 'task':
         return true;
       case 'sigframe':
         return signals;
+      case 'fsave':
+        return getsIa32Frames;
       case 'dynamic':
         return dynamicXfeatures !== 0;
       case 'guest':
@@ -227,7 +234,8 @@ function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
     }
     const guest = scenario.tasks.findIndex((other) => other.name === guestsOf(task)[0]);
     const setsPke = kind === 'guest' && (task.guest?.cr4Pke ?? true);
-    return { name, code, handler, unborn, kind, process: processOf(scenario, task), idle: false, guest, setsPke };
+    const { abi = 'x86-64' } = task;
+    return { name, code, handler, unborn, kind, abi, process: processOf(scenario, task), idle: false, guest, setsPke };
   });
   const idle = Array.from({ length: cpus }, (_, cpu) => ({
     name: `idle${cpu}`,
@@ -236,6 +244,7 @@ function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
     unborn: false,
     kind: 'kthread' as const,
     process: users.length + cpu,
+    abi: 'x86-64' as const,
     idle: true,
     guest: NOBODY,
     setsPke: false,

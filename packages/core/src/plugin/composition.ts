@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { inject, injectable, multiInject, optional } from 'inversify';
 import { FpuError } from '../error';
+import { ABIS } from '../kernel/abi';
 import type { OwnedRoutine } from '../kernel/code';
 import { NOTHING, OPTIONAL_HOOKS, POLICY_HOOKS, type PolicyHook } from '../kernel/hooks';
 import { programNeeds, simpleOperations, type SyscallName } from '../kernel/program';
@@ -22,7 +23,7 @@ import {
   xfeaturesName,
   type Feature,
 } from '../x86/components';
-import { componentsOf, withoutFeatures, type CpuModel } from '../x86/cpu-model';
+import { componentsOf, hasFeature, withoutFeatures, type CpuModel } from '../x86/cpu-model';
 import { FEATURE_OF_CLASS, type InstructionClass } from '../x86/faults';
 import { resolveHooks, type HookAnswers } from './hook-edits';
 import type { BasePolicy, DynamicState, ModifierPolicy, Platform, Plugin, Policy } from './plugin';
@@ -46,6 +47,9 @@ const COMPONENT_OF: Readonly<Partial<Record<InstructionClass, number>>> = {
   enqcmd: PASID,
 };
 
+/** Asked only where a 32-bit program gets signals: elsewhere the code that answers them is left out. */
+const IA32_HOOKS: readonly PolicyHook[] = ['signal-save-ia32', 'signal-restore-ia32'];
+
 /** What tasks can do for which a policy must own hooks that others may leave out. */
 const SURFACES: readonly {
   readonly does: (task: TaskSpec) => boolean;
@@ -56,6 +60,11 @@ const SURFACES: readonly {
     does: ({ handler }) => handler !== undefined,
     what: 'has a signal handler',
     hooks: ['signal-save', 'signal-clear', 'signal-restore'],
+  },
+  {
+    does: ({ handler, abi }) => handler !== undefined && abi === 'ia32',
+    what: 'is a 32-bit program with a signal handler',
+    hooks: IA32_HOOKS,
   },
   { does: (task) => calls(task, 'ptrace'), what: 'traces another task', hooks: ['ptrace-read', 'ptrace-write'] },
   { does: (task) => calls(task, 'abort'), what: 'leaves a core dump', hooks: ['core-dump'] },
@@ -121,6 +130,23 @@ export class Composition {
     this.refuseUnownedHooks();
     this.refuseUnknownSurfaces();
     this.refuseDynamicGuests();
+    this.refuseUnknownAbis();
+    if (!this.getsIa32Frames) {
+      this.hooks = Object.fromEntries(
+        Object.entries(hooks).filter(([hook]) => !(IA32_HOOKS as readonly string[]).includes(hook)),
+      );
+      const asked = new Set(Object.values(this.hooks));
+      const unasked = new Set<string | undefined>(IA32_HOOKS.map((hook) => hooks[hook]));
+      this.routines = routines.filter(({ routine: { name } }) => asked.has(name) || !unasked.has(name));
+    }
+  }
+
+  /** True when a 32-bit program gets signals. Without FXSAVE its frames are what FNSAVE writes, as all are. */
+  get getsIa32Frames(): boolean {
+    const { tasks } = this.settings.scenario;
+    return (
+      hasFeature(this.guestCpu, 'fxsr') && tasks.some(({ handler, abi }) => handler !== undefined && abi === 'ia32')
+    );
   }
 
   /** All plugins, base policy first. */
@@ -275,6 +301,18 @@ export class Composition {
       'FPU204',
       `the scenario '${scenario.id}' has a guest, and on '${cpu.id}' the kernel enables ${xfeaturesName(this.dynamicXfeatures)} per task, which is not modelled for guests; take another CPU model`,
       { scenario: scenario.id, cpu: cpu.id },
+    );
+  }
+
+  private refuseUnknownAbis(): void {
+    const { scenario } = this.settings;
+    const { id, abis = ABIS } = this.base;
+    const task = scenario.tasks.find(({ abi }) => abi !== undefined && !abis.includes(abi));
+    if (task === undefined) return;
+    throw new FpuError(
+      'FPU202',
+      `task ${task.name} of the scenario '${scenario.id}' is a program for ${task.abi}, but '${id}' knows ${abis.join(' and ')} alone`,
+      { scenario: scenario.id, policy: id, abis },
     );
   }
 

@@ -1,4 +1,5 @@
 /** What policies and platforms are: the public interfaces that ours and a user's are written against. */
+import type { Abi } from '../kernel/abi';
 import type { PlatformHook, PolicyHook } from '../kernel/hooks';
 import type { Cr0Access, Hypervisor, Slot } from '../kernel/kernel';
 import type { Patch, Routine } from '../kernel/routine';
@@ -43,6 +44,8 @@ export interface BasePolicy extends Plugin {
   readonly xsaves?: boolean;
   /** False for a kernel from before XSAVEOPT: it saves with XSAVE even where the processor has better. */
   readonly xsaveopt?: boolean;
+  /** Programs that this kernel can run; all when left out. */
+  readonly abis?: readonly Abi[];
   /** Slots that tools show by role. */
   readonly roles: PolicyRoles;
   /** Left out where the code claims for a moment what is not so yet, with interrupts or preemption off. */

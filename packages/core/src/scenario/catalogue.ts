@@ -1,6 +1,7 @@
 import { FpuError } from '../error';
 import { either, fork, forever, frame, loop, mmx, program, sse, syscall, x87 } from '../kernel/program';
 import type { OracleId } from '../oracle/oracles';
+import { ABI_SCENARIOS } from './abis';
 import type { Scenario } from './scenario';
 import { GUESTS } from './guests';
 import { NARROW } from './narrow';
@@ -217,6 +218,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...TILES.map(scenario),
   ...SVA.map(scenario),
   ...GUESTS.map(scenario),
+  ...ABI_SCENARIOS.map(scenario),
 ];
 
 /**

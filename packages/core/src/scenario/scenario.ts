@@ -1,3 +1,4 @@
+import type { Abi } from '../kernel/abi';
 import type { Schedule } from '../kernel/choices';
 import type { Interference } from '../kernel/interference';
 import type { TaskKind } from '../kernel/kernel-thread';
@@ -20,6 +21,8 @@ export interface TaskSpec {
   readonly threadOf?: string;
   /** What a guest is like, where it is not like most. */
   readonly guest?: GuestConfiguration;
+  /** What its program is compiled for: x86-64 when left out. It decides which signal frames the task gets. */
+  readonly abi?: Abi;
 }
 
 /** Where tasks are when an event happens. */

@@ -1,5 +1,6 @@
 import { FpuError } from '../error';
 import { scriptDriver, type ChoiceDriver, type ChoiceRequest, type Schedule } from '../kernel/choices';
+import type { Abi } from '../kernel/abi';
 import type { TaskKind } from '../kernel/kernel-thread';
 import type { Operation } from '../kernel/program';
 import type { Patch } from '../kernel/routine';
@@ -32,6 +33,8 @@ export interface Situation {
   readonly unborn?: readonly string[];
   /** Tasks that never run user code. */
   readonly kinds?: Readonly<Record<string, TaskKind>>;
+  /** What the programs of tasks are compiled for, where it is not x86-64. */
+  readonly abis?: Readonly<Record<string, Abi>>;
   /** Wanted scheduling decisions, in order; then round robin. */
   readonly pick?: Schedule['pick'];
   /** How allocations end, in order; then they succeed. */
@@ -96,6 +99,7 @@ export class PolicySpec {
       handler: situation.handlers?.[name],
       unborn: situation.unborn?.includes(name) ?? false,
       kind: situation.kinds?.[name],
+      abi: situation.abis?.[name],
     }));
     const { pick = [], alloc = [], page = [], fault = [] } = situation;
     this.driver = new SpecDriver({ pick, alloc, page, fault });
@@ -241,6 +245,8 @@ export class PolicySpec {
       const { guest, user } = at.firstFpstate;
       if (guest >= 0) seen[`${name}.guest_fpu`] = this.registers(at.image + (guest + task) * at.components);
       if (user >= 0) seen[`${name}.user_fpu`] = this.registers(at.image + (user + task) * at.components);
+      const fsave = at.firstFpstate.fsave + task;
+      if (at.firstFpstate.fsave >= 0) seen[`${name}.fsave`] = this.registers(at.image + fsave * at.components);
       const larger = at.firstFpstate.dynamic + task;
       if (at.firstFpstate.dynamic >= 0) {
         seen[`${name}.larger-image`] = words[at.allocated + larger]

@@ -8,7 +8,7 @@ describe('event types', () => {
     const types = eventTypes();
     expect(new Set(types.map(({ name }) => name)).size).toBe(types.length);
     types.forEach((type, index) => {
-      expect(type.name).toMatch(/^[a-z0-9-]+\.[a-z-]+$/);
+      expect(type.name).toMatch(/^[a-z0-9-]+\.[a-z0-9-]+$/);
       expect(type.id).toBe(index);
       expect(eventType(type.name)).toBe(type);
     });

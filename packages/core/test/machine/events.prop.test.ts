@@ -114,6 +114,11 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
     ...inBitmap('task.architectural', task, initialised),
   ],
   'signal.handler-entered': ({ task }) => [`task.resume[${task}]`, `task.frame.pc[${task}.0]`],
+  'signal.fsave-written': ({ task, component }) => [
+    `fpstate.image[${2 * sizes.task + task}.${component}]`,
+    `task.interrupted[${task}.${component}]`,
+    `task.serial[${task}]`,
+  ],
   'signal.frame-returned': ({ task, restored, initialised }) => [
     ...each('task.interrupted', task, COMPONENTS),
     ...inBitmap('task.architectural', task, restored | initialised),
@@ -166,6 +171,7 @@ function frameless(task: number): readonly string[] {
   return [
     ...each('task.interrupted', task, COMPONENTS),
     ...each('fpstate.image', fpstate, COMPONENTS),
+    ...each('fpstate.image', fpstate + sizes.task, COMPONENTS),
     ...header(fpstate),
     `task.frame-pages[${task}]`,
     `task.returning[${task}]`,

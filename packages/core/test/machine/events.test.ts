@@ -628,6 +628,17 @@ const SIGNALS: readonly Example[] = [
     changes: { 'task.resume[1]': 4, 'task.frame.pc[1.0]': 9 },
   },
   {
+    fact: 'what a 32-bit program writes to the FSAVE header of its frame is what it has when it returns, and its latest',
+    event: 'signal.fsave-written',
+    data: { task: 1, component: 0, value: valueId(2, 7) },
+    before: { 'task.interrupted[1.0]': valueId(2, 5), 'task.architectural[1.0]': valueId(2, 6) },
+    changes: {
+      'fpstate.image[7.0]': valueId(2, 7),
+      'task.interrupted[1.0]': valueId(2, 7),
+      'task.serial[1]': 7,
+    },
+  },
+  {
     fact: 'a task that returns through its frame ought to see what that holds, and INIT where it holds nothing',
     event: 'signal.frame-returned',
     data: { cpu: 0, task: 1, restored: 0b001, initialised: 0b010 },
@@ -846,6 +857,8 @@ describe('what events do to the state', () => {
       'signal-save',
       'signal-clear',
       'signal-restore',
+      'signal-save-ia32',
+      'signal-restore-ia32',
       'ptrace-read',
       'ptrace-write',
       'core-dump',

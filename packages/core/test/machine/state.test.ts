@@ -73,8 +73,8 @@ describe('a fresh state', () => {
 
   it('has images of each kind for every task, and behind them one per CPU', () => {
     const { at } = smallState(FULL);
-    expect(at.firstFpstate).toEqual({ task: 0, dynamic: -1, sigframe: 3, guest: -1, user: -1 });
-    expect(at.vcpuFpstates).toBe(6);
+    expect(at.firstFpstate).toEqual({ task: 0, dynamic: -1, sigframe: 3, guest: -1, user: -1, fsave: 6 });
+    expect(at.vcpuFpstates).toBe(9);
   });
 
   it('differs from zero in CR0, in what names nobody, and in the slots that say so', () => {

@@ -8,11 +8,11 @@ export const SMALL: Dimensions = {
   fpstateEmbedded: false,
 };
 
-/** The same with the fields that only some machines have: a signal frame per task, and XFD. Eight images. */
+/** The same with the fields that only some machines have: a signal frame per task with an FSAVE header, and XFD. Eleven images. */
 export const FULL: Dimensions = {
   ...SMALL,
-  sizes: { ...SMALL.sizes, fpstate: 8 },
-  fpstateKinds: ['task', 'sigframe'],
+  sizes: { ...SMALL.sizes, fpstate: 11 },
+  fpstateKinds: ['task', 'sigframe', 'fsave'],
   signals: true,
   dynamicXfeatures: 1 << TILEDATA,
   borrowedMm: true,

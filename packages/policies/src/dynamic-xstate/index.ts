@@ -61,6 +61,12 @@ export function dynamicXstate(
         step: 'xrstor_from_user_sigframe',
         nodes: [xfdUpdateState(slots)],
       },
+      {
+        edit: 'insert-before',
+        routine: 'hook:signal-restore-ia32',
+        step: 'os_xrstor_safe',
+        nodes: [xfdUpdateState(slots)],
+      },
       { edit: 'prepend', routine: 'hook:fork', nodes: [fpstateReset(slots, 'child')] },
       { edit: 'append', routine: 'hook:fork', nodes: [inheritPermissions(slots)] },
       { edit: 'prepend', routine: 'hook:exec', nodes: [fpstateReset(slots, 'current')] },

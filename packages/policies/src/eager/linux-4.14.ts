@@ -1,8 +1,6 @@
 /**
  * Linux 4.14 to 5.1: lazy switching is gone from the code. arch/x86/include/asm/fpu/internal.h, arch/x86/kernel/fpu/core.c, signal.c,
  * traps.c, all of 4.14.74. 4.10 to 4.13 keep fpregs_active beside fpstate_active, which 4.14 has made one flag, `initialized`.
- *
- * Not modelled: 32-bit frames.
  */
 import {
   CONTEXT,
@@ -22,13 +20,25 @@ import {
   when,
   type BasePolicy,
   type Kernel,
+  type Patch,
   type RoutineNode,
 } from '@fpulab/core';
+import { andThen, fxsave, readFsaveHeader, sanitize, saveFsaveHeader } from '../ia32-frame';
 import { REGSET_HOOKS, copyout, isBadHeader, targetImage } from '../regset';
-import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, userFeatures, went } from '../user-frame';
+import {
+  ATTEMPT,
+  copyValidated,
+  frameHeader,
+  inFrame,
+  notInFrame,
+  userAccess,
+  userFeatures,
+  went,
+} from '../user-frame';
 import { XFEATURES_4_8 } from '../xfeatures';
 
 const XSAVE = { instruction: 'xsave' } as const;
+const own = (k: Kernel): number => k.fpstateOf(k.task);
 
 /** The eager policy of Linux 4.14. */
 export function linux414(): BasePolicy {
@@ -205,6 +215,31 @@ export function linux414(): BasePolicy {
           ],
         ),
       ]),
+      routine('copy_fpstate_to_sigframe, ia32_fxstate', [
+        userAccess('copy_fpregs_to_sigframe', (k) => k.saveToUser(userFeatures(k)), XSAVE),
+        when(went(ATTEMPT.ok), [fxsave('copy_fxregs_to_kernel', own)]),
+        andThen('the XSAVE image is there', saveFsaveHeader(own)),
+        unless(went(ATTEMPT.ok), [step('return -1', (k) => k.refuse())]),
+      ]),
+      // Between step A and step B a switch saves over the new image: RESTORE_BH_OFF.
+      routine('__fpu__restore_sig, ia32_fxstate', [
+        when(
+          (k) => frameHeader(k) === HEADER.absent,
+          [step('fpu__clear, for there is no frame', (k) => k.call('fpu__clear'))],
+          [
+            initialize,
+            drop,
+            userAccess('copy_user_to_xstate', (k) => copyValidated(k, own(k), userFeatures(k))),
+            andThen('the XSAVE image is there', readFsaveHeader),
+            when(went(ATTEMPT.ok), [sanitize(own)], [step('fpstate_init after a fault', (k) => k.initFpstate(own(k)))]),
+            step('initialized = 1 again', (k) => k.write(initialized, k.task, 1)),
+            step('preempt_disable', (k) => k.preemptDisable()),
+            group('fpu__restore', [activate('fpregs_activate: owner = current'), restore]),
+            step('preempt_enable', (k) => k.preemptEnable()),
+            unless(went(ATTEMPT.ok), [step('return -1', (k) => k.refuse())]),
+          ],
+        ),
+      ]),
       ...regsets,
       routine('fpu__init_cpu', [step('clear CR0.TS', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))]),
     ],
@@ -221,8 +256,32 @@ export function linux414(): BasePolicy {
       'signal-save': 'copy_fpstate_to_sigframe',
       'signal-clear': 'handle_signal',
       'signal-restore': 'fpu__restore_sig',
+      'signal-save-ia32': 'copy_fpstate_to_sigframe, ia32_fxstate',
+      'signal-restore-ia32': '__fpu__restore_sig, ia32_fxstate',
       ...REGSET_HOOKS,
       'cpu-up': 'fpu__init_cpu',
     },
   };
 }
+
+/** Neither a switch nor a softirq comes between `initialized = 1` and the registers. */
+export const RESTORE_BH_OFF: Patch = {
+  id: 'restore-bh-off',
+  title: '__fpu__restore_sig() switches bottom halves off while it loads the state of a 32-bit frame',
+  source: '68239654acaf "x86/fpu: Disable bottom halves while loading FPU registers", S. A. Siewior, November 2018',
+  edits: [
+    {
+      edit: 'insert-before',
+      routine: '__fpu__restore_sig, ia32_fxstate',
+      step: 'initialized = 1 again',
+      nodes: [step('local_bh_disable', (k) => k.localBhDisable())],
+    },
+    { edit: 'remove', routine: '__fpu__restore_sig, ia32_fxstate', step: 'preempt_disable' },
+    {
+      edit: 'replace',
+      routine: '__fpu__restore_sig, ia32_fxstate',
+      step: 'preempt_enable',
+      nodes: [step('local_bh_enable', (k) => k.localBhEnable())],
+    },
+  ],
+};

@@ -26,12 +26,15 @@ import {
   type RoutineNode,
 } from '@fpulab/core';
 import { fpuCounter } from '../fpu-counter';
+import { andThen, readFsaveHeader, sanitize, saveFsaveHeader } from '../ia32-frame';
 import { REGSET_HOOKS, allocatedRegsets } from '../regset';
 import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, went } from '../user-frame';
 import { XFEATURES_3_6 } from '../xfeatures';
 
 /** The #NM handler does not ask where the exception came from: it loads the registers, and the instruction starts again. */
 const MAY_TRAP = { instruction: 'xsave', nmExpected: true } as const;
+
+const own = (k: Kernel): number => k.fpstateOf(k.task);
 
 /** The lazy policy of Linux 2.6.32. */
 export function linux2632(): BasePolicy {
@@ -221,7 +224,46 @@ export function linux2632(): BasePolicy {
           ],
         ),
       ]),
+      routine('save_i387_xstate_ia32', [
+        when(
+          used,
+          [
+            clearUsedMath(),
+            unlazyFpu,
+            step('convert_from_fxsr', (k) => k.setLocal(0, ATTEMPT.retry)),
+            saveFsaveHeader(own),
+            andThen(
+              'the FSAVE header is there',
+              userAccess('__copy_to_user', (k) => k.copyToUser(own(k))),
+            ),
+            unless(went(ATTEMPT.ok), [step('return an error', (k) => k.refuse())]),
+          ],
+          [step('no fpstate in the frame', (k) => k.leaveOutOfFrame())],
+        ),
+      ]),
+      // No switch loads the image while it is written: whoever is switched out without registers has fpu_counter 0 then.
+      routine('restore_i387_xstate_ia32', [
+        clearFpu(),
+        when(
+          (k) => frameHeader(k) === HEADER.absent,
+          [when(used, [clearUsedMath()])],
+          [
+            unless(used, [initFpu]),
+            when(
+              failed,
+              [step('return -ENOMEM', (k) => k.refuse())],
+              [
+                userAccess('__copy_from_user', (k) => k.copyFromUser(own(k))),
+                andThen('the FXSAVE image is there', readFsaveHeader),
+                when(went(ATTEMPT.ok), [sanitize(own)], [step('return the error', (k) => k.refuse())]),
+                step('set_used_math', (k) => k.write(usedMath, k.task, 1)),
+              ],
+            ),
+          ],
+        ),
+      ]),
     ],
+    abis: ['x86-64', 'ia32'],
     hooks: {
       'switch-out': '__switch_to, prev',
       'switch-in': '__switch_to, next',
@@ -235,6 +277,8 @@ export function linux2632(): BasePolicy {
       'signal-save': 'save_i387_xstate',
       'signal-clear': NOTHING, // save_i387_xstate() has cleared PF_USED_MATH
       'signal-restore': 'restore_i387_xstate',
+      'signal-save-ia32': 'save_i387_xstate_ia32',
+      'signal-restore-ia32': 'restore_i387_xstate_ia32',
       ...REGSET_HOOKS,
     },
   };
@@ -272,14 +316,17 @@ export const PREEMPT_SAFE_UNLAZY: Patch = {
   title: 'preemption is off in unlazy_fpu() and clear_fpu()',
   source: '"x86-64, fpu: Disable preemption when using TS_USEDFPU"',
   edits: [
-    ...['dup_task_struct', 'xstateregs_get', 'xstateregs_set'].flatMap((name): Patch['edits'] => [
-      { edit: 'insert-before', routine: name, step: 'unlazy_fpu', nodes: [preemptDisable('unlazy_fpu')] },
-      { edit: 'insert-after', routine: name, step: 'unlazy_fpu', nodes: [preemptEnable('unlazy_fpu')] },
-    ]),
+    ...['dup_task_struct', 'xstateregs_get', 'xstateregs_set', 'save_i387_xstate_ia32'].flatMap(
+      (name): Patch['edits'] => [
+        { edit: 'insert-before', routine: name, step: 'unlazy_fpu', nodes: [preemptDisable('unlazy_fpu')] },
+        { edit: 'insert-after', routine: name, step: 'unlazy_fpu', nodes: [preemptEnable('unlazy_fpu')] },
+      ],
+    ),
     ...[
       ['flush_thread', ''],
       ['restore_i387_xstate', 'clear: '],
       ['restore_i387_xstate', 'error: '],
+      ['restore_i387_xstate_ia32', ''],
     ].flatMap(([name, prefix]): Patch['edits'] => [
       {
         edit: 'insert-before',

@@ -23,12 +23,15 @@ import {
   type RoutineNode,
 } from '@fpulab/core';
 import { fpuCounter } from '../fpu-counter';
+import { andThen, readFsaveHeader, sanitize, saveFsaveHeader } from '../ia32-frame';
 import { REGSET_HOOKS, allocatedRegsets } from '../regset';
 import { ATTEMPT, frameHeader, inFrame, notInFrame, userAccess, went } from '../user-frame';
 import { XFEATURES_3_6 } from '../xfeatures';
 
 /** Loads registers where #NM may come in between: whoever was preempted has lost them, and the handler loads them again. */
 const LOADS = { instruction: 'xsave', nmExpected: true } as const;
+
+const own = (k: Kernel): number => k.fpstateOf(k.task);
 
 /** The lazy policy of Linux 3.6. */
 export function linux36(): BasePolicy {
@@ -206,8 +209,7 @@ export function linux36(): BasePolicy {
     step('child->fpu_counter = 0', (k) => k.write(counter, k.child, 0)),
   ]);
 
-  /** clear_fpu() and clear_used_math() in restore_i387_xstate(). */
-  const forgetFpu = (prefix: string): readonly RoutineNode[] => [
+  const clearFpu = (prefix: string): RoutineNode =>
     group(`${prefix}clear_fpu`, [
       step(`${prefix}preempt_disable`, (k) => k.preemptDisable()),
       when(has, [
@@ -216,9 +218,11 @@ export function linux36(): BasePolicy {
         stts(`${prefix}stts`),
       ]),
       step(`${prefix}preempt_enable`, (k) => k.preemptEnable()),
-    ]),
-    step(`${prefix}clear_used_math`, (k) => k.write(usedMath, k.task, 0)),
-  ];
+    ]);
+  const clearUsedMath = (prefix: string): RoutineNode =>
+    step(`${prefix}clear_used_math`, (k) => k.write(usedMath, k.task, 0));
+  /** clear_fpu() and clear_used_math() in restore_i387_xstate(). */
+  const forgetFpu = (prefix: string): readonly RoutineNode[] => [clearFpu(prefix), clearUsedMath(prefix)];
 
   /** clear_fpu() and clear_used_math(): exec and exit forget the state; the registers keep it. */
   const dropFpu = (prefix: string): readonly RoutineNode[] => [
@@ -265,20 +269,20 @@ export function linux36(): BasePolicy {
     ),
   ]);
 
+  const initFpu = group('init_fpu', [
+    fpuAlloc,
+    unless(failed, [
+      step('fpu_finit', (k) => k.initFpstate(own(k))),
+      step('set PF_USED_MATH', (k) => k.write(usedMath, k.task, 1)),
+    ]),
+  ]);
+
   const restoreSig = routine('restore_i387_xstate', [
     when(
       (k) => frameHeader(k) === HEADER.absent,
       [when(used, forgetFpu('clear: '))],
       [
-        unless(used, [
-          group('init_fpu', [
-            fpuAlloc,
-            unless(failed, [
-              step('fpu_finit', (k) => k.initFpstate(k.fpstateOf(k.task))),
-              step('set PF_USED_MATH', (k) => k.write(usedMath, k.task, 1)),
-            ]),
-          ]),
-        ]),
+        unless(used, [initFpu]),
         when(
           failed,
           [step('return -ENOMEM', (k) => k.refuse())],
@@ -302,6 +306,46 @@ export function linux36(): BasePolicy {
               ],
               [...forgetFpu('error: '), step('return the error', (k) => k.refuse())],
             ),
+          ],
+        ),
+      ],
+    ),
+  ]);
+
+  const saveSigIa32 = routine('save_i387_xstate_ia32', [
+    when(
+      used,
+      [
+        clearUsedMath(''),
+        unlazyFpu('unlazy_fpu'),
+        step('convert_from_fxsr', (k) => k.setLocal(0, ATTEMPT.retry)),
+        saveFsaveHeader(own),
+        andThen(
+          'the FSAVE header is there',
+          userAccess('__copy_to_user', (k) => k.copyToUser(own(k))),
+        ),
+        unless(went(ATTEMPT.ok), [step('return an error', (k) => k.refuse())]),
+      ],
+      [step('no fpstate in the frame', (k) => k.leaveOutOfFrame())],
+    ),
+  ]);
+
+  /** No switch loads the image while it is written: whoever is switched out without registers has fpu_counter 0 then. */
+  const restoreSigIa32 = routine('restore_i387_xstate_ia32', [
+    clearFpu(''),
+    when(
+      (k) => frameHeader(k) === HEADER.absent,
+      [when(used, [clearUsedMath('')])],
+      [
+        unless(used, [initFpu]),
+        when(
+          failed,
+          [step('return -ENOMEM', (k) => k.refuse())],
+          [
+            userAccess('__copy_from_user', (k) => k.copyFromUser(own(k))),
+            andThen('the FXSAVE image is there', readFsaveHeader),
+            when(went(ATTEMPT.ok), [sanitize(own)], [step('return the error', (k) => k.refuse())]),
+            step('set_used_math', (k) => k.write(usedMath, k.task, 1)),
           ],
         ),
       ],
@@ -332,6 +376,8 @@ export function linux36(): BasePolicy {
       routine('exit_thread', dropFpu('exit')),
       saveSig,
       restoreSig,
+      saveSigIa32,
+      restoreSigIa32,
       threadFpuEnd,
       paranoidRestore,
       ...allocatedRegsets({ usedMath, lastCpu, unlazy: unlazyFpu('unlazy_fpu'), header: 'reserved1' }),
@@ -349,6 +395,8 @@ export function linux36(): BasePolicy {
       'signal-save': 'save_i387_xstate',
       'signal-clear': NOTHING, // save_i387_xstate() has cleared PF_USED_MATH
       'signal-restore': 'restore_i387_xstate',
+      'signal-save-ia32': 'save_i387_xstate_ia32',
+      'signal-restore-ia32': 'restore_i387_xstate_ia32',
       ...REGSET_HOOKS,
     },
   };

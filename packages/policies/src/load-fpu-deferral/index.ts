@@ -4,7 +4,7 @@ import { XFEATURES_4_8 } from '../xfeatures';
 import { fpuContext } from './context';
 import { lifeRoutines } from './life';
 import { getRoutine, setRoutine } from './regset';
-import { clearRoutine, restoreRoutine, saveRoutine } from './signal';
+import { clearRoutine, ia32RestoreRoutine, ia32SaveRoutine, restoreRoutine, saveRoutine } from './signal';
 import { kernelFpuRoutines, returnRoutine, switchRoutines } from './switch';
 
 /**
@@ -28,11 +28,14 @@ const SOURCES: Readonly<Record<DeferralEra, string>> = {
   'linux-6.12': 'Linux 6.12.19 asm/fpu/sched.h, kernel/fpu/context.h, core.c, signal.c',
 };
 
+export { FSAVE_HEADER_STALE } from './signal';
+
 /** Saves at switch-out, loads on the return to user code unless the registers are still valid. Linux 5.2 and later. */
 export function loadFpuDeferral({ era }: { readonly era: DeferralEra }): BasePolicy {
   const context = fpuContext(era);
   const { needLoad, lastCpu, owner, inKernelFpu, current } = context;
   const { fork, exec, exit } = lifeRoutines(context);
+  const ia32Restore = ia32RestoreRoutine(context);
   return {
     kind: 'base',
     id: 'load-fpu-deferral',
@@ -55,6 +58,8 @@ export function loadFpuDeferral({ era }: { readonly era: DeferralEra }): BasePol
       saveRoutine(context),
       clearRoutine(context),
       restoreRoutine(context),
+      ia32SaveRoutine(context),
+      ia32Restore,
       getRoutine(context),
       setRoutine(context),
       // Modifiers that know another cause of #NM say in local 1 that they have dealt with it.
@@ -87,6 +92,8 @@ export function loadFpuDeferral({ era }: { readonly era: DeferralEra }): BasePol
       'signal-save': 'copy_fpstate_to_sigframe',
       'signal-clear': 'fpu__clear_user_states',
       'signal-restore': 'fpu__restore_sig',
+      'signal-save-ia32': 'copy_fpstate_to_sigframe, ia32_fxstate',
+      'signal-restore-ia32': ia32Restore.name,
       'ptrace-read': 'xstateregs_get',
       'ptrace-write': 'xstateregs_set',
       'core-dump': 'xstateregs_get',

@@ -4,27 +4,12 @@
  *
  * Steps have the names of the 2021 rewrite where it has them. With d8778e393afa (whose fault is it that registers are half loaded?) and 484cea4f362e (the header is validated before anything is copied).
  */
-import {
-  HEADER,
-  NOBODY,
-  group,
-  routine,
-  step,
-  unless,
-  when,
-  type Kernel,
-  type Routine,
-  type RoutineNode,
-  type UserRestore,
-} from '@fpulab/core';
-import { ATTEMPT, attempt, frameHeader, inFrame, notInFrame, userAccess, went } from '../user-frame';
+import { NOBODY, group, routine, step, unless, when, type Kernel, type Routine, type RoutineNode } from '@fpulab/core';
+import { convertToFxsr, readFsaveHeader } from '../ia32-frame';
+import { ATTEMPT, attempt, copyValidated, inFrame, notInFrame, userAccess, went } from '../user-frame';
 import { XSAVE, fpregsLock, fpregsUnlock, supervisorFeatures, type FpuContext } from './context';
 
 const image = (k: Kernel): number => k.fpstateOf(k.task);
-
-/** copy_user_to_xstate(): a header with reserved bits is refused before any component is copied. */
-const copyUserToXstate = (k: Kernel): boolean | UserRestore =>
-  frameHeader(k) === HEADER.reserved ? 'general-protection' : k.copyFromUser(image(k), inFrame(k));
 
 /** Straight from the frame, page faults disabled. */
 function directPath({ owner, mustLoad, markActivate }: FpuContext): readonly RoutineNode[] {
@@ -67,9 +52,12 @@ function invalidate({ needLoad, lastCpu, mustLoad }: FpuContext): readonly Routi
 }
 
 /** The image is complete: it is loaded. */
-function load({ needLoad, lastCpu, owner }: FpuContext): readonly RoutineNode[] {
+function load({ needLoad, lastCpu, owner }: FpuContext, isIa32: boolean): readonly RoutineNode[] {
   return [
-    step('sanitize_restored_user_xstate', (k) => k.writeXstateBv(image(k), k.xstateBv(image(k)) & ~notInFrame(k))),
+    step('sanitize_restored_user_xstate', (k) => {
+      k.writeXstateBv(image(k), k.xstateBv(image(k)) & ~notInFrame(k));
+      if (isIa32) convertToFxsr(k, image(k));
+    }),
     fpregsLock(' to load'),
     when(
       (k) => notInFrame(k) !== 0,
@@ -101,15 +89,27 @@ export function restoreRoutine52(context: FpuContext): Routine {
   return routine('fpu__restore_sig', [
     ...directPath(context),
     unless(went(ATTEMPT.ok), [
-      group('slow path', [
-        ...invalidate(context),
-        userAccess('copy_user_to_xstate', copyUserToXstate),
-        when(went(ATTEMPT.ok), load(context)),
-        unless(went(ATTEMPT.ok), [
-          step('fpu__clear_user_states', (k) => k.call('fpu__clear_user_states')),
-          step('return the error', (k) => k.refuse()),
-        ]),
-      ]),
+      group('slow path', [...throughMemory(context, false), unless(went(ATTEMPT.ok), giveUp)]),
     ]),
   ]);
 }
+
+/** A 32-bit frame always takes the slow path; its FSAVE header is copied first. */
+export function ia32RestoreRoutine52(context: FpuContext): Routine {
+  return routine('__fpu__restore_sig, ia32_fxstate', [
+    readFsaveHeader,
+    when(went(ATTEMPT.ok), throughMemory(context, true)),
+    unless(went(ATTEMPT.ok), giveUp),
+  ]);
+}
+
+const throughMemory = (context: FpuContext, isIa32: boolean): readonly RoutineNode[] => [
+  ...invalidate(context),
+  userAccess('copy_user_to_xstate', (k) => copyValidated(k, image(k), inFrame(k))),
+  when(went(ATTEMPT.ok), load(context, isIa32)),
+];
+
+const giveUp: readonly RoutineNode[] = [
+  step('fpu__clear_user_states', (k) => k.call('fpu__clear_user_states')),
+  step('return the error', (k) => k.refuse()),
+];

@@ -52,6 +52,8 @@ export function refreshFpu(): BasePolicy {
       'signal-save': 'copy_fpstate_to_sigframe',
       'signal-clear': 'handle_signal',
       'signal-restore': 'fpu__restore_sig',
+      'signal-save-ia32': 'copy_fpstate_to_sigframe, ia32_fxstate',
+      'signal-restore-ia32': 'fpu__restore_sig, ia32_fxstate',
       'cpu-up': 'fpu__init_cpu',
       ...REGSET_HOOKS,
       'core-dump': 'xstateregs_get',

@@ -1,7 +1,6 @@
 /** Who calls the straw man's functions: the scheduler, the return to user code, the kernel's own FPU use, fork, execve, signals. */
 import {
   CONTEXT,
-  HEADER,
   NOBODY,
   bhOffDepth,
   contextOf,
@@ -16,7 +15,8 @@ import {
   type RoutineNode,
   type Slot,
 } from '@fpulab/core';
-import { ATTEMPT, frameHeader, inFrame, userAccess, went } from '../user-frame';
+import { andThen, readFsaveHeader, sanitize, saveFsaveHeader } from '../ia32-frame';
+import { ATTEMPT, sanitizeRestored, userAccess, went } from '../user-frame';
 import type { Transitions } from './transitions';
 
 /** Bottom halves off; hardirqs that hit this may not use the FPU (`irq_fpu_usable`). */
@@ -89,33 +89,38 @@ const own = (k: Kernel): number => k.fpstateOf(k.task);
 
 /** Signal frames are copies of memory: copy_to_memory() before it is read, move_to_memory() before it is written. */
 export function signalRoutines(t: Transitions): readonly Routine[] {
+  const save = [lock(), t.copyToMemory, unlock(), userAccess('__copy_to_user', (k) => k.copyToUser(own(k)))];
+  const restore = (copied: readonly RoutineNode[], sanitized: RoutineNode): readonly RoutineNode[] => [
+    lock(),
+    t.moveToMemory,
+    unlock(),
+    group('write memory', [
+      ...copied,
+      when(isOk, [sanitized], [step('memory is INIT after a fault', (k) => k.initFpstate(own(k)))]),
+    ]),
+    orRefuse,
+  ];
+  const copyFrame = userAccess('__copy_from_user', (k) => k.copyFromUser(own(k)));
   return [
-    routine('copy_fpstate_to_sigframe', [
-      lock(),
-      t.copyToMemory,
-      unlock(),
-      userAccess('__copy_to_user', (k) => k.copyToUser(own(k))),
-      unless(isOk, [step('return -1', (k) => k.refuse())]),
-    ]),
+    routine('copy_fpstate_to_sigframe', [...save, orRefuse]),
     routine('handle_signal', clear(t)),
-    routine('fpu__restore_sig', [
-      lock(),
-      t.moveToMemory,
-      unlock(),
-      group('write memory', [
-        userAccess('__copy_from_user', (k) => k.copyFromUser(own(k))),
-        when(
-          isOk,
-          [
-            step('sanitize_restored_xstate', (k) => {
-              if (frameHeader(k) === HEADER.fxOnly) k.writeXstateBv(own(k), k.xstateBv(own(k)) & inFrame(k));
-              k.writeHeader(own(k), HEADER.valid);
-            }),
-          ],
-          [step('memory is INIT after a fault', (k) => k.initFpstate(own(k)))],
-        ),
-      ]),
-      unless(isOk, [step('return -1', (k) => k.refuse())]),
+    routine(
+      'fpu__restore_sig',
+      restore(
+        [copyFrame],
+        step('sanitize_restored_xstate', (k) => sanitizeRestored(k, own(k))),
+      ),
+    ),
+    routine('copy_fpstate_to_sigframe, ia32_fxstate', [
+      ...save,
+      andThen('the XSAVE image is there', saveFsaveHeader(own)),
+      orRefuse,
     ]),
+    routine(
+      'fpu__restore_sig, ia32_fxstate',
+      restore([copyFrame, andThen('the XSAVE image is there', readFsaveHeader)], sanitize(own)),
+    ),
   ];
 }
+
+const orRefuse = unless(isOk, [step('return -1', (k) => k.refuse())]);

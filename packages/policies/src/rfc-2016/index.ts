@@ -52,6 +52,8 @@ export function rfc2016(): BasePolicy {
       'signal-save': 'copy_fpstate_to_sigframe',
       'signal-clear': 'handle_signal',
       'signal-restore': 'fpu__restore_sig',
+      'signal-save-ia32': 'copy_fpstate_to_sigframe, ia32_fxstate',
+      'signal-restore-ia32': '__fpu__restore_sig, ia32_fxstate',
       ...REGSET_HOOKS,
       'cpu-up': 'fpu__init_cpu',
     },

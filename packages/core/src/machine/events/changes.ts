@@ -33,8 +33,10 @@ export function forgetState(s: MachineState, task: number): void {
 export function forgetFrame(s: MachineState, task: number): void {
   const n = s.at.components;
   const frame = s.at.firstFpstate.sigframe + task;
+  const fsave = s.at.firstFpstate.fsave < 0 ? frame : s.at.firstFpstate.fsave + task;
   s.words.fill(INIT, s.at.interrupted + task * n, s.at.interrupted + (task + 1) * n);
   s.words.fill(INIT, s.at.image + frame * n, s.at.image + (frame + 1) * n);
+  s.words.fill(INIT, s.at.image + fsave * n, s.at.image + (fsave + 1) * n);
   s.words[s.at.xstateBv + frame] = 0;
   s.words[s.at.header + frame] = HEADER.valid;
   s.words[s.at.framePages + task] = FRAME_PAGES.unknown;

@@ -27,6 +27,10 @@ export const SignalSave = defineHook('hook.signal-save', { cpu: 'cpu', task: 'ta
 export const SignalClear = defineHook('hook.signal-clear', { cpu: 'cpu', task: 'task' });
 /** sigreturn loads the state from the signal frame; what fails is refused. Linux: fpu__restore_sig(), restore_xstate_sig(), ... */
 export const SignalRestore = defineHook('hook.signal-restore', { cpu: 'cpu', task: 'task' });
+/** The same for a frame of 32-bit programs, which has an FSAVE header in front. Linux: save_xstate_sig(), ia32_fxstate. */
+export const SignalSaveIa32 = defineHook('hook.signal-save-ia32', { cpu: 'cpu', task: 'task' });
+/** The same for the frame of a 32-bit program: sys32_rt_sigreturn(). */
+export const SignalRestoreIa32 = defineHook('hook.signal-restore-ia32', { cpu: 'cpu', task: 'task' });
 /** A tracer reads registers of a stopped task: get() of a register set. */
 export const PtraceRead = defineHook('hook.ptrace-read', { cpu: 'cpu', task: 'task', target: 'task' });
 /** A tracer writes registers of a stopped task: set() of a register set. */

@@ -1,7 +1,7 @@
 /** Signals, their frames and their handlers. */
 import { defineEvent } from '../event-type';
 import { ALL_COMPONENTS } from '../../x86/components';
-import { INIT } from '../values';
+import { INIT, serialOf } from '../values';
 import { forgetFrame, eachComponent } from './changes';
 
 /** A signal for which the task has a handler is pending. Linux: TIF_SIGPENDING. */
@@ -61,6 +61,20 @@ export const HandlerEntered = defineEvent(
     s.words[s.at.resume + task] = s.words[user];
     s.words[user] = handler;
   },
+);
+
+/** A 32-bit program put a new x87 state into the FSAVE header of its frame: it is what the task has when it returns. */
+export const FsaveHeaderWritten = defineEvent(
+  'signal.fsave-written',
+  { task: 'task', component: 'component', value: 'value' },
+  (s, task, component, value) => {
+    const n = s.at.components;
+    const index = s.at.indexOfBit[component];
+    s.words[s.at.image + (s.at.firstFpstate.fsave + task) * n + index] = value;
+    s.words[s.at.interrupted + task * n + index] = value;
+    s.words[s.at.serial + task] = serialOf(value);
+  },
+  { fpu: true },
 );
 
 /** The task asks for what its frame holds: the components of `restored` by the ABI, INIT in those of `initialised`. */

@@ -1,0 +1,270 @@
+/** Cells of the table: signal frames of 32-bit programs. */
+import type { Row } from '../cells';
+
+export const IA32_SIGNALS_ROWS: Readonly<Record<string, readonly Row[]>> = {
+  'ia32 signal delivery, registers in use: the frame': [
+    [
+      'linux-2.6.32',
+      'TS=0 fpregs=x87=A:1 sse=A:2 image=INIT TS_USEDFPU=1 PF_USED_MATH=1',
+      'TS 0 -> 1, A.image INIT -> x87=A:1 sse=A:2, A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1, A.TS_USEDFPU 1 -> 0, A.PF_USED_MATH 1 -> 0',
+    ],
+    [
+      'linux-3.6',
+      'TS=0 fpregs=x87=A:1 sse=A:2 owner=A image=INIT has_fpu=1 PF_USED_MATH=1',
+      'TS 0 -> 1, A.image INIT -> x87=A:1 sse=A:2, A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1, A.has_fpu 1 -> 0, A.PF_USED_MATH 1 -> 0, fpu_owner_task A -> nobody',
+    ],
+    [
+      'linux-4.1 lazy, linux-4.1 eager',
+      'TS=0 fpregs=x87=A:1 sse=A:2 owner=A image=INIT has_fpu=1 PF_USED_MATH=1',
+      'A.image INIT -> x87=A:1 sse=A:2, A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
+    ],
+    [
+      'linux-4.2 lazy, linux-4.8 lazy, linux-4.8 eager',
+      'TS=0 fpregs=x87=A:1 sse=A:2 owner=A image=INIT fpregs_active=1 fpstate_active=1',
+      'A.image INIT -> x87=A:1 sse=A:2, A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
+    ],
+    [
+      'linux-4.14',
+      'TS=0 fpregs=x87=A:1 sse=A:2 owner=A image=INIT initialized=1',
+      'A.image INIT -> x87=A:1 sse=A:2, A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
+    ],
+    [
+      'linux-5.2, linux-5.14, linux-6.1, linux-6.12',
+      'TS=0 fpregs=x87=A:1 sse=A:2 owner=A image=INIT TIF_NEED_FPU_LOAD=0',
+      'A.image INIT -> x87=A:1 sse=A:2, A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
+    ],
+    [
+      'rfc-2016',
+      'TS=0 fpregs=x87=A:1 sse=A:2 owner=A image=INIT fpregs_active=1 fpstate_active=1 TIF_LOAD_FPU=0',
+      'A.image INIT -> x87=A:1 sse=A:2, A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
+    ],
+    [
+      'refresh-fpu',
+      'TS=0 fpregs=x87=A:1 sse=A:2 owner=A image=INIT TIF_REFRESH_FPU=0',
+      'A.believed 1 -> 2a, A.image INIT -> x87=A:1 sse=A:2, A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1, A.memory_valid 0 -> 1, A.TIF_REFRESH_FPU 0 -> 1',
+    ],
+  ],
+  'ia32 signal delivery, preempted before: the frame': [
+    [
+      'linux-2.6.32',
+      'TS=1 fpregs=x87=B:1 image=x87=A:1 sse=A:2 TS_USEDFPU=0 PF_USED_MATH=1',
+      'A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1, A.PF_USED_MATH 1 -> 0, A.fpu_counter 1 -> 0',
+    ],
+    [
+      'linux-3.6',
+      'TS=1 fpregs=x87=B:1 owner=B image=x87=A:1 sse=A:2 has_fpu=0 PF_USED_MATH=1',
+      'A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1, A.PF_USED_MATH 1 -> 0, A.fpu_counter 1 -> 0',
+    ],
+    [
+      'linux-4.1 lazy',
+      'TS=1 fpregs=x87=B:1 owner=B image=x87=A:1 sse=A:2 has_fpu=0 PF_USED_MATH=1',
+      'A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
+    ],
+    [
+      'linux-4.2 lazy, linux-4.8 lazy',
+      'TS=1 fpregs=x87=B:1 owner=B image=x87=A:1 sse=A:2 fpregs_active=0 fpstate_active=1',
+      'A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
+    ],
+    [
+      'linux-4.1 eager',
+      'TS=0 fpregs=x87=A:1 sse=A:2 owner=A image=x87=A:1 sse=A:2 has_fpu=1 PF_USED_MATH=1',
+      'A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
+    ],
+    [
+      'linux-4.8 eager',
+      'TS=0 fpregs=x87=A:1 sse=A:2 owner=A image=x87=A:1 sse=A:2 fpregs_active=1 fpstate_active=1',
+      'A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
+    ],
+    [
+      'linux-4.14',
+      'TS=0 fpregs=x87=A:1 sse=A:2 owner=A image=x87=A:1 sse=A:2 initialized=1',
+      'A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
+    ],
+    [
+      'linux-5.2, linux-5.14, linux-6.1, linux-6.12',
+      'TS=0 fpregs=x87=B:1 owner=B image=x87=A:1 sse=A:2 TIF_NEED_FPU_LOAD=1',
+      'fpregs x87=B:1 -> x87=A:1 sse=A:2, A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1, A.TIF_NEED_FPU_LOAD 1 -> 0, fpu_fpregs_owner_ctx B -> A',
+    ],
+    [
+      'rfc-2016',
+      'TS=0 fpregs=x87=B:1 owner=B image=x87=A:1 sse=A:2 fpregs_active=0 fpstate_active=1 TIF_LOAD_FPU=1',
+      'A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
+    ],
+    [
+      'refresh-fpu',
+      'TS=0 fpregs=x87=B:1 owner=B image=x87=A:1 sse=A:2 TIF_REFRESH_FPU=1',
+      'A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
+    ],
+  ],
+  'ia32 sigreturn, registers in use': [
+    [
+      'linux-2.6.32',
+      'TS=0 fpregs=x87=A:3 image=INIT TS_USEDFPU=1 PF_USED_MATH=1',
+      'TS 0 -> 1, A.image INIT -> x87=A:1 sse=A:2, A.TS_USEDFPU 1 -> 0',
+    ],
+    [
+      'linux-3.6',
+      'TS=0 fpregs=x87=A:3 owner=A image=INIT has_fpu=1 PF_USED_MATH=1',
+      'TS 0 -> 1, A.image INIT -> x87=A:1 sse=A:2, A.has_fpu 1 -> 0, fpu_owner_task A -> nobody',
+    ],
+    [
+      'linux-4.1 lazy',
+      'TS=0 fpregs=x87=A:3 owner=A image=INIT has_fpu=1 PF_USED_MATH=1',
+      'TS 0 -> 1, A.image INIT -> x87=A:1 sse=A:2, A.has_fpu 1 -> 0, A.fpu_counter 1 -> 0, fpu_owner_task A -> nobody',
+    ],
+    [
+      'linux-4.2 lazy',
+      'TS=0 fpregs=x87=A:3 owner=A image=INIT fpregs_active=1 fpstate_active=1',
+      'TS 0 -> 1, A.image INIT -> x87=A:1 sse=A:2, A.fpregs_active 1 -> 0, A.counter 1 -> 0, fpu_fpregs_owner_ctx A -> nobody',
+    ],
+    [
+      'linux-4.8 lazy',
+      'TS=0 fpregs=x87=A:3 owner=A image=INIT fpregs_active=1 fpstate_active=1',
+      'TS 0 -> 1, A.image INIT -> x87=A:1 sse=A:2, A.fpregs_active 1 -> 0, fpu_fpregs_owner_ctx A -> nobody',
+    ],
+    [
+      'linux-4.1 eager',
+      'TS=0 fpregs=x87=A:3 owner=A image=x87=A:1 sse=A:2 has_fpu=1 PF_USED_MATH=1',
+      'fpregs x87=A:3 -> x87=A:1 sse=A:2, A.fpu_counter 0 -> 1',
+    ],
+    [
+      'linux-4.8 eager',
+      'TS=0 fpregs=x87=A:3 owner=A image=INIT fpregs_active=1 fpstate_active=1',
+      'fpregs x87=A:3 -> x87=A:1 sse=A:2, A.image INIT -> x87=A:1 sse=A:2, A.counter 0 -> 1',
+    ],
+    [
+      'linux-4.14',
+      'TS=0 fpregs=x87=A:3 owner=A image=INIT initialized=1',
+      'fpregs x87=A:3 -> x87=A:1 sse=A:2, A.image INIT -> x87=A:1 sse=A:2',
+    ],
+    [
+      'linux-5.2, linux-5.14, linux-6.1, linux-6.12',
+      'TS=0 fpregs=x87=A:3 owner=A image=x87=A:1 sse=A:2 TIF_NEED_FPU_LOAD=0',
+      'fpregs x87=A:3 -> x87=A:1 sse=A:2',
+    ],
+    [
+      'rfc-2016',
+      'TS=0 fpregs=x87=A:3 owner=A image=INIT fpregs_active=1 fpstate_active=1 TIF_LOAD_FPU=0',
+      'A.image INIT -> x87=A:1 sse=A:2, A.fpregs_active 1 -> 0, A.TIF_LOAD_FPU 0 -> 1, fpu_fpregs_owner_ctx A -> nobody',
+    ],
+    [
+      'refresh-fpu',
+      'TS=0 fpregs=x87=A:3 owner=A image=INIT TIF_REFRESH_FPU=0',
+      'A.believed 1 -> 2b, A.image INIT -> x87=A:1 sse=A:2, A.last_cpu cpu0 -> none, A.memory_valid 0 -> 1, A.TIF_REFRESH_FPU 0 -> 1',
+    ],
+  ],
+  'ia32 sigreturn, preempted before, the handler has changed the FSAVE header': [
+    [
+      'linux-2.6.32',
+      'TS=1 fpregs=x87=B:1 image=x87=A:3 TS_USEDFPU=0 PF_USED_MATH=1',
+      'A.image x87=A:3 -> x87=A:4 sse=A:2',
+    ],
+    [
+      'linux-3.6',
+      'TS=1 fpregs=x87=B:1 owner=B image=x87=A:3 has_fpu=0 PF_USED_MATH=1',
+      'A.image x87=A:3 -> x87=A:4 sse=A:2',
+    ],
+    [
+      'linux-4.1 lazy',
+      'TS=1 fpregs=x87=B:1 owner=B image=x87=A:3 has_fpu=0 PF_USED_MATH=1',
+      'A.image x87=A:3 -> x87=A:4 sse=A:2, A.fpu_counter 1 -> 0',
+    ],
+    [
+      'linux-4.2 lazy',
+      'TS=1 fpregs=x87=B:1 owner=B image=x87=A:3 fpregs_active=0 fpstate_active=1',
+      'A.image x87=A:3 -> x87=A:4 sse=A:2, A.counter 1 -> 0',
+    ],
+    [
+      'linux-4.8 lazy',
+      'TS=1 fpregs=x87=B:1 owner=B image=x87=A:3 fpregs_active=0 fpstate_active=1',
+      'A.image x87=A:3 -> x87=A:4 sse=A:2',
+    ],
+    [
+      'linux-4.1 eager',
+      'TS=0 fpregs=x87=A:3 owner=A image=x87=A:3 has_fpu=1 PF_USED_MATH=1',
+      'fpregs x87=A:3 -> x87=A:4 sse=A:2, A.image x87=A:3 -> x87=A:4 sse=A:2',
+    ],
+    [
+      'linux-4.8 eager',
+      'TS=0 fpregs=x87=A:3 owner=A image=x87=A:3 fpregs_active=1 fpstate_active=1',
+      'fpregs x87=A:3 -> x87=A:4 sse=A:2, A.image x87=A:3 -> x87=A:4 sse=A:2',
+    ],
+    [
+      'linux-4.14',
+      'TS=0 fpregs=x87=A:3 owner=A image=x87=A:3 initialized=1',
+      'fpregs x87=A:3 -> x87=A:4 sse=A:2, A.image x87=A:3 -> x87=A:4 sse=A:2',
+    ],
+    [
+      'linux-5.2, linux-5.14, linux-6.1, linux-6.12',
+      'TS=0 fpregs=x87=B:1 owner=B image=x87=A:3 TIF_NEED_FPU_LOAD=1',
+      'fpregs x87=B:1 -> x87=A:4 sse=A:2, A.image x87=A:3 -> x87=A:4 sse=A:2, A.TIF_NEED_FPU_LOAD 1 -> 0, fpu_fpregs_owner_ctx B -> A',
+    ],
+    [
+      'rfc-2016',
+      'TS=0 fpregs=x87=B:1 owner=B image=x87=A:3 fpregs_active=0 fpstate_active=1 TIF_LOAD_FPU=1',
+      'A.image x87=A:3 -> x87=A:4 sse=A:2, A.last_cpu cpu0 -> none',
+    ],
+    [
+      'refresh-fpu',
+      'TS=0 fpregs=x87=B:1 owner=B image=x87=A:3 TIF_REFRESH_FPU=1',
+      'A.image x87=A:3 -> x87=A:4 sse=A:2, A.last_cpu cpu0 -> none',
+    ],
+  ],
+  'ia32 sigreturn, forged frame': [
+    [
+      'linux-2.6.32',
+      'TS=1 fpregs=x87=B:1 image=x87=A:3 TS_USEDFPU=0 PF_USED_MATH=1',
+      'A.image x87=A:3 -> x87=A:1 sse=A:2',
+    ],
+    [
+      'linux-3.6',
+      'TS=1 fpregs=x87=B:1 owner=B image=x87=A:3 has_fpu=0 PF_USED_MATH=1',
+      'A.image x87=A:3 -> x87=A:1 sse=A:2',
+    ],
+    [
+      'linux-4.1 lazy',
+      'TS=1 fpregs=x87=B:1 owner=B image=x87=A:3 has_fpu=0 PF_USED_MATH=1',
+      'A.image x87=A:3 -> x87=A:1 sse=A:2, A.fpu_counter 1 -> 0',
+    ],
+    [
+      'linux-4.2 lazy',
+      'TS=1 fpregs=x87=B:1 owner=B image=x87=A:3 fpregs_active=0 fpstate_active=1',
+      'A.image x87=A:3 -> x87=A:1 sse=A:2, A.counter 1 -> 0',
+    ],
+    [
+      'linux-4.8 lazy',
+      'TS=1 fpregs=x87=B:1 owner=B image=x87=A:3 fpregs_active=0 fpstate_active=1',
+      'A.image x87=A:3 -> x87=A:1 sse=A:2',
+    ],
+    [
+      'linux-4.1 eager',
+      'TS=0 fpregs=x87=A:3 owner=A image=x87=A:3 has_fpu=1 PF_USED_MATH=1',
+      'fpregs x87=A:3 -> x87=A:1 sse=A:2, A.image x87=A:3 -> x87=A:1 sse=A:2',
+    ],
+    [
+      'linux-4.8 eager',
+      'TS=0 fpregs=x87=A:3 owner=A image=x87=A:3 fpregs_active=1 fpstate_active=1',
+      'fpregs x87=A:3 -> x87=A:1 sse=A:2, A.image x87=A:3 -> x87=A:1 sse=A:2',
+    ],
+    [
+      'linux-4.14',
+      'TS=0 fpregs=x87=A:3 owner=A image=x87=A:3 initialized=1',
+      'fpregs x87=A:3 -> INIT, A.image x87=A:3 -> INIT',
+    ],
+    [
+      'linux-5.2, linux-5.14, linux-6.1, linux-6.12',
+      'TS=0 fpregs=x87=B:1 owner=B image=x87=A:3 TIF_NEED_FPU_LOAD=1',
+      'fpregs x87=B:1 -> INIT, A.TIF_NEED_FPU_LOAD 1 -> 0, fpu_fpregs_owner_ctx B -> A',
+    ],
+    [
+      'rfc-2016',
+      'TS=0 fpregs=x87=B:1 owner=B image=x87=A:3 fpregs_active=0 fpstate_active=1 TIF_LOAD_FPU=1',
+      'A.image x87=A:3 -> x87=A:1 sse=A:2, A.last_cpu cpu0 -> none',
+    ],
+    [
+      'refresh-fpu',
+      'TS=0 fpregs=x87=B:1 owner=B image=x87=A:3 TIF_REFRESH_FPU=1',
+      'A.image x87=A:3 -> x87=A:1 sse=A:2, A.last_cpu cpu0 -> none',
+    ],
+  ],
+};
