@@ -231,6 +231,7 @@ export {
   enqcmd,
   either,
   fork,
+  munmapFrame,
   forever,
   frame,
   fwait,

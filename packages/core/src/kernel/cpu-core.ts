@@ -55,6 +55,8 @@ export interface CpuMachine {
   canHandleSignal(task: number): boolean;
   /** A new program starts with the kernel's default PKRU rather than with INIT. */
   readonly restrictivePkru: boolean;
+  /** Some thread takes the memory of other threads' signal frames away. */
+  readonly unmapsFrames: boolean;
   /** Counters pass their thresholds by choice, not by number. */
   readonly abstractCounters: boolean;
   /** Asks the driver; returns the alternative. */
@@ -127,6 +129,14 @@ export abstract class CpuCore {
 
   isIoWorker(task: number): boolean {
     return this.machine.isIoWorker(task);
+  }
+
+  groupLeader(task: number): number {
+    return this.machine.processOf(task);
+  }
+
+  threadsOf(task: number): readonly number[] {
+    return this.machine.threadsOf(this.machine.processOf(task));
   }
 
   guestOf(task: number): number {

@@ -245,7 +245,14 @@ export class Cpu extends CpuFpu implements Hypervisor {
     return this.machine.restrictivePkru ? DEFAULT_PKRU : INIT;
   }
 
+  /** munmap() of the memory where another thread has its signal frame. */
+  unmapFrame(): void {
+    if (this.look(this.at.framePages + this.target) === FRAME_PAGES.gone) return;
+    this.emit(events.FramePagesChanged, this.target, FRAME_PAGES.gone);
+  }
+
   private get framePages(): number {
+    if (this.machine.unmapsFrames) this.machine.stream.touchedShared = true;
     return this.look(this.at.framePages + this.task);
   }
 

@@ -96,6 +96,7 @@ export class Engine implements CpuMachine {
   readonly accessAlternatives: readonly number[];
   readonly pageInAlternatives: readonly number[];
   readonly abstractCounters: boolean;
+  readonly unmapsFrames: boolean;
   readonly choices: ChoicePoint;
   /** Called after every step, with the CPU that took it. For oracles. */
   afterStep: ((cpu: number) => void) | undefined;
@@ -122,8 +123,10 @@ export class Engine implements CpuMachine {
     this.slots = parts.slots;
     this.words = this.stream.state.words;
     this.allocAlternatives = allocAlternatives(parts.interference);
-    this.faultAlternatives = faultAlternatives(parts.interference, parts.stream.state.at.componentBits);
     const { userFaults = false, allocation } = parts.interference;
+    this.unmapsFrames = parts.tasks.some(({ code }) => code.some((one) => 'name' in one && one.name === 'munmap'));
+    const mayFault = userFaults || this.unmapsFrames;
+    this.faultAlternatives = faultAlternatives(mayFault, parts.stream.state.at.componentBits);
     this.accessAlternatives = userFaults ? [PAGE.there, PAGE.missing] : [PAGE.there];
     this.pageInAlternatives = [
       PAGE.there,
@@ -453,8 +456,8 @@ export class Engine implements CpuMachine {
     else if (operation.kind === 'frame') this.spoilFrame(task, operation);
     else {
       cpu.enter(CONTEXT.syscall, operation.name === 'exit' ? 'do_exit' : `sys_${operation.name}`, false);
-      const { child, trace } = operation;
-      const other = child ?? trace?.target;
+      const { child, trace, unmaps } = operation;
+      const other = child ?? trace?.target ?? unmaps;
       if (other === undefined) return;
       cpu.frame = cpu.depth - 1;
       cpu.setTaskLocal(0, this.taskNamed(other));
@@ -647,8 +650,8 @@ function widestEither(tasks: readonly EngineTask[]): number {
 }
 
 /** An XRSTOR that faults may have loaded any of the components, but not all. */
-function faultAlternatives({ userFaults }: Interference, componentBits: readonly number[]): readonly number[] {
-  if (!userFaults) return [0];
+function faultAlternatives(mayFault: boolean, componentBits: readonly number[]): readonly number[] {
+  if (!mayFault) return [0];
   return Array.from({ length: (1 << componentBits.length) - 1 }, (_, subset) =>
     componentBits.reduce((mask, bit, index) => (subset & (1 << index) ? mask | (1 << bit) : mask), 0),
   );

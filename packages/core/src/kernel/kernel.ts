@@ -113,6 +113,10 @@ export interface Kernel {
   guestOf(task: number): number;
   /** True for a guest that sets CR4.PKE; its XCR0 has PKRU in any case. */
   setsPke(guest: number): boolean;
+  /** The task whose `struct signal` all threads of a process share: `task->group_leader`; itself unless it is a thread of another one. */
+  groupLeader(task: number): number;
+  /** All threads of a task's process, itself among them: for_each_thread(). */
+  threadsOf(task: number): readonly number[];
 
   /** True for a task that has ended and only switches to the next one: TASK_DEAD. */
   isDead(task: number): boolean;

@@ -30,6 +30,8 @@ export type SyscallName =
   | 'write'
   /** A kernel FPU section, then copy_from_user(). */
   | 'kernel_fpu_copy'
+  /** munmap() of the memory where another thread of the process has its signal frame. */
+  | 'munmap'
   /** arch_prctl(ARCH_REQ_XCOMP_PERM) for all that is enabled per task. */
   | 'req_xcomp_perm'
   /** sigaltstack(), with a stack that has no room for what is enabled per task. */
@@ -68,6 +70,7 @@ export interface SyscallOperation {
   readonly child?: string;
   readonly trace?: TraceOperation;
   readonly guest?: string;
+  readonly unmaps?: string;
 }
 
 /** A kernel thread calls a kernel function: see kernel-thread.ts. */
@@ -199,13 +202,20 @@ export function fwait(): FpuOperation {
 }
 
 /** A system call. */
-export function syscall(name: Exclude<SyscallName, 'fork' | 'rt_sigreturn' | 'ptrace' | 'kvm_run'>): SyscallOperation {
+export function syscall(
+  name: Exclude<SyscallName, 'fork' | 'rt_sigreturn' | 'ptrace' | 'kvm_run' | 'munmap'>,
+): SyscallOperation {
   return { kind: 'syscall', text: name, name };
 }
 
 /** fork(): the task slot `child` of the scenario comes to life and runs its own program. */
 export function fork(child: string): SyscallOperation {
   return { kind: 'syscall', text: `fork(${child})`, name: 'fork', child };
+}
+
+/** munmap(): the pages of the signal frame of another thread of the same process are gone. */
+export function munmapFrame(of: string): SyscallOperation {
+  return { kind: 'syscall', text: `munmap(frame of ${of})`, name: 'munmap', unmaps: of };
 }
 
 /** The body, `times` times. */

@@ -219,6 +219,9 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
           optional,
         })
       : []),
+    ...(services.uses('munmap')
+      ? [syscall('sys_munmap', [at('zap_page_range', (k) => k.unmapFrame())], { locals: ['task', 'number'] })]
+      : []),
     ...(services.uses('read') ? [syscall('sys_read', [userAccess('copy_to_user')])] : []),
     ...(services.uses('write') ? [syscall('sys_write', [userAccess('copy_from_user')])] : []),
     ...(services.uses('kernel_fpu_copy')

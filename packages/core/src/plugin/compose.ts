@@ -230,7 +230,9 @@ function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
     refuseBadKind(task);
     for (const operation of code) {
       if ('child' in operation) refuseUnknownChild(scenario, name, operation.child);
-      if (operation.kind === 'syscall') refuseBadTarget(scenario, name, operation.trace?.target);
+      if (operation.kind !== 'syscall') continue;
+      refuseBadTarget(scenario, name, operation.trace?.target);
+      refuseBadUnmapping(scenario, task, operation.unmaps);
     }
     const guest = scenario.tasks.findIndex((other) => other.name === guestsOf(task)[0]);
     const setsPke = kind === 'guest' && (task.guest?.cr4Pke ?? true);
@@ -305,6 +307,19 @@ function refuseBadTarget(scenario: Scenario, task: string, target: string | unde
     simpleOperations([...program, ...handler]).some((one) => one.kind === 'syscall' && one.trace?.target === target);
   const other = scenario.tasks.find((candidate) => candidate.name !== task && traces(candidate));
   if (other) refuse(`which ${other.name} traces too; a task has one tracer`);
+}
+
+/** Only a thread of the same process can do that, and only to one that gets signals. */
+function refuseBadUnmapping(scenario: Scenario, task: TaskSpec, of: string | undefined): void {
+  if (of === undefined) return;
+  const other = scenario.tasks.find(({ name }) => name === of);
+  const processName = ({ name, threadOf = name }: TaskSpec): string => threadOf;
+  if (other?.handler && other !== task && processName(other) === processName(task)) return;
+  throw new FpuError(
+    'FPU208',
+    `task ${task.name} of the scenario '${scenario.id}' unmaps the signal frame of '${of}', which is no other thread of its process with a signal handler`,
+    { task: task.name, of },
+  );
 }
 
 /** Checks all slots before it binds any: a refused composition leaves its plugins as they were. */

@@ -136,9 +136,12 @@ function runsGuest({ kind, code }: EngineTask): boolean {
   return kind === 'guest' || code.some((one) => one.kind === 'syscall' && one.guest !== undefined);
 }
 
-/** Names of the tasks that it traces. */
+/** Names of the tasks that it traces, or whose memory it takes away. */
 function targetsOf({ code }: EngineTask): readonly string[] {
-  return code.flatMap((operation) => (operation.kind === 'syscall' && operation.trace ? [operation.trace.target] : []));
+  return code.flatMap((operation) => {
+    if (operation.kind !== 'syscall') return [];
+    return [operation.trace?.target, operation.unmaps].filter((name) => name !== undefined);
+  });
 }
 
 /** More than any compiled program has operations. */

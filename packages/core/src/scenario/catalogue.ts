@@ -8,6 +8,7 @@ import { NARROW } from './narrow';
 import { PROTECTION_KEYS } from './protection-keys';
 import { USED_BY_ALL, cameBack } from './sometimes';
 import { SVA } from './sva';
+import { THREADS } from './threads';
 import { TILES } from './tiles';
 import { TRACING } from './tracing';
 import { anyPrograms, withNesting } from './variants';
@@ -219,6 +220,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...SVA.map(scenario),
   ...GUESTS.map(scenario),
   ...ABI_SCENARIOS.map(scenario),
+  ...THREADS.map(scenario),
 ];
 
 /**

@@ -1,5 +1,5 @@
 /** Scenarios about AMX tiles, which Linux enables per task: the first use traps, and the kernel asks for permission and memory. */
-import { amx, fork, program, sse, syscall } from '../kernel/program';
+import { amx, either, fork, program, sse, syscall } from '../kernel/program';
 import { SSE, TILECFG, TILEDATA, X87 } from '../x86/components';
 import type { Scenario, Sometimes } from './scenario';
 import { USED_BY_ALL, cameBack } from './sometimes';
@@ -94,5 +94,26 @@ const migration: Own = {
   cpus: 2,
 };
 
+/** The permission is the process's; an alternate stack of one thread that is too small stands against it. */
+const threads: Own = {
+  ...ON,
+  id: 'amx-threads',
+  title: 'A asks for AMX tiles, its thread T uses them, unless T has installed a small alternate stack before',
+  tasks: [
+    { name: 'A', program: program(ask, amx.configure(), amx.write(), amx.read()) },
+    {
+      name: 'T',
+      threadOf: 'A',
+      program: program(either(syscall('sigaltstack'), syscall('getpid')), amx.configure(), amx.write(), amx.read()),
+    },
+  ],
+  interference: { preempt: 'user', allocation: { sleep: true } },
+  sometimes: [
+    ...['A', 'T'].map(hasTiles),
+    diesInNm('A', 'the stack of T left no room for tiles'),
+    diesInNm('T', 'A had not asked yet'),
+  ],
+};
+
 /** What they are, for the catalogue to complete. */
-export const TILES: readonly Own[] = [firstUse, life, signals, migration];
+export const TILES: readonly Own[] = [firstUse, life, signals, migration, threads];

@@ -33,6 +33,8 @@ export interface Situation {
   readonly unborn?: readonly string[];
   /** Tasks that never run user code. */
   readonly kinds?: Readonly<Record<string, TaskKind>>;
+  /** Tasks that are threads of another one's process: which. */
+  readonly threadsOf?: Readonly<Record<string, string>>;
   /** What the programs of tasks are compiled for, where it is not x86-64. */
   readonly abis?: Readonly<Record<string, Abi>>;
   /** Wanted scheduling decisions, in order; then round robin. */
@@ -100,6 +102,7 @@ export class PolicySpec {
       unborn: situation.unborn?.includes(name) ?? false,
       kind: situation.kinds?.[name],
       abi: situation.abis?.[name],
+      threadOf: situation.threadsOf?.[name],
     }));
     const { pick = [], alloc = [], page = [], fault = [] } = situation;
     this.driver = new SpecDriver({ pick, alloc, page, fault });

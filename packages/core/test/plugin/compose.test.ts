@@ -213,6 +213,7 @@ describe('compose', () => {
       'amx-life',
       'amx-signal',
       'amx-migration',
+      'amx-threads',
       'enqcmd',
       'enqcmd-threads',
       'enqcmd-smp',
@@ -225,6 +226,10 @@ describe('compose', () => {
       'kvm-migration',
       'kvm-pkru',
       'kvm-pkru-without-pke',
+      'ia32-frames',
+      'ia32-preempted',
+      'x32-frames',
+      'frame-unmapped',
     ]);
   });
 
@@ -251,7 +256,7 @@ describe('compose', () => {
 
   it('every built-in scenario composes with every policy on every platform, but for protection keys, tiles, ENQCMD and guests', () => {
     const needPkru = ['protection-keys', 'pkru-switch', 'pkru-deferred', 'kernel-fpu-pkru', 'io-worker', 'ptrace-pkru'];
-    const needTiles = ['amx', 'amx-life', 'amx-signal', 'amx-migration'];
+    const needTiles = ['amx', 'amx-life', 'amx-signal', 'amx-migration', 'amx-threads'];
     const needPasid = [
       'enqcmd',
       'enqcmd-threads',

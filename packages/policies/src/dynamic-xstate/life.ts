@@ -1,5 +1,5 @@
 /** fork(), execve() and the end of a task: fpstate_reset(), fpu_inherit_perms() in kernel/fpu/core.c, fpstate_free(). */
-import { step, when, type Kernel, type RoutineNode } from '@fpulab/core';
+import { step, unless, when, type Kernel, type RoutineNode } from '@fpulab/core';
 import { DEFAULT_FPSTATE, DYNAMIC_XFEATURES, type DynamicSlots } from './state';
 
 /** fpstate_reset(): the default fpstate, everything dynamic disabled, no permission. */
@@ -10,14 +10,19 @@ export function fpstateReset(slots: DynamicSlots, whose: 'child' | 'current'): R
     k.write(current, task, DEFAULT_FPSTATE);
     k.write(xfd, task, DYNAMIC_XFEATURES);
     k.write(permitted, task, 0);
-    // fork() copies the alternate stack with the address space, execve() has none (sas_ss_reset()).
-    k.write(smallAltstack, task, whose === 'child' ? k.read(smallAltstack, k.task) : 0);
+    // fork() copies the alternate stack with the address space; execve() and a thread have none (sas_ss_reset()).
+    k.write(smallAltstack, task, whose === 'child' && !isThread(k) ? k.read(smallAltstack, k.task) : 0);
   });
 }
 
-/** fpu_inherit_perms(): a new process may do what its parent may. */
+/** CLONE_THREAD: the child is one more thread of its parent's process. */
+const isThread = (k: Kernel): boolean => k.groupLeader(k.child) === k.groupLeader(k.task);
+
+/** fpu_inherit_perms(): a new process may do what its parent may. A thread has no permission of its own: its group leader's counts. */
 export function inheritPermissions({ permitted }: DynamicSlots): RoutineNode {
-  return step('fpu_inherit_perms', (k) => k.write(permitted, k.child, k.read(permitted, k.task)));
+  return unless(isThread, [
+    step('fpu_inherit_perms', (k) => k.write(permitted, k.child, k.read(permitted, k.groupLeader(k.task)))),
+  ]);
 }
 
 /**

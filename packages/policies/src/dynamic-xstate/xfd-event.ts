@@ -11,6 +11,7 @@ import {
   type RoutineNode,
 } from '@fpulab/core';
 import { DYNAMIC_XFEATURES, LARGER_FPSTATE, type DynamicSlots } from './state';
+import { groupPerm } from './permission';
 import { xfdUpdateState } from './xfd';
 
 /**
@@ -29,7 +30,6 @@ const result =
 
 /** Interrupts are off until XFD_ERR has been read and cleared: whatever comes in between could trap, too. */
 export function handleXfdEvent(slots: DynamicSlots, form: ReallocForm): RoutineNode {
-  const { permitted } = slots;
   return group('handle_xfd_event', [
     step('rdmsrl(MSR_IA32_XFD_ERR)', (k) => k.setLocal(1, k.xfd.readErr())),
     when(
@@ -41,9 +41,7 @@ export function handleXfdEvent(slots: DynamicSlots, form: ReallocForm): RoutineN
           [
             step('local_irq_enable', (k) => k.localIrqEnable()),
             group('xfd_enable_feature', [
-              step('xstate_get_group_perm', (k) =>
-                k.setLocal(0, k.read(permitted, k.task) === 0 ? RESULT.EPERM : RESULT.ok),
-              ),
+              step('xstate_get_group_perm', (k) => k.setLocal(0, groupPerm(k, slots) === 0 ? RESULT.EPERM : RESULT.ok)),
               when(result(RESULT.ok), [fpstateRealloc(slots, form)]),
             ]),
             when(result(RESULT.EPERM), [step('force_sig_fault(SIGILL)', (k) => k.forceSignal())]),

@@ -1,0 +1,37 @@
+/** Scenarios of processes with several threads: what one of them does concerns the others. */
+import { fork, munmapFrame, program, sse, syscall } from '../kernel/program';
+import type { Scenario, Sometimes } from './scenario';
+import { USED_BY_ALL, cameBack } from './sometimes';
+
+type Own = Pick<Scenario, 'id' | 'title' | 'tasks' | 'interference' | 'sometimes'> & Partial<Scenario>;
+
+const diesIn = (name: string, routine: string, why: string): Sometimes => ({
+  id: `${name}-died-in-${routine}`,
+  text: `${name} was killed because ${why}`,
+  tasks: [name],
+  test: (event, [task], where) =>
+    event.type === 'task.exiting' && event.data.task === task && where.isInside(task, routine),
+});
+
+/** How a fault in the middle of sigreturn comes about: the memory is another thread's, too. */
+const frameUnmapped: Own = {
+  id: 'frame-unmapped',
+  title: 'A starts a thread that unmaps the memory of its signal frame, while A is in its handler or returns from it',
+  tasks: [
+    {
+      name: 'A',
+      program: program(sse.write(), fork('T'), syscall('raise'), sse.read()),
+      handler: program(sse.update()),
+    },
+    { name: 'T', program: program(sse.write(), munmapFrame('A'), sse.read()), threadOf: 'A', unborn: true },
+  ],
+  interference: { preempt: 'full' },
+  sometimes: [
+    ...USED_BY_ALL(['A', 'T']),
+    cameBack('A'),
+    diesIn('A', 'sys_rt_sigreturn', 'another thread had unmapped its frame'),
+  ],
+};
+
+/** All of them. */
+export const THREADS: readonly Own[] = [frameUnmapped];
