@@ -20,9 +20,9 @@ const NAMES = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
  * have, in any order, for ever. What is verified for these tasks holds for all programs that are made of the operations and go
  * on for ever.
  *
- * Where the scenario has a signal handler, each of the tasks has it. Kernel threads stay, and run their programs again and again.
+ * Where the scenario has a signal handler, each of the tasks has it, and is compiled for what its task is. Kernel threads stay, and run their programs again and again.
  *
- * fork() and ptrace() are left out, because the other task would have to be one of them, and so are exit() and abort(): no task ends. The
+ * fork(), ptrace() and what a thread does to another one are left out, because the other task would have to be one of them, and so are exit() and abort(): no task ends. The
  * CPU may idle whenever a task gives it up, as it does when all others sleep: real tasks wait for more than the operations say.
  *
  * @throws FpuError FPU208 for a scenario without operations, or a count that is not from 1 to 26
@@ -35,13 +35,13 @@ export function anyPrograms(scenario: Scenario, count: number): Scenario {
     throw new FpuError('FPU208', `the scenario '${scenario.id}' ${problem}`, { scenario: scenario.id, count });
   }
   const names = [...NAMES.slice(0, count)];
-  const handler = scenario.tasks.find((task) => task.handler !== undefined)?.handler;
+  const { handler, abi } = scenario.tasks.find((task) => task.handler !== undefined) ?? {};
   const anything = program(forever(operations.length === 1 ? operations[0] : either(...operations)));
   return {
     ...scenario,
     id: `${scenario.id}.any-${count}`,
     title: `${count} identical ${count === 1 ? 'task does' : 'tasks do'} any of ${operations.map(({ text }) => text).join(', ')}, in any order, for ever`,
-    tasks: [...names.map((name) => ({ name, program: anything, handler })), ...kernelThreads(scenario)],
+    tasks: [...names.map((name) => ({ name, program: anything, handler, abi })), ...kernelThreads(scenario)],
     interference: { ...scenario.interference, idle: true },
     schedule: {},
     sometimes: [
@@ -76,6 +76,7 @@ const ENDS: ReadonlySet<SyscallOperation['name']> = new Set([
   'ptrace',
   'ptrace_stop',
   'kvm_run',
+  'munmap',
 ]);
 
 /** The operations in a scenario's programs, each once. */

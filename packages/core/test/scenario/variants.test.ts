@@ -1,4 +1,5 @@
 import {
+  ALL_COMPONENTS,
   SCENARIOS,
   USED_BY_ALL,
   anyPrograms,
@@ -19,7 +20,7 @@ import {
 } from '@fpulab/core';
 import { eventObject } from '../../src/machine/event-type';
 import { fpuErrorOf } from '../support/errors';
-import { machineOf, scenarioWith } from '../support/machines';
+import { machineOf, openPolicy, scenarioWith } from '../support/machines';
 
 /** Texts of operations, loops and choices written out. */
 function shape(operations: readonly Operation[]): string {
@@ -126,6 +127,7 @@ describe('anyPrograms', () => {
       const machine = machineOf({
         tasks: Object.fromEntries(tasks.map(({ name, program }) => [name, program])),
         cpus,
+        policy: { ...openPolicy(), xfeatures: ALL_COMPONENTS, xsaves: true },
         compose: { cpu: scenario.cpu },
       });
       expect(machine.probe().interchangeableTasks()).toEqual([[0, 1, 2]]);
