@@ -29,7 +29,7 @@ export const WORK = { none: 0, resched: 1, signal: 2 } as const;
 export const PAGE = { there: 0, missing: 1, sleep: 2, gone: 3 } as const;
 
 /** What a CPU can do next: low bits of the alternatives of the choice `next`; the CPU is above them. */
-export const ACTION = { continue: 0, preempt: 1, hardirq: 2, softirq: 3, vcpu: 4, vmExit: 5 } as const;
+export const ACTION = { continue: 0, preempt: 1, hardirq: 2, softirq: 3, vcpu: 4, vmExit: 5, ipi: 6 } as const;
 
 /** Bits of an action within an alternative of the choice `next`. */
 export const ACTION_BITS = 3;

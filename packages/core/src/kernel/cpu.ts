@@ -8,6 +8,7 @@ import type { Cr0Access, Hypervisor, UserRestore } from './kernel';
 import { returningThrough } from './exit-to-user';
 import { ACCESS } from './user-access';
 import { hasRegset, regsetComponents, tracedHeader } from './trace-request';
+import { callOthers, othersAreCalled } from './call-function';
 import { allocatePasid, dropPasid, pasidOf, someLives } from './sva';
 import { loadedFrom } from './xfd';
 import { CpuFpu } from './cpu-fpu';
@@ -272,6 +273,20 @@ export class Cpu extends CpuFpu implements Hypervisor {
     const { cpu, leader } = this;
     allocatePasid(this.machine.stream, { cpu, leader });
     return true;
+  }
+
+  callOthers(): void {
+    callOthers(this.machine.stream, this.cpu, this.machine.threadsOf(this.leader));
+  }
+
+  get othersAreCalled(): boolean {
+    return othersAreCalled(this.machine.stream, this.cpu);
+  }
+
+  /** This CPU has run the function that another one asked for. */
+  finishCall(): void {
+    this.machine.stream.touchedShared = true; // somebody waits for it
+    this.emit(events.FunctionRun, this.cpu);
   }
 
   /** execve() puts another mm in the place of the old one, which nobody shares. */

@@ -18,6 +18,7 @@ import { CPU_STOPPED, STEP_FAULTED, type CpuMachine } from './cpu-core';
 import { EXIT } from './guest';
 import type { PlatformHook, PolicyHook } from './hooks';
 import { VCPU_LOADED } from './kvm-run';
+import { CALL_FUNCTION_ROUTINE } from './call-function';
 import type { Interference } from './interference';
 import type { Cr0Access, Slot } from './kernel';
 import type { CompiledOperation, FpuOperation, FrameOperation } from './program';
@@ -77,7 +78,7 @@ const NO_PROGRAM = -1;
 const ALLOC_NAMES = ['ok', 'sleep', 'fail'];
 const WORK_NAMES = ['none', 'resched', 'signal', 'resched+signal'];
 const PAGE_NAMES = ['there', 'missing', 'sleep', 'gone'];
-const ACTION_NAMES = ['continue', 'preempt', 'hardirq', 'softirq', 'vcpu', 'vm-exit'];
+const ACTION_NAMES = ['continue', 'preempt', 'hardirq', 'softirq', 'vcpu', 'vm-exit', 'ipi'];
 
 /** The stepping machine. Holds no state of its own beside the packed one: its fields are scratch or constant. */
 export class Engine implements CpuMachine {
@@ -179,6 +180,7 @@ export class Engine implements CpuMachine {
       interference: parts.interference,
       vcpuCanBePreempted: parts.answers('vcpu-preempted'),
       isGuest: parts.tasks.map(({ kind }) => kind === 'guest'),
+      cpusCallOthers: parts.answers('call-function') && at.ipi >= 0,
     });
   }
 
@@ -341,6 +343,8 @@ export class Engine implements CpuMachine {
         return cpu.enter(CONTEXT.hardirq, 'do_IRQ', true);
       case ACTION.softirq:
         return cpu.enter(CONTEXT.softirq, 'do_softirq', false);
+      case ACTION.ipi:
+        return cpu.enter(CONTEXT.hardirq, CALL_FUNCTION_ROUTINE, true);
       case ACTION.vcpu:
         return cpu.emit(events.VcpuPreempted, cpu.cpu, cpu.task);
       case ACTION.vmExit:

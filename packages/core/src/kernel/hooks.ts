@@ -40,6 +40,7 @@ export const POLICY_HOOKS = [
   'kvm-get-fpu',
   'kvm-put-fpu',
   'kvm-guest-nm',
+  'call-function',
 ] as const;
 
 /** A hook of a policy. */
@@ -76,6 +77,7 @@ export const OPTIONAL_HOOKS: readonly PolicyHook[] = [
   'kvm-get-fpu',
   'kvm-put-fpu',
   'kvm-guest-nm',
+  'call-function',
 ];
 
 /** Hooks that the machine asks of a platform. None has to be owned: hardware does something by itself. */

@@ -166,6 +166,10 @@ export interface Kernel {
   /** The current task will have another value in a component, as soon as `finishUpdate` says which. */
   beginUpdate(component: number): void;
   finishUpdate(component: number, value: number): void;
+  /** Asks every other CPU that runs a thread of the current process to run a function: `call-function` is the hook that it runs. */
+  callOthers(): void;
+  /** True while some other CPU has yet to run it. */
+  readonly othersAreCalled: boolean;
   /** `mm->pasid` of the current task; INIT for none. */
   readonly mmPasid: number;
 

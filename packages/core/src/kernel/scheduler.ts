@@ -28,6 +28,8 @@ export interface SchedulerParts {
   readonly isGuest: readonly boolean[];
   /** True where the hypervisor can take the physical CPU away. */
   readonly vcpuCanBePreempted: boolean;
+  /** True where CPUs have others run functions. */
+  readonly cpusCallOthers: boolean;
 }
 
 /** Lists alternatives. Tasks behind the scenario's own are idle tasks, one per CPU. */
@@ -48,7 +50,7 @@ export class Scheduler {
     this.alternatives = parts.choices.alternatives;
     this.users = at.tasks - at.cpus;
     const { hardirq, softirq, vcpu, preempt = 'none' } = parts.interference;
-    this.interferes = Boolean(hardirq || softirq || vcpu) || preempt !== 'none';
+    this.interferes = Boolean(hardirq || softirq || vcpu || parts.cpusCallOthers) || preempt !== 'none';
     const { addressOf, instructions } = parts.code;
     const lookForWork = addressOf(IDLE_ROUTINE, IDLE_SCHEDULE_STEP);
     const endOfLoop = instructions.findIndex((i) => i.op === 'jump' && i.target === lookForWork - 1);
@@ -61,7 +63,11 @@ export class Scheduler {
     for (let cpu = 0; cpu < this.at.cpus; cpu++) {
       const task = this.words[this.at.current + cpu];
       this.parts.stream.footprint?.readCpu(cpu, task);
-      if (task < 0 || !this.canContinue(cpu, task, count)) continue;
+      if (task < 0) continue;
+      if (!this.canContinue(cpu, task, count)) {
+        if (this.isCalled(cpu)) this.alternatives[count++] = (cpu << ACTION_BITS) | ACTION.ipi; // from halt, too
+        continue;
+      }
       this.alternatives[count++] = (cpu << ACTION_BITS) | ACTION.continue;
       if (this.interferes) count = this.addInterference(cpu, task, count);
     }
@@ -107,6 +113,11 @@ export class Scheduler {
     return this.parts.choices.take(CHOICE.work, count);
   }
 
+  /** Another CPU waits for this one to run a function. */
+  private isCalled(cpu: number): boolean {
+    return this.parts.cpusCallOthers && this.words[this.at.ipi + cpu] !== 0;
+  }
+
   /** An idle CPU with nobody to run waits. */
   private canContinue(cpu: number, task: number, count: number): boolean {
     if (task < this.users) return true;
@@ -130,6 +141,7 @@ export class Scheduler {
       if (this.mayPreempt(status, task) && this.othersCouldRun(cpu, task, count)) {
         alternatives[count++] = base | ACTION.preempt;
       }
+      if (this.isCalled(cpu)) alternatives[count++] = base | ACTION.ipi;
       const mayNest = interruptsBelow(status) < (this.parts.interference.nesting ?? Infinity);
       if (hardirq && mayNest) alternatives[count++] = base | ACTION.hardirq;
       if (softirq && mayNest && !inInterrupt(status)) alternatives[count++] = base | ACTION.softirq;

@@ -7,6 +7,7 @@
 import * as events from '../machine/events';
 import type { EventType } from '../machine/event-type';
 import { PREEMPT_OFF, IRQS_OFF } from '../machine/frames';
+import { callFunctionRoutine } from './call-function';
 import { abortRoutine } from './core-dump';
 import type { Cpu } from './cpu';
 import { NEXT_LOCAL } from './cpu-core';
@@ -169,6 +170,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     ]),
     interrupt('do_IRQ'),
     interrupt('do_softirq'),
+    ...(services.answers('call-function') ? [callFunctionRoutine(exit('iret'))] : []),
     syscall('sys_getpid', []),
     syscall('sys_nanosleep', [at('sleep', (k) => k.sleep())]),
     syscall('sys_sched_yield', [at('yield', (k) => k.call('schedule'))]),

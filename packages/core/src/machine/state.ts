@@ -110,6 +110,8 @@ export interface CoreOffsets {
   readonly updating: number;
   /** XCOMP_BV of an image that holds one component alone, which is the first behind the header then; 0 for all others; -1 where `mmPasid` is. */
   readonly alone: number;
+  /** 1 while a CPU has been asked to run a function and has not run it; -1 where `mmPasid` is: nothing else asks. */
+  readonly ipi: number;
 }
 
 /**
@@ -152,6 +154,7 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     field('task.mm-pasid', 'task', 'value'),
     field('task.updating', 'task', 'bits'),
     field('fpstate.alone', 'fpstate', 'bits'),
+    field('cpu.ipi', 'cpu', 'flag'),
   ];
   const xfd = [field('cpu.xfd', 'cpu', 'bits'), field('cpu.xfd-err', 'cpu', 'bits')];
   return [
@@ -235,6 +238,7 @@ export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOf
     mmPasid: baseIfAny('task.mm-pasid'),
     updating: baseIfAny('task.updating'),
     alone: baseIfAny('fpstate.alone'),
+    ipi: baseIfAny('cpu.ipi'),
   };
 }
 

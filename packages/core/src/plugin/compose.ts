@@ -91,6 +91,7 @@ const POLICY_HOOK_EVENTS: Readonly<Record<PolicyHook, EventType>> = {
   'kvm-get-fpu': events.KvmGetFpu,
   'kvm-put-fpu': events.KvmPutFpu,
   'kvm-guest-nm': events.KvmGuestNm,
+  'call-function': events.CallFunction,
 };
 
 const PLATFORM_HOOK_EVENTS: Readonly<Record<PlatformHook, EventType>> = {
@@ -276,6 +277,7 @@ function processOf({ id, tasks }: Scenario, task: TaskSpec): number {
   if (isThread && (leader < 0 || tasks[leader].threadOf !== undefined || tasks[leader] === task)) {
     refuse(`is a thread of '${task.threadOf}', which is no task with a process of its own`);
   }
+  if (isThread && !task.unborn) refuse('is a thread, so some fork() has to bring it to life: say `unborn: true`');
   const shares = isThread || tasks.some(({ threadOf }) => threadOf === task.name);
   const { program, handler = [] } = task;
   const execs = simpleOperations([...program, ...handler]).some(

@@ -49,8 +49,8 @@ const threads: Own = {
   id: 'enqcmd-threads',
   title: 'a process of two threads: one binds to a device, both send commands, another process does neither',
   tasks: [
-    { name: 'A', program: program(bind, enqcmd()) },
-    { name: 'T', program: program(sse.write(), enqcmd(), enqcmd(), sse.read()), threadOf: 'A' },
+    { name: 'A', program: program(fork('T'), bind, enqcmd()) },
+    { name: 'T', program: program(sse.write(), enqcmd(), enqcmd(), sse.read()), threadOf: 'A', unborn: true },
     { name: 'B', program: program(sse.write(), sse.read()) },
   ],
   interference: { preempt: 'user' },
@@ -63,8 +63,8 @@ const smp: Own = {
   id: 'enqcmd-smp',
   title: 'a process of two threads on two CPUs: one binds to a device, both send commands and move',
   tasks: [
-    { name: 'A', program: program(bind, enqcmd()) },
-    { name: 'T', program: program(enqcmd(), syscall('sched_yield'), enqcmd()), threadOf: 'A' },
+    { name: 'A', program: program(fork('T'), bind, enqcmd()) },
+    { name: 'T', program: program(enqcmd(), syscall('sched_yield'), enqcmd()), threadOf: 'A', unborn: true },
   ],
   interference: { migration: true, idle: true },
   sometimes: [...['A', 'T'].map(sentCommand), diedInGp('T', 'its process had no PASID yet')],
@@ -132,5 +132,20 @@ const updated: Own = {
   sometimes: ['A', 'child'].map(sentCommand),
 };
 
+/** The other thread is in the kernel with interrupts on, and its registers are just being loaded, when its process gets a PASID. */
+const signalled: Own = {
+  ...ON,
+  id: 'enqcmd-signal-smp',
+  title:
+    'a process of two threads on two CPUs: one binds to a device, the other one takes a signal and sends a command',
+  tasks: [
+    { name: 'A', program: program(fork('T'), bind, enqcmd()) },
+    { name: 'T', program: program(enqcmd()), handler: program(), threadOf: 'A', unborn: true },
+  ],
+  interference: { signals: true },
+  sometimes: [...['A', 'T'].map(sentCommand), cameBack('T')],
+  cpus: 2,
+};
+
 /** What they are, for the catalogue to complete. */
-export const SVA: readonly Own[] = [processes, threads, smp, forked, replaced, signals, updated];
+export const SVA: readonly Own[] = [processes, threads, smp, forked, replaced, signals, signalled, updated];

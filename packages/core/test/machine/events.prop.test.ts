@@ -130,6 +130,8 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
   'kthread.stepped': ({ task }) => [`task.frame.local[${task}.1]`],
   'mm.borrowed': ({ task }) => [`task.borrowed-mm[${task}]`],
   'mm.pasid-written': ({ leader }) => [`task.mm-pasid[${leader}]`],
+  'ipi.sent': ({ target }) => [`cpu.ipi[${target}]`],
+  'ipi.done': ({ cpu }) => [`cpu.ipi[${cpu}]`],
   'update.begun': ({ task }) => [`task.updating[${task}]`],
   'update.finished': ({ task, component }) => [
     `task.updating[${task}]`,

@@ -552,6 +552,22 @@ const ALONE: readonly Example[] = [
   },
 ];
 
+const IPI: readonly Example[] = [
+  {
+    fact: 'a CPU is asked to run a function',
+    event: 'ipi.sent',
+    data: { cpu: 1, target: 0 },
+    changes: { 'cpu.ipi[0]': 1 },
+  },
+  {
+    fact: 'a CPU has run the function that it was asked for',
+    event: 'ipi.done',
+    data: { cpu: 0 },
+    before: { 'cpu.ipi[0]': 1, 'cpu.ipi[1]': 1 },
+    changes: { 'cpu.ipi[0]': 0 },
+  },
+];
+
 const USER_MEMORY: readonly Example[] = [
   {
     fact: 'a kernel thread has an address space while it borrows one',
@@ -799,6 +815,7 @@ const EXAMPLES = [
   ...PROCESSOR,
   ...SVA,
   ...ALONE,
+  ...IPI,
   ...USER_MEMORY,
   ...SIGNALS,
   ...TRACERS,
@@ -869,6 +886,7 @@ describe('what events do to the state', () => {
       'request-xcomp-perm',
       'sigaltstack',
       'sva-bound',
+      'call-function',
       'kernel-fpu-section',
       'use-mm',
       'unuse-mm',

@@ -48,6 +48,7 @@ describe('a fresh state', () => {
       'task.mm-pasid 1',
       'task.updating 1',
       'fpstate.alone 1',
+      'cpu.ipi 1',
     ]);
     expect([state.at.resume, state.at.xfd, state.at.firstFpstate.sigframe]).toEqual([-1, -1, -1]);
   });

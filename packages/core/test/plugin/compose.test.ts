@@ -220,6 +220,7 @@ describe('compose', () => {
       'enqcmd-fork',
       'enqcmd-exec',
       'enqcmd-signal',
+      'enqcmd-signal-smp',
       'enqcmd-update',
       'kvm-run',
       'kvm-emulation',
@@ -264,6 +265,7 @@ describe('compose', () => {
       'enqcmd-fork',
       'enqcmd-exec',
       'enqcmd-signal',
+      'enqcmd-signal-smp',
       'enqcmd-update',
     ];
     const needKvm = ['kvm-run', 'kvm-emulation', 'kvm-migration', 'kvm-pkru', 'kvm-pkru-without-pke'];

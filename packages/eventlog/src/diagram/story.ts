@@ -317,6 +317,10 @@ class Teller {
         return this.effect(`XFD=${xfeaturesName(data.value)}`);
       case 'fpregs.given':
         return this.effect(`${componentName(data.component)}=${this.name(data.value)}`);
+      case 'update.finished':
+        return this.effect(`${componentName(data.component)} is to be ${this.name(data.value)}`);
+      case 'ipi.sent':
+        return this.effect(`interrupts CPU ${data.target}`);
       case 'mm.pasid-written':
         return this.effect(data.value === INIT ? 'mm gives its PASID back' : `mm has ${this.name(data.value)}`);
       case 'slot.written':

@@ -10,6 +10,7 @@ import { F08 } from './F08-pkru-kthread-mm';
 import { F09 } from './F09-pkru-current-cached';
 import { F11 } from './F11-pkru-ptrace';
 import { F14 } from './F14-xfd-signal';
+import { F16 } from './F16-pasid-ipi';
 import { F25 } from './F25-ptrace-lazy';
 import { F26 } from './F26-i386-irqstack';
 import { F29 } from './F29-lazyfp';
@@ -35,6 +36,7 @@ export const BUGS: readonly Bug[] = [
   F09,
   F11,
   F14,
+  F16,
   F25,
   F26,
   F29,

@@ -10,8 +10,9 @@ import {
   type Patch,
   type Scenario,
 } from '@fpulab/core';
+import { explore, type Exploration } from '@fpulab/explorer';
 import { bareMetal } from '@fpulab/hypervisor';
-import { ACTIVATED_ENDS_AT_EXEC, presetOf } from '../../src';
+import { ACTIVATED_ENDS_AT_EXEC, loadFpuDeferral, pasid, presetOf, type DeferralEra } from '../../src';
 import { expectInOrder, found, judged } from '../explored';
 import { removing } from '../support';
 
@@ -21,8 +22,8 @@ const GP = 'trap-gp';
 describe('scenarios with ENQCMD', () => {
   it.each([
     ['enqcmd', 20_959],
-    ['enqcmd-threads', 29_180],
-    ['enqcmd-smp', 1_241],
+    ['enqcmd-threads', 23_244],
+    ['enqcmd-smp', 690],
     ['enqcmd-fork', 13_295],
   ])('%s is verified in %d states, and reaches what it has to', async (scenario, states) => {
     const exploration = await judged({ preset, scenario });
@@ -55,6 +56,42 @@ describe('scenarios with ENQCMD', () => {
     };
     const options = { platform: bareMetal(), policies: presetOf(preset).policies() };
     expect(() => compose({ ...options, scenario })).toThrow(/T of .* shares its process, so it cannot call execve/);
+  });
+});
+
+describe('on every era of load-fpu-deferral', () => {
+  const onEra = (era: DeferralEra, scenario: Scenario, patches: readonly Patch[] = []): Promise<Exploration> =>
+    explore({
+      compose: () => ({
+        platform: bareMetal(),
+        policies: [loadFpuDeferral({ era }), pasid()],
+        patches,
+        scenario,
+      }),
+      bounds: { memoryMax: 2 ** 27 },
+    });
+  const signal: Scenario = { ...scenarioOf('enqcmd-signal'), interference: { preempt: 'user', userFaults: true } };
+
+  it.each<[DeferralEra, number, number, number]>([
+    ['linux-5.2', 25_932, 13_295, 5_034],
+    ['linux-5.14', 23_244, 13_295, 4_801],
+    ['linux-6.12', 23_244, 13_295, 4_801],
+  ])('%s: threads, fork() and signals are verified', async (era, ...states) => {
+    const scenarios = [scenarioOf('enqcmd-threads'), scenarioOf('enqcmd-fork'), signal];
+    const explorations = await Promise.all(scenarios.map((scenario) => onEra(era, scenario)));
+    expect(explorations.map(({ verdict }) => verdict)).toEqual(['verified', 'verified', 'verified']);
+    expect(explorations.map((exploration) => exploration.states)).toEqual(states);
+  });
+
+  it.each<[DeferralEra, string, string]>([
+    ['linux-5.2', 'fpu__clear_user_states', 'os_xrstor_supervisor'],
+    ['linux-5.14', 'fpu__clear_user_states', 'os_xrstor_supervisor'],
+    ['linux-5.14', 'fpu__restore_sig', 'os_xrstor_supervisor after it'],
+    ['linux-5.2', 'fpu__restore_sig', 'copy_supervisor_to_kernel'],
+  ])('%s: %s needs %s', async (era, routine, name) => {
+    const preempted: Scenario = { ...signal, interference: { ...signal.interference, preempt: 'full' } };
+    const { verdict } = await onEra(era, preempted, [removing('no-supervisor', routine, name)]);
+    expect(verdict).toBe('violation');
   });
 });
 

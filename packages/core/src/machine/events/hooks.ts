@@ -51,6 +51,8 @@ export const XcompPermRequested = defineHook('hook.request-xcomp-perm', { cpu: '
 export const SigaltstackInstalled = defineHook('hook.sigaltstack', { cpu: 'cpu', task: 'task' });
 /** The task's process was bound to a device and has a PASID. Linux: iommu_sva_bind_device(). */
 export const SvaBound = defineHook('hook.sva-bound', { cpu: 'cpu', task: 'task' });
+/** Another CPU asked this one to run a function, interrupts off. Linux: flush_smp_call_function_queue(). */
+export const CallFunction = defineHook('hook.call-function', { cpu: 'cpu', task: 'task' });
 
 /** Code inside a kernel FPU section runs, before the section computes. */
 export const KernelFpuSection = defineHook('hook.kernel-fpu-section', { cpu: 'cpu', task: 'task' });

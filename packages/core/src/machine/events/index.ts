@@ -11,6 +11,7 @@ export * from './signals';
 export * from './tracing';
 export * from './sva';
 export * from './guests';
+export * from './ipi';
 export * from './images';
 export * from './plugins';
 export * from './hooks';
