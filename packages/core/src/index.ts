@@ -388,7 +388,7 @@ export { Machine, type RunOptions, type RunOutcome, type RunResult } from './plu
 export { ORACLE, ORACLES, ORACLE_TEXT, VALIDITY, VALIDITY_NAMES, type OracleId } from './oracle/oracles';
 
 export { type Scenario, type Sometimes, type TaskSpec, type Whereabouts } from './scenario/scenario';
-export { anyPrograms, withNesting } from './scenario/variants';
+export { anyPrograms, withBystanders, withInterrupts, withMigration, withNesting } from './scenario/variants';
 export { USED_BY_ALL } from './scenario/sometimes';
 export { Probe } from './plugin/probe';
 export { SCENARIOS, scenarioOf } from './scenario/catalogue';

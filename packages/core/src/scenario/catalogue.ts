@@ -11,7 +11,7 @@ import { SVA } from './sva';
 import { THREADS } from './threads';
 import { TILES } from './tiles';
 import { TRACING } from './tracing';
-import { anyPrograms, withNesting } from './variants';
+import { anyPrograms, withBystanders, withInterrupts, withMigration, withNesting } from './variants';
 
 /** Everything but speculative-exposure, which every lazy policy has by nature. */
 const ARCHITECTURAL: readonly OracleId[] = [
@@ -223,17 +223,24 @@ export const SCENARIOS: readonly Scenario[] = [
   ...THREADS.map(scenario),
 ];
 
+const VARIANT = /^(.*?)(?:\.any-(\d{1,2})|\.with-(\d))?(\.moves)?(\.irqs)?(?:\.nest-(\d))?$/s;
+
 /**
  * The built-in scenario with this id, or a variant of one: `preemption.any-3` (see `anyPrograms`), `interrupts.nest-1`
- * (see `withNesting`), `interrupts.any-2.nest-1`.
+ * (see `withNesting`), `interrupts.any-2.nest-1`; `ptrace.with-4` (see `withBystanders`), `ptrace.moves.irqs` (see
+ * `withMigration`, `withInterrupts`).
  *
  * @throws FpuError FPU504 when there is none
  */
 export function scenarioOf(id: string): Scenario {
-  const [, base, , any, , nest] = /^(.*?)(\.any-(\d{1,2}))?(\.nest-(\d))?$/s.exec(id) as RegExpExecArray;
+  const [, base, any, more, moves, irqs, nest] = VARIANT.exec(id) as RegExpExecArray;
   const found = SCENARIOS.find((scenario) => scenario.id === base);
   if (found) {
-    const varied = any === undefined ? found : anyPrograms(found, Number(any));
+    let varied = found;
+    if (any !== undefined) varied = anyPrograms(varied, Number(any));
+    if (more !== undefined) varied = withBystanders(varied, Number(more));
+    if (moves !== undefined) varied = withMigration(varied);
+    if (irqs !== undefined) varied = withInterrupts(varied);
     return nest === undefined ? varied : withNesting(varied, Number(nest));
   }
   const known = SCENARIOS.map((scenario) => scenario.id);

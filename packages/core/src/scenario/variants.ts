@@ -4,6 +4,7 @@ import {
   either,
   forever,
   program,
+  syscall,
   type EitherOperation,
   type LoopOperation,
   type Operation,
@@ -51,6 +52,42 @@ export function anyPrograms(scenario: Scenario, count: number): Scenario {
       ...scenario.sometimes.filter(({ tasks }) => tasks.length === 0),
     ],
   };
+}
+
+/**
+ * The scenario with its own programs, and as many bystanders as it takes to have `count` tasks, kernel threads apart. A bystander does any
+ * of the FPU operations that the scenario's programs have, in any order, for ever, and gives up the CPU between them.
+ *
+ * @throws FpuError FPU208 for a scenario that has so many tasks already, or none whose programs use the FPU
+ */
+export function withBystanders(scenario: Scenario, count: number): Scenario {
+  const { id, tasks } = scenario;
+  const operations = operationsOf(scenario).filter(({ kind }) => kind === 'fpu');
+  const users = tasks.filter(({ kind = 'user' }) => kind === 'user').length;
+  const missing = count - users;
+  if (operations.length === 0 || missing < 1) {
+    const problem = missing < 1 ? `has ${users} tasks, not less than ${count}` : 'has no FPU operations';
+    throw new FpuError('FPU208', `the scenario '${id}' ${problem}`, { scenario: id, count });
+  }
+  const anything = program(forever(either(...operations, syscall('sched_yield'))));
+  const bystanders = Array.from({ length: missing }, (_, index) => `bystander${index + 1}`);
+  return {
+    ...scenario,
+    id: `${id}.with-${count}`,
+    title: `${scenario.title}; and ${missing === 1 ? 'a bystander' : `${missing} bystanders`}`,
+    tasks: [...tasks, ...bystanders.map((name) => ({ name, program: anything }))],
+  };
+}
+
+/** The scenario with hardirqs and softirqs whose handlers use the FPU. */
+export function withInterrupts(scenario: Scenario): Scenario {
+  const interference = { ...scenario.interference, hardirq: true, softirq: true };
+  return { ...scenario, id: `${scenario.id}.irqs`, interference };
+}
+
+/** The scenario with tasks that move between CPUs. */
+export function withMigration(scenario: Scenario): Scenario {
+  return { ...scenario, id: `${scenario.id}.moves`, interference: { ...scenario.interference, migration: true } };
 }
 
 /** The scenario with at most `depth` interrupts nested on one stack. */

@@ -12,6 +12,9 @@ import {
   scenarioOf,
   sse,
   syscall,
+  withBystanders,
+  withInterrupts,
+  withMigration,
   withNesting,
   x87,
   type MachineEvent,
@@ -135,6 +138,37 @@ describe('anyPrograms', () => {
   });
 });
 
+describe('withBystanders', () => {
+  it('adds tasks that do any FPU operation of the programs, for ever', () => {
+    const { tasks, sometimes } = withBystanders(scenarioOf('frame-fails'), 3);
+    expect(tasks.map(({ name }) => name)).toEqual(['A', 'bystander1', 'bystander2']);
+    expect(programs(withBystanders(scenarioOf('frame-fails'), 2))[1]).toBe(
+      'bystander1: Infinityx(either(sse.write | sse.read | sched_yield))',
+    );
+    expect(sometimes).toEqual(scenarioOf('frame-fails').sometimes);
+  });
+
+  it('counts tasks with user code: kernel threads come on top', () => {
+    const { tasks } = withBystanders(scenarioOf('pkru-switch'), 2);
+    expect(tasks.map(({ name }) => name)).toEqual(['A', 'kworker', 'bystander1']);
+  });
+
+  it('FPU208 where there are as many already', () => {
+    const error = fpuErrorOf(() => withBystanders(scenarioOf('ptrace'), 3));
+    expect(error).toMatchObject({ code: 'FPU208' });
+    expect(error.message).toBe("the scenario 'ptrace' has 3 tasks, not less than 3");
+  });
+});
+
+describe('withInterrupts and withMigration', () => {
+  it('add to what there is', () => {
+    const of = scenarioOf('core-dump');
+    const { id, interference } = withInterrupts(withMigration(of));
+    expect(id).toBe('core-dump.moves.irqs');
+    expect(interference).toEqual({ ...of.interference, migration: true, hardirq: true, softirq: true });
+  });
+});
+
 describe('withNesting', () => {
   it('changes the interference and the id, and nothing else', () => {
     const of = scenarioOf('interrupts');
@@ -159,6 +193,11 @@ describe('scenarioOf', () => {
     ['preemption.any-3', anyPrograms(scenarioOf('preemption'), 3)],
     ['preemption.any-26', anyPrograms(scenarioOf('preemption'), 26)],
     ['interrupts.nest-1', withNesting(scenarioOf('interrupts'), 1)],
+    ['ptrace.with-4', withBystanders(scenarioOf('ptrace'), 4)],
+    [
+      'ptrace.with-4.moves.irqs.nest-1',
+      withNesting(withInterrupts(withMigration(withBystanders(scenarioOf('ptrace'), 4))), 1),
+    ],
     ['interrupts.nest-0', withNesting(scenarioOf('interrupts'), 0)],
     ['preemption.any-3.nest-1', withNesting(anyPrograms(scenarioOf('preemption'), 3), 1)],
   ])("makes the variant '%s', whose id it is", (id, expected) => {
