@@ -2,11 +2,11 @@
 import type { Patch } from '@fpulab/core';
 import { BUG_PATCHES } from './bugs';
 import { RESTORE_BH_OFF } from './eager';
-import { SOMETHING_WRITES_PKRU } from './eager-pkru';
-import { ACTIVATED_ENDS_AT_EXEC } from './pasid';
-import { CLASSIC_GUEST, GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
+import { PKRU_AT_SWITCH, SOMETHING_WRITES_PKRU } from './eager-pkru';
+import { CLASSIC_GUEST, FRAME_FIRST, GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
 import { FSAVE_HEADER_STALE } from './load-fpu-deferral';
-import { REFUSED_IMAGE_KEEPS } from './regset';
+import { ACTIVATED_ENDS_AT_EXEC } from './pasid';
+import { REFUSED_IMAGE_KEEPS, XCOMP_BV_CLEARED } from './regset';
 import { REFRESH_PATCHES } from './refresh-fpu/patches';
 import { RFC_PATCHES } from './rfc-2016/patches';
 
@@ -25,11 +25,12 @@ export { pasid, ACTIVATED_ENDS_AT_EXEC, UPDATE_WAYS, type NamedWay, type UpdateH
 export { FSAVE_HEADER_STALE, loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
 export { eagerPkru, SOMETHING_WRITES_PKRU, type EagerPkruForm } from './eager-pkru';
 export { BUGS, FPRESTORE_FIXUP, bugOf, type Bug, type Fix, type Side } from './bugs';
-export { REFUSED_IMAGE_KEEPS } from './regset';
+export { REFUSED_IMAGE_KEEPS, XCOMP_BV_CLEARED } from './regset';
 export { refreshFpu } from './refresh-fpu';
 export { REFRESH_PATCHES } from './refresh-fpu/patches';
 export { rfc2016 } from './rfc-2016';
 export { RFC_PATCHES } from './rfc-2016/patches';
+export { KNOWN_BUGS, MENDED, type KnownBug, type Mended } from './known-bugs';
 export { PRESETS, presetOf, type Preset, type PresetBug, type PresetPart } from './presets';
 
 /** Patches on policies. */
@@ -39,6 +40,9 @@ export const POLICY_PATCHES: readonly Patch[] = [
   PREEMPT_SAFE_SIGFRAME,
   PREEMPT_SAFE_UNLAZY,
   REFUSED_IMAGE_KEEPS,
+  XCOMP_BV_CLEARED,
+  ...FRAME_FIRST,
+  ...PKRU_AT_SWITCH,
   SOMETHING_WRITES_PKRU,
   ACTIVATED_ENDS_AT_EXEC,
   RESTORE_BH_OFF,

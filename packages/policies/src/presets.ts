@@ -20,7 +20,7 @@ export interface PresetPart {
 
 /** A bug that the real kernel has, and so has its preset. */
 export interface PresetBug {
-  /** Its number in the museum, or the commit that fixed it. */
+  /** Its number in the museum, the commit that fixed it, or a name. `KNOWN_BUGS` tells what it is. */
   readonly id: string;
   /** Where it shows, if not everywhere. */
   readonly on?: string;
@@ -112,6 +112,9 @@ const ACTIVATED: PresetBug = { id: ACTIVATED_ENDS_AT_EXEC.id, on: 'processors wi
 /** A register set's image that is refused costs the target of a tracer what it had: REFUSED_IMAGE_KEEPS is the fix. */
 const WIPED: PresetBug = { id: '43be46e89698' };
 
+/** Nobody sets PKRU for kernel threads; derived, PKRU_AT_SWITCH is a fix. */
+const KTHREAD_PKRU: PresetBug = { id: 'pkru-of-kernel-threads' };
+
 /** The kernels that are modelled. */
 export const PRESETS: readonly Preset[] = [
   {
@@ -147,13 +150,13 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-4.8',
     title: 'Linux 4.6 to 4.9: eager (execve() as in 4.8.15 and 4.9)',
-    bugs: [WIPED],
+    bugs: [WIPED, KTHREAD_PKRU],
     ...always('linux-4.8'),
   },
   {
     id: 'linux-4.14',
     title: 'Linux 4.14 to 5.1: eager, and lazy switching is gone from the code',
-    bugs: [WIPED, { id: RESTORE_BH_OFF.id, on: 'frames of 32-bit programs' }],
+    bugs: [WIPED, KTHREAD_PKRU, { id: RESTORE_BH_OFF.id, on: 'frames of 32-bit programs' }],
     ...always('linux-4.14'),
   },
   {
@@ -189,14 +192,14 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'rfc-2016',
     title: 'the RFC of October 2016 on Linux 4.8: TIF_LOAD_FPU, with what it left open closed',
-    bugs: [WIPED],
+    bugs: [WIPED, { id: 'pkru-deferred' }],
     parts: [{ policy: 'rfc-2016' }],
     patches: [],
     policies: () => [rfc2016()],
   },
   {
     id: 'rfc-2016-eager-pkru',
-    title: 'the same with PKRU switched at once, without which it the thread sees no way to be compatible with PKRU',
+    title: 'the same with PKRU switched at once, without which the thread sees no way to be compatible with PKRU',
     bugs: [WIPED],
     parts: [{ policy: 'rfc-2016' }, { policy: 'eager-pkru', era: 'image' }],
     patches: [],

@@ -118,3 +118,18 @@ export const REFUSED_IMAGE_KEEPS: Patch = {
   source: '43be46e89698 "x86/fpu: Sanitize xstateregs_set()", 5.14',
   edits: [{ edit: 'remove', routine: 'xstateregs_set', step: 'fpstate_init on failure' }],
 };
+
+/** F32 on 4.1, which clears reserved bytes of the header and forgets that XCOMP_BV was carved out of them. */
+export const XCOMP_BV_CLEARED: Patch = {
+  id: 'xcomp-bv-cleared',
+  title: 'xstateregs_set() clears XCOMP_BV with the other bits that must be zero',
+  source: 'Linux 3.6 xstateregs_set(), which clears it as a part of reserved1',
+  edits: [
+    {
+      edit: 'insert-after',
+      routine: 'xstateregs_set',
+      step: 'user_regset_copyin',
+      nodes: [when(isBadHeader, [step('XCOMP_BV = 0', (k) => k.writeHeader(targetImage(k), HEADER.valid))])],
+    },
+  ],
+};

@@ -23,4 +23,5 @@ export interface EagerPkruOptions {
   readonly initPkru?: 'restrictive' | 'all-keys';
 }
 
+export { PKRU_AT_SWITCH } from './at-switch';
 export { SOMETHING_WRITES_PKRU } from './something';

@@ -6,6 +6,7 @@ import { XFEATURES_LAZY } from '../xfeatures';
 import { linux2632 } from './linux-2.6.32';
 import { linux36 } from './linux-3.6';
 
+export { FRAME_FIRST } from './frame-first';
 export { PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './linux-2.6.32';
 
 /** Kernels whose lazy code is modelled. `linux-4.8` is that kernel with eagerfpu=off. */

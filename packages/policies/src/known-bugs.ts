@@ -1,0 +1,115 @@
+/** What is known of the bugs that presets have: where they show, and the same kernels without them. */
+import { bugOf } from './bugs';
+import { PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
+import { ACTIVATED_ENDS_AT_EXEC } from './pasid';
+
+/** A bug that some preset has. */
+export interface KnownBug {
+  /** As in `Preset.bugs`. */
+  readonly id: string;
+  readonly title: string;
+  /** Who found it, or what mended it. */
+  readonly source: string;
+  /** True where it follows from the kernel's source, and no report of it is known. */
+  readonly derived: boolean;
+  /** Scenarios of the catalogue in which some of its kernels violate something by it. */
+  readonly scenarios: readonly string[];
+  /** It takes an interrupt, and then shows in any scenario. */
+  readonly byInterrupt: boolean;
+}
+
+/** A kernel without the bugs that its preset has. */
+export interface Mended {
+  readonly preset: string;
+  /** Patches on it, by id. */
+  readonly patches: readonly string[];
+}
+
+type Own = Omit<KnownBug, 'derived' | 'byInterrupt'> & Partial<KnownBug>;
+
+const known = (bug: Own): KnownBug => ({ derived: false, byInterrupt: false, ...bug });
+
+/** One of the museum. */
+const ofMuseum = (id: string, own: Partial<KnownBug> & Pick<KnownBug, 'scenarios'>): KnownBug => {
+  const { title, source } = bugOf(id);
+  return known({ id, title, source, ...own });
+};
+
+/** Scenarios in which frames fault. */
+const FRAMES = ['signals', 'frame-fails', 'signal-fault', 'sigreturn-fault', 'signal-irq'];
+
+/** Every bug that a preset lists, once. */
+export const KNOWN_BUGS: readonly KnownBug[] = [
+  ofMuseum('F01', { scenarios: FRAMES }),
+  ofMuseum('F03', { scenarios: FRAMES }),
+  ofMuseum('F05', { scenarios: [], byInterrupt: true }),
+  ofMuseum('F07', { scenarios: ['protection-keys', 'pkru-switch', 'kernel-fpu-pkru'] }),
+  ofMuseum('F32', { scenarios: ['ptrace-headers', 'ptrace-refused'] }),
+  ofMuseum('F42', { scenarios: ['signals', 'signals-preempted', 'sigreturn-fault'] }),
+  ofMuseum('F44', { scenarios: ['xen-pv-leak'] }),
+  ofMuseum('F49', { scenarios: FRAMES }),
+  known({
+    id: PREEMPT_SAFE_UNLAZY.id,
+    title: 'preempted between TS_USEDFPU and CR0.TS in unlazy_fpu() and clear_fpu()',
+    source: PREEMPT_SAFE_UNLAZY.source,
+    scenarios: [
+      'core-dump',
+      'fork-exec-exit',
+      'exec-migration',
+      'preemption',
+      'interrupts',
+      'signals',
+      'sigreturn-fault',
+    ],
+  }),
+  known({
+    id: '43be46e89698',
+    title: "a tracer's image that is refused costs the target all it had",
+    source: '43be46e89698 "x86/fpu: Sanitize xstateregs_set()", 5.14',
+    scenarios: ['ptrace-refused'],
+  }),
+  known({
+    id: ACTIVATED_ENDS_AT_EXEC.id,
+    title: 'execve() takes the PASID away and leaves pasid_activated set: the first ENQCMD of the new program is fatal',
+    source: 'Linux 6.1.176 fpu_flush_thread(), try_fixup_enqcmd_gp()',
+    derived: true,
+    scenarios: ['enqcmd-exec'],
+  }),
+  known({
+    id: 'pkru-of-kernel-threads',
+    title: 'kernel threads access borrowed memory under the PKRU that the last user task has left',
+    source:
+      'Linux 4.8.15 and 4.14.3 __switch_to(): nobody sets PKRU for a kernel thread; 5.2 does, in switch_fpu_finish()',
+    derived: true,
+    scenarios: ['protection-keys'],
+  }),
+  known({
+    id: 'pkru-deferred',
+    title: "the kernel accesses a task's memory before the task's PKRU is loaded",
+    source:
+      'LKML, October 2016, in the thread of the RFC: no way to be compatible with PKRU without switching to eager-switched PKRU',
+    scenarios: ['protection-keys', 'kernel-fpu-pkru', 'io-worker', 'pkru-switch'],
+  }),
+];
+
+const REFUSED = 'refused-image-keeps';
+
+/** By preset. Those that are not named have no bugs that are known. */
+export const MENDED: Readonly<Record<string, Mended>> = {
+  'linux-2.6.32': {
+    preset: 'linux-2.6.32',
+    patches: ['preempt-safe-sigframe', 'preempt-safe-unlazy', 'frame-first-2.6.32'],
+  },
+  'linux-3.6': { preset: 'linux-3.6', patches: ['guest-fix', 'frame-first-3.6'] },
+  'linux-4.1': { preset: 'linux-4.1', patches: ['guest-fix'] },
+  'linux-4.1-eager': { preset: 'linux-4.1-eager', patches: ['xcomp-bv-cleared'] },
+  'linux-4.2': { preset: 'linux-4.2', patches: [REFUSED] },
+  'linux-4.8': { preset: 'linux-4.8', patches: [REFUSED, 'pkru-at-switch-4.8'] },
+  'linux-4.14': { preset: 'linux-4.14', patches: [REFUSED, 'pkru-at-switch-4.14'] },
+  'linux-5.2': { preset: 'linux-5.10', patches: [REFUSED] },
+  'linux-5.10': { preset: 'linux-5.10', patches: [REFUSED] },
+  'linux-6.1': { preset: 'linux-6.1', patches: [ACTIVATED_ENDS_AT_EXEC.id] },
+  'linux-6.12': { preset: 'linux-6.12', patches: [ACTIVATED_ENDS_AT_EXEC.id] },
+  'rfc-2016': { preset: 'rfc-2016-eager-pkru', patches: [REFUSED] },
+  'rfc-2016-eager-pkru': { preset: 'rfc-2016-eager-pkru', patches: [REFUSED] },
+};
