@@ -10,12 +10,14 @@ import type * as MuseumVerb from './commands/museum';
 import type * as ReplayVerb from './commands/replay';
 import type * as ReproduceVerb from './commands/reproduce';
 import type * as RunVerb from './commands/run';
+import type * as SweepVerb from './commands/sweep';
 import type * as VectorsVerb from './commands/vectors';
 import type * as Errors from './errors';
 import { EXIT } from './exit-codes';
 import { exploreFlags } from './explore/flags';
 import { matrixFlags } from './matrix/flags';
 import { museumFlags } from './museum/flags';
+import { sweepFlags } from './sweep/flags';
 import type { ColorChoice, GlobalOptions } from './terminal';
 
 /** The same as FPULAB_VERSION and CPUS_MAX, whose packages --help does not load. */
@@ -29,6 +31,7 @@ Examples:
   fpulab run interrupts --seed 7 --log run.events.jsonl
   fpulab explore xen-pv-leak --platform xen-pv       every interleaving: the shortest failure, or a proof
   fpulab matrix --svg matrix.svg                     every kernel on every platform in every scenario
+  fpulab sweep --preset linux-5.2                    a kernel in every scenario, against the bugs that are known
   fpulab museum F05                                  a historic bug: its story, the shortest run, its fix verified
   fpulab replay run.events.jsonl --to 120            the machine after event 120
   fpulab replay run.events.jsonl --rerun             the policies again, compared event by event
@@ -119,6 +122,7 @@ const verbs = {
   replay: () => require('./commands/replay') as typeof ReplayVerb,
   reproduce: () => require('./commands/reproduce') as typeof ReproduceVerb,
   run: () => require('./commands/run') as typeof RunVerb,
+  sweep: () => require('./commands/sweep') as typeof SweepVerb,
   vectors: () => require('./commands/vectors') as typeof VectorsVerb,
 };
 /* eslint-enable @typescript-eslint/no-require-imports */
@@ -183,6 +187,10 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
 
   museumFlags(program.command('museum')).action((ids: string[], given: MuseumVerb.MuseumFlags, command: Command) =>
     conduct(command, report, (options) => verbs.museum().museum(ids, given, options)),
+  );
+
+  sweepFlags(program.command('sweep')).action((given: SweepVerb.SweepFlags, command: Command) =>
+    conduct(command, report, (options) => verbs.sweep().sweep(given, options)),
   );
 
   program

@@ -5,6 +5,7 @@ import { cpuModelFile, scenarioOf } from '@fpulab/core';
 import { PLATFORMS, platformOf } from '@fpulab/hypervisor';
 import { presetOf } from '@fpulab/policies';
 import { loadCpu } from '../cpu-argument';
+import { patchesOf } from '../request';
 import type { CellPlan } from './plan';
 import type { SourceFiles } from './source-files';
 
@@ -28,7 +29,7 @@ export function cellDigest({ preset, platform, request, maxStates }: CellPlan, f
     cpu: cpuModelFile(loadCpu(request.cpu ?? scenario.cpu)),
     scenario,
     maxStates,
-    composed: [policies, PLATFORMS[platform]],
+    composed: [policies, PLATFORMS[platform], patchesOf(request.patches)],
     files: files.behind([
       ...policies().map(({ id }) => moduleOf('@fpulab/policies', id)),
       moduleOf('@fpulab/hypervisor', platformOf(platform).id),

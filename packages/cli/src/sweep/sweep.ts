@@ -1,0 +1,117 @@
+/** Explores the cells of the sweep, and judges them. */
+import { MENDED } from '@fpulab/policies';
+import { CellRun, type Cell, type CellRunOptions } from '../matrix/run-cells';
+import { planOfCell, type SweepCell } from './cells';
+import { bugsIn, judged, type SweepVerdict } from './judge';
+
+/** A cell and its verdict. */
+export interface JudgedCell {
+  readonly cell: SweepCell;
+  readonly verdict: SweepVerdict;
+  /** The line that repeats it: its nearest violation, or the exploration that gave the verdict. */
+  readonly repeat: string;
+}
+
+/** What the sweep found. */
+export interface SweepResult {
+  readonly cells: readonly JudgedCell[];
+  /** Bugs that presets list, and that showed nowhere: `linux-5.2: F03`. */
+  readonly missing: readonly string[];
+  /** Of each exploration. */
+  readonly maxStates: number;
+  readonly explorations: number;
+  /** What all explorations took together, also those that were kept from another time. */
+  readonly exploringMs: number;
+  readonly interrupted: boolean;
+}
+
+/** With interrupts there are far more states: so many times more at least, or it is not tried. */
+const GROWTH = 5;
+
+/** How the sweep is made. */
+export interface SweepOptions extends CellRunOptions {
+  readonly maxStates: number;
+}
+
+/**
+ * Three rounds: every cell as it is; with interrupts where that was verified with few states; and without the known bugs where
+ * something was violated.
+ */
+export async function sweep(cells: readonly SweepCell[], options: SweepOptions): Promise<SweepResult> {
+  const { maxStates } = options;
+  const rounds = new Rounds(options);
+  const plain = await rounds.explore(cells, (cell) => planOfCell(cell, cell.plain, maxStates));
+  const small = cells.filter((cell) => {
+    const { verdict, states } = plain.get(cell) ?? {};
+    return verdict === 'verified' && cell.withIrqs !== undefined && (states ?? 0) * GROWTH <= maxStates;
+  });
+  const withIrqs = await rounds.explore(small, (cell) => planOfCell(cell, cell.withIrqs ?? cell.plain, maxStates));
+  const violated = cells.filter((cell) => violates(plain.get(cell)) || violates(withIrqs.get(cell)));
+  const violatedIn = (cell: SweepCell): string =>
+    violates(plain.get(cell)) ? cell.plain : (cell.withIrqs ?? cell.plain);
+  const mended = await rounds.explore(
+    violated.filter((cell) => bugsIn(cell, violatedIn(cell)).length > 0 && cell.preset in MENDED),
+    (cell) => planOfCell(cell, violatedIn(cell), maxStates, MENDED[cell.preset]),
+  );
+  const result = cells.flatMap((cell) => {
+    const first = plain.get(cell);
+    if (first === undefined) return [];
+    const verdict = judged(cell, { plain: first, withIrqs: withIrqs.get(cell), mended: mended.get(cell) });
+    return [{ cell, verdict, repeat: repeatOf(first, withIrqs.get(cell)) }];
+  });
+  return {
+    cells: result,
+    missing: rounds.interrupted ? [] : missingIn(result),
+    maxStates,
+    explorations: rounds.explorations,
+    exploringMs: rounds.exploringMs,
+    interrupted: rounds.interrupted,
+  };
+}
+
+/** True when something is to be looked into. */
+export function isUnexpected({ cells, missing }: SweepResult): boolean {
+  return missing.length > 0 || cells.some(({ verdict }) => verdict.kind === 'unexpected');
+}
+
+class Rounds {
+  interrupted = false;
+  explorations = 0;
+  exploringMs = 0;
+
+  constructor(private readonly options: CellRunOptions) {}
+
+  /** The cells that were explored, and what came of each. */
+  async explore(
+    cells: readonly SweepCell[],
+    planOf: (cell: SweepCell) => Cell['plan'],
+  ): Promise<ReadonlyMap<SweepCell, Cell>> {
+    if (this.interrupted) return new Map();
+    const plans = new Map(cells.map((cell) => [planOf(cell), cell]));
+    const run = new CellRun([...plans.keys()], this.options);
+    const done = await run.run();
+    this.interrupted = run.interrupted;
+    this.explorations += done.filter(({ verdict }) => verdict !== 'cannot-run').length;
+    this.exploringMs += done.reduce((sum, { durationMs }) => sum + durationMs, 0);
+    return new Map(done.map((one) => [plans.get(one.plan) as SweepCell, one]));
+  }
+}
+
+const violates = (cell: Cell | undefined): boolean => cell?.verdict === 'violation';
+
+function repeatOf(plain: Cell, withIrqs: Cell | undefined): string {
+  const [nearest] = [plain, withIrqs].flatMap((one) => one?.violations ?? []);
+  if (nearest?.replay) return nearest.replay;
+  return (withIrqs?.verdict === 'verified' ? withIrqs : plain).plan.command;
+}
+
+/** Only bugs of cells that were explored are missed. */
+function missingIn(cells: readonly JudgedCell[]): readonly string[] {
+  const expected = new Set(cells.flatMap(({ cell }) => bugsIn(cell, cell.plain).map((id) => `${cell.preset}: ${id}`)));
+  const found = new Set(
+    cells.flatMap(({ cell, verdict }) =>
+      verdict.kind === 'known' ? verdict.bugs.map((id) => `${cell.preset}: ${id}`) : [],
+    ),
+  );
+  return [...expected].filter((one) => !found.has(one)).sort();
+}
