@@ -1,5 +1,6 @@
 /** What is known of the bugs that presets have: where they show, and the same kernels without them. */
 import { bugOf } from './bugs';
+import { RESTORE_BH_OFF } from './eager';
 import { PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
 import { ACTIVATED_ENDS_AT_EXEC } from './pasid';
 
@@ -36,7 +37,10 @@ const ofMuseum = (id: string, own: Partial<KnownBug> & Pick<KnownBug, 'scenarios
 };
 
 /** Scenarios in which frames fault. */
-const FRAMES = ['signals', 'frame-fails', 'signal-fault', 'sigreturn-fault', 'signal-irq'];
+const FRAMES = [
+  ...['signals', 'frame-fails', 'signal-fault', 'sigreturn-fault', 'signal-irq'],
+  ...['ia32-frames', 'x32-frames', 'frame-unmapped'],
+];
 
 /** Every bug that a preset lists, once. */
 export const KNOWN_BUGS: readonly KnownBug[] = [
@@ -45,7 +49,7 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
   ofMuseum('F05', { scenarios: [], byInterrupt: true }),
   ofMuseum('F07', { scenarios: ['protection-keys', 'pkru-switch', 'kernel-fpu-pkru'] }),
   ofMuseum('F32', { scenarios: ['ptrace-headers', 'ptrace-refused'] }),
-  ofMuseum('F42', { scenarios: ['signals', 'signals-preempted', 'sigreturn-fault'] }),
+  ofMuseum('F42', { scenarios: ['signals', 'signals-preempted', 'sigreturn-fault', 'ia32-preempted'] }),
   ofMuseum('F44', { scenarios: ['xen-pv-leak'] }),
   ofMuseum('F49', { scenarios: FRAMES }),
   known({
@@ -60,6 +64,7 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
       'interrupts',
       'signals',
       'sigreturn-fault',
+      'ia32-preempted',
     ],
   }),
   known({
@@ -74,6 +79,12 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
     source: 'Linux 6.1.176 fpu_flush_thread(), try_fixup_enqcmd_gp()',
     derived: true,
     scenarios: ['enqcmd-exec'],
+  }),
+  known({
+    id: RESTORE_BH_OFF.id,
+    title: 'a context switch between `initialized = 1` and the restore of a 32-bit frame saves old registers over it',
+    source: RESTORE_BH_OFF.source,
+    scenarios: ['ia32-preempted', 'ia32-frames'],
   }),
   known({
     id: 'pkru-of-kernel-threads',
@@ -105,7 +116,7 @@ export const MENDED: Readonly<Record<string, Mended>> = {
   'linux-4.1-eager': { preset: 'linux-4.1-eager', patches: ['xcomp-bv-cleared'] },
   'linux-4.2': { preset: 'linux-4.2', patches: [REFUSED] },
   'linux-4.8': { preset: 'linux-4.8', patches: [REFUSED, 'pkru-at-switch-4.8'] },
-  'linux-4.14': { preset: 'linux-4.14', patches: [REFUSED, 'pkru-at-switch-4.14'] },
+  'linux-4.14': { preset: 'linux-4.14', patches: [REFUSED, 'pkru-at-switch-4.14', RESTORE_BH_OFF.id] },
   'linux-5.2': { preset: 'linux-5.10', patches: [REFUSED] },
   'linux-5.10': { preset: 'linux-5.10', patches: [REFUSED] },
   'linux-6.1': { preset: 'linux-6.1', patches: [ACTIVATED_ENDS_AT_EXEC.id] },
