@@ -9,7 +9,7 @@ const STEPS_MAX = often(120, 300);
 
 describe('a log of every preset on every platform in every scenario', () => {
   it.each(everything())('%s on %s, %s: reads back and folds to the state of the run', (preset, platform, scenario) => {
-    for (const seed of [undefined, 0xfeedfacecafebeefn]) {
+    for (const seed of [0xfeedfacecafebeefn, undefined].slice(0, often(1, 2))) {
       const run = record({ preset, platform, scenario, seed, stepsMax: STEPS_MAX });
       const log = read(run.text);
       expect(firstDifference(run.live, log.events)).toBeUndefined();
