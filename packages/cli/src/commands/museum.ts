@@ -42,7 +42,8 @@ async function exploreAll(
   const exhibits: Exhibit[] = [];
   for (const [index, bug] of bugs.entries()) {
     if (under.signal.aborted) break;
-    exhibits.push(await explored(bug, under, `${index + 1} of ${bugs.length}, ${bug.id}`));
+    const exhibit = await explored(bug, under, `${index + 1} of ${bugs.length}, ${bug.id}`);
+    if (exhibit.buggy) exhibits.push(exhibit); // else nothing is known of it
   }
   return { exhibits, interrupted: under.signal.aborted };
 }
