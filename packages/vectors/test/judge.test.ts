@@ -1,5 +1,6 @@
 import { xfeaturesName } from '@fpulab/core';
 import { Judge, judge, judgeVector, runVector, type Difference, type Vector } from '../src';
+import { often } from '../../core/test/support/often';
 import { CAPTURED, samples, type Sample } from './captured';
 import { NOT_COMPARED, WRONG, type Mutant } from './mutants';
 
@@ -220,7 +221,7 @@ describe('a data instruction whose result is not modelled', () => {
 });
 
 describe('any code on any state', () => {
-  const RUNS = 20_000;
+  const RUNS = often(5_000, 20_000);
 
   it('runs, without an internal error and without an instruction that is not modelled', () => {
     const ends = new Map<string, number>();
