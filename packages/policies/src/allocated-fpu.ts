@@ -373,7 +373,7 @@ function lifeRoutines(parts: Parts): readonly Routine[] {
   ];
 }
 
-/** save_xstate_sig(), the end of handle_signal(), __restore_xstate_sig(): 64-bit frames. */
+/** save_xstate_sig(), the end of handle_signal(), __restore_xstate_sig(), without ia32_fxstate. */
 function signalRoutines(parts: Parts): readonly Routine[] {
   const { has, used, initFpu, userFpuBegin, resetState } = parts;
   return [

@@ -7,7 +7,7 @@ import { CHOICE, PAGE } from './choices';
 import type { Cr0Access, Hypervisor, UserRestore } from './kernel';
 import { returningThrough } from './exit-to-user';
 import { ACCESS } from './user-access';
-import { hasRegset, regsetComponents, tracedHeader } from './trace-request';
+import { hasRegset, regsetComponents, requestOf, tracedHeader } from './trace-request';
 import { callOthers, othersAreCalled } from './call-function';
 import { allocatePasid, dropPasid, pasidOf, someLives } from './sva';
 import { loadedFrom } from './xfd';
@@ -84,6 +84,10 @@ export class Cpu extends CpuFpu implements Hypervisor {
 
   get tracedHeader(): number {
     return tracedHeader(this.request);
+  }
+
+  get tracerMarksDynamic(): boolean {
+    return requestOf(this.request) === 'write-dynamic';
   }
 
   get regsetExists(): boolean {

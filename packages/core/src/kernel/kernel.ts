@@ -188,6 +188,8 @@ export interface Kernel {
   readonly regset: number;
   /** The header of the image that the tracer writes: one of TRACED_HEADER. */
   readonly tracedHeader: number;
+  /** During ptrace-write: the tracer's XSTATE_BV marks what is enabled per task, whether or not the target has room for it. */
+  readonly tracerMarksDynamic: boolean;
   /** Shows components of an image (all of the register set when none are named), as XRSTOR would load them. */
   showFpstate(fpstate: number, xfeatures?: number): void;
   /** Shows a component of the target that lies elsewhere than in an image. */

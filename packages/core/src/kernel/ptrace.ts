@@ -54,7 +54,7 @@ export function traceRoutines(services: TraceServices): readonly Routine[] {
                 wants('read'),
                 [regsetHook('copy_regset_to_user', events.PtraceRead)],
                 [
-                  when(wants('write', 'write-reserved', 'write-xcomp-bv'), [
+                  when(wants('write', 'write-reserved', 'write-xcomp-bv', 'write-dynamic'), [
                     regsetHook('copy_regset_from_user', events.PtraceWrite),
                   ]),
                 ],

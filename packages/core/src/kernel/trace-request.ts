@@ -14,10 +14,19 @@ export const REGSETS = ['fpregs', 'xfpregs', 'xstate'] as const;
 export type Regset = (typeof REGSETS)[number];
 
 /**
- * What a tracer does. The last three write NT_X86_XSTATE with a bad image: bytes 16 to 63 of its header are not 0; its XCOMP_BV is
- * not 0; its length is no multiple of 8 bytes.
+ * What a tracer does. Three write NT_X86_XSTATE with a bad image: bytes 16 to 63 of its header are not 0; its XCOMP_BV is
+ * not 0; its length is no multiple of 8 bytes. `write-dynamic`: its XSTATE_BV marks all that the kernel enables, also what is enabled per task and the target
+ * may have no room for; `write` marks what the target has.
  */
-export const TRACE_REQUESTS = ['cont', 'read', 'write', 'write-reserved', 'write-xcomp-bv', 'write-truncated'] as const;
+export const TRACE_REQUESTS = [
+  'cont',
+  'read',
+  'write',
+  'write-reserved',
+  'write-xcomp-bv',
+  'write-truncated',
+  'write-dynamic',
+] as const;
 
 /** One of TRACE_REQUESTS. */
 export type TraceRequest = (typeof TRACE_REQUESTS)[number];
@@ -40,7 +49,7 @@ export interface TraceOperation {
  * @throws FpuError FPU208 for a bad image of a register set that has no header
  */
 export function ptrace(target: string, request: TraceRequest, regset: Regset = 'xstate'): SyscallOperation {
-  if (regset !== 'xstate' && BAD.has(request)) {
+  if (regset !== 'xstate' && XSTATE_ONLY.has(request)) {
     throw new FpuError('FPU208', `ptrace('${target}', '${request}') is about NT_X86_XSTATE, not about ${regset}`, {
       request,
       regset,
@@ -50,7 +59,12 @@ export function ptrace(target: string, request: TraceRequest, regset: Regset = '
   return { kind: 'syscall', text, name: 'ptrace', trace: { target, request, regset } };
 }
 
-const BAD: ReadonlySet<TraceRequest> = new Set(['write-reserved', 'write-xcomp-bv', 'write-truncated']);
+const XSTATE_ONLY: ReadonlySet<TraceRequest> = new Set([
+  'write-reserved',
+  'write-xcomp-bv',
+  'write-truncated',
+  'write-dynamic',
+]);
 
 /** A request as a number that fits a local. */
 export function traceCode({ request, regset }: Pick<TraceOperation, 'request' | 'regset'>): number {

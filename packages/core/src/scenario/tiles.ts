@@ -1,5 +1,7 @@
 /** Scenarios about AMX tiles, which Linux enables per task: the first use traps, and the kernel asks for permission and memory. */
 import { amx, either, fork, program, sse, syscall } from '../kernel/program';
+import { ptrace } from '../kernel/trace-request';
+import { INIT } from '../machine/values';
 import { SSE, TILECFG, TILEDATA, X87 } from '../x86/components';
 import type { Scenario, Sometimes } from './scenario';
 import { USED_BY_ALL, cameBack } from './sometimes';
@@ -21,6 +23,13 @@ const hasTiles = (name: string): Sometimes => ({
   test: (event, [task]) =>
     event.type === 'fpregs.read' && event.data.task === task && event.data.component === TILEDATA,
 });
+
+const TILES_SHOWN: Sometimes = {
+  id: 'tiles-shown',
+  text: 'the tracer was shown tiles',
+  tasks: [],
+  test: ({ type, data }) => type === 'fpstate.shown' && data.component === TILEDATA && data.value !== INIT,
+};
 
 const diesInNm = (name: string, why: string): Sometimes => ({
   id: `${name}-died-in-nm`,
@@ -115,5 +124,27 @@ const threads: Own = {
   ],
 };
 
+/** A tracer can read and write tiles, where the target has some; it cannot give them to one that has none. */
+const traced: Own = {
+  ...ON,
+  id: 'ptrace-tiles',
+  title: 'D reads and writes registers of A, which has AMX tiles, and writes an image with tiles for C, which has none',
+  tasks: [
+    { name: 'A', program: program(ask, amx.configure(), amx.write(), syscall('ptrace_stop'), amx.read()) },
+    { name: 'C', program: program(sse.write(), syscall('ptrace_stop'), sse.read()) },
+    {
+      name: 'D',
+      program: program(
+        either(ptrace('A', 'read'), ptrace('A', 'write-dynamic'), ptrace('A', 'write', 'fpregs')),
+        ptrace('C', 'write-dynamic'),
+        ptrace('A', 'cont'),
+        ptrace('C', 'cont'),
+      ),
+    },
+  ],
+  interference: { migration: true, allocation: { sleep: true, fail: true } },
+  sometimes: [hasTiles('A'), ...USED_BY_ALL(['C']), TILES_SHOWN],
+};
+
 /** What they are, for the catalogue to complete. */
-export const TILES: readonly Own[] = [firstUse, life, signals, migration, threads];
+export const TILES: readonly Own[] = [firstUse, life, signals, migration, threads, traced];

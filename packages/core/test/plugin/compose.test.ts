@@ -214,6 +214,7 @@ describe('compose', () => {
       'amx-signal',
       'amx-migration',
       'amx-threads',
+      'ptrace-tiles',
       'enqcmd',
       'enqcmd-threads',
       'enqcmd-smp',
@@ -257,7 +258,7 @@ describe('compose', () => {
 
   it('every built-in scenario composes with every policy on every platform, but for protection keys, tiles, ENQCMD and guests', () => {
     const needPkru = ['protection-keys', 'pkru-switch', 'pkru-deferred', 'kernel-fpu-pkru', 'io-worker', 'ptrace-pkru'];
-    const needTiles = ['amx', 'amx-life', 'amx-signal', 'amx-migration', 'amx-threads'];
+    const needTiles = ['amx', 'amx-life', 'amx-signal', 'amx-migration', 'amx-threads', 'ptrace-tiles'];
     const needPasid = [
       'enqcmd',
       'enqcmd-threads',

@@ -12,6 +12,7 @@ import {
 import { fpstateReset, inheritPermissions, freeDeadTask } from './life';
 import { installAltstack, requestPermission } from './permission';
 import { DYNAMIC_XFEATURES, XTILE, dynamicSlots, type DynamicSlots } from './state';
+import { tracerEdits } from './tracer';
 import { handleXfdEvent, type ReallocForm } from './xfd-event';
 import { xfdSetState, xfdUpdateState } from './xfd';
 
@@ -69,6 +70,7 @@ export function dynamicXstate(
       },
       { edit: 'prepend', routine: 'hook:fork', nodes: [fpstateReset(slots, 'child')] },
       { edit: 'append', routine: 'hook:fork', nodes: [inheritPermissions(slots)] },
+      ...tracerEdits(slots, realloc),
       { edit: 'prepend', routine: 'hook:exec', nodes: [fpstateReset(slots, 'current')] },
       { edit: 'append', routine: 'hook:switch-out', nodes: [freeDeadTask(slots)] },
       { edit: 'append', routine: 'hook:idle', nodes: [idleFpregs(slots)] },
