@@ -6,7 +6,7 @@ import { grouped, mebibytes } from './numbers';
 
 /** Every assumption under which this plan is explored. */
 export function assumptionsOf(plan: ExplorePlan): readonly string[] {
-  const { settings } = plan.machine.composition;
+  const { settings, hooks } = plan.machine.composition;
   const { scenario, cpus, cpu } = settings;
   const { interference } = scenario;
   return [
@@ -16,6 +16,7 @@ export function assumptionsOf(plan: ExplorePlan): readonly string[] {
     `preemption: ${PREEMPTION[interference.preempt ?? 'none']}`,
     `allocations: ${allocations(interference)}`,
     ...others(interference, cpus),
+    ...(hooks['call-function'] === undefined ? [] : ['CPUs interrupt each other to have functions run']),
     `violations are of: ${scenario.oracles.join(', ')}`,
     ...search(plan),
   ];
@@ -47,8 +48,8 @@ function tasks({ id, tasks }: Scenario): readonly string[] {
   }
   return [
     ...tasks.map(
-      ({ name, program, unborn, kind = 'user' }) =>
-        `${KIND[kind]} ${name}${unborn ? ', when forked,' : ''} runs ${programText(program)}`,
+      ({ name, program, unborn, threadOf, kind = 'user' }) =>
+        `${KIND[kind]} ${name}${unborn ? `, when forked${threadOf ? ` as a thread of ${threadOf}` : ''},` : ''} runs ${programText(program)}`,
     ),
   ];
 }
@@ -85,12 +86,13 @@ function allocations({ allocation }: Interference): string {
   return ['succeed', ...(allocation?.sleep ? ['sleep first'] : []), ...(allocation?.fail ? ['fail'] : [])].join(' or ');
 }
 
-function others({ vcpu, idle, migration, userFaults }: Interference, cpus: number): readonly string[] {
+function others({ vcpu, idle, migration, userFaults, signals }: Interference, cpus: number): readonly string[] {
   return [
     ...(cpus > 1 ? [migration ? 'tasks move between CPUs' : 'tasks stay on their CPUs'] : []),
     ...(vcpu ? ['the hypervisor takes the physical CPU away at any time, where the platform has one'] : []),
     ...(idle ? ['the idle task may run although others could'] : []),
     ...(idle === 'preempts' ? ['and take the CPU from a task that is alone, as a kernel thread would'] : []),
+    ...(signals ? ['signals may come on every way to user code, where there is a handler'] : []),
     ...(userFaults ? ['restores from user memory may fault part-way'] : []),
   ];
 }

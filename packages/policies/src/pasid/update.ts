@@ -128,7 +128,7 @@ function finish({ xstateBv, load, invalidates }: UpdateHelper): RoutineNode {
   ]);
 }
 
-/** A step of these can only be in one place of the routine. */
+/** What the kernel does where a thread binds: from then on that thread does not trap. */
 export function bindFillsRegister(way: UpdateWay): RoutineNode {
   return group('the binding thread gets its PASID', [
     step('pasid = current->mm->pasid', (k) => k.setLocal(0, k.mmPasid)),
