@@ -107,9 +107,7 @@ describe('linux-3.6 on xen-pv', () => {
 
   it('linux-4.8 with eagerfpu=off does, in the one place without in_kernel_fpu: user_fpu_begin() of execve()', () => {
     const later = on('linux-4.8 eagerfpu=off', () => xenPv());
-    const runs = Array.from({ length: 600 }, (_, seed) =>
-      violatedBy(later, scenarioOf('interrupts'), BigInt(seed)),
-    );
+    const runs = Array.from({ length: 600 }, (_, seed) => violatedBy(later, scenarioOf('interrupts'), BigInt(seed)));
     expect(new Set(runs.flat())).toEqual(new Set(['unexpected-fault']));
   });
 
