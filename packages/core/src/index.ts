@@ -52,6 +52,7 @@ export type { CpuModelFile } from './x86/cpu-model-schema';
 export { cpuid, type CpuidControl } from './x86/cpuid';
 export {
   CR0_BOOT,
+  CR0_RESET,
   CR0_EM,
   CR0_ET,
   CR0_MP,
@@ -185,6 +186,7 @@ export {
   type SpaceSizes,
 } from './machine/layout';
 export {
+  CPU_STATE,
   FPSTATE_KINDS,
   FRAME_PAGES,
   HEADER,

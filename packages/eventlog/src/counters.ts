@@ -36,6 +36,7 @@ const COUNTED: Readonly<Record<string, (counters: Counters, data: MachineEvent['
   'trap.raised': (c) => ({ ...c, traps: c.traps + 1 }),
   'cr0.written': (c) => ({ ...c, cr0Writes: c.cr0Writes + 1 }),
   'xfd.written': (c) => ({ ...c, msrWrites: c.msrWrites + 1 }),
+  'xss.written': (c) => ({ ...c, msrWrites: c.msrWrites + 1 }),
   'xfd.err-written': (c, _data, by) => (by === 'hardware' ? c : { ...c, msrWrites: c.msrWrites + 1 }),
 };
 

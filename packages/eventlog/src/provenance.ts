@@ -266,6 +266,14 @@ class Tracker implements Provenance {
     this.initialise(this.links('latest', task), seq, xfeatures);
   }
 
+  /** A CPU, or a vCPU with its image, is as RESET leaves it. */
+  losePower(cpu: number, seq: number): void {
+    const { fpstate, cpu: cpus } = this.header.sizes;
+    this.initialise(this.links('fpregs', cpu), seq, ALL);
+    this.initialiseImage(fpstate - cpus + cpu, seq);
+    this.setXfd(cpu, 0);
+  }
+
   forget(task: number): void {
     this.latest[task] = [];
     this.forgetFrame(task);
@@ -309,6 +317,7 @@ const EFFECTS: Readonly<Record<string, (t: Tracker, data: MachineEvent['data'], 
   'fpstate.traced': (t, data, seq) => t.trace(data, seq),
   'fpstate.xstate-bv-written': (t, { fpstate, xfeatures }) => t.setXstateBv(fpstate, xfeatures),
   'xfd.written': (t, { cpu, value }) => t.setXfd(cpu, value),
+  'cpu.power-lost': (t, { cpu }, seq) => t.losePower(cpu, seq),
   'architectural.set': (t, { task, component, value }, seq) => {
     t.links('latest', task)[component] = t.again(component, value, seq);
   },

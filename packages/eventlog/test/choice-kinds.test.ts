@@ -30,10 +30,19 @@ describe('logs and replay strings hold every kind of choice', () => {
   const made = events.filter(({ type }) => type === 'choice.made').map(({ data }) => data);
 
   it('faults and counts among them, by their numbers', () => {
-    expect(new Set(made.map(({ kind }) => CHOICE_KINDS[kind]))).toEqual(new Set(CHOICE_KINDS));
+    const kinds = CHOICE_KINDS.filter((kind) => kind !== 'cpu');
+    expect(new Set(made.map(({ kind }) => CHOICE_KINDS[kind]))).toEqual(new Set(kinds));
     expect(new Set(made.filter(({ kind }) => kind === 4).map(({ count }) => count))).toEqual(new Set([7]));
     expect(new Set(made.filter(({ kind }) => kind === 5).map(({ taken }) => taken))).toEqual(new Set([0, 6]));
     expect(header.scenario).toBe('signals.any-2');
+  });
+
+  it('which CPU goes down or comes up', () => {
+    const hotplug = recorded(everyKind(seededDriver(7n), 'cpu-hotplug'));
+    const cpus = hotplug.events.filter(({ type, data }) => type === 'choice.made' && data.kind === 8);
+    expect(cpus.map(({ data }) => data.count)).toEqual([2]);
+    const again = recorded(everyKind(logDriver(hotplug.events), 'cpu-hotplug'));
+    expect(firstDifference(hotplug.events, again.events)).toBeUndefined();
   });
 
   it('and a log repeats its run', () => {

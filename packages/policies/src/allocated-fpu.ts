@@ -23,6 +23,7 @@ import {
   type RoutineNode,
   type Slot,
 } from '@fpulab/core';
+import { cpuUp } from './cpu-up';
 import { fpuCounter, unusedFpuCounter } from './fpu-counter';
 import { andThen, fxsave, readFsaveHeader, sanitize, saveFsaveHeader } from './ia32-frame';
 import { REGSET_HOOKS, allocatedRegsets } from './regset';
@@ -76,6 +77,7 @@ export function allocatedFpu(options: AllocatedFpuOptions): BasePolicy {
   const { id, title, source, eager, xfeatures } = options;
   const parts = makeParts(eager);
   const { hasFpu, usedMath, lastCpu, counter, owner, inKernelFpu, preload } = parts;
+  const up = cpuUp('fpu_init', { owner, fninit: false, lazy: !eager });
   return {
     kind: 'base',
     id,
@@ -95,6 +97,7 @@ export function allocatedFpu(options: AllocatedFpuOptions): BasePolicy {
       ...signalRoutines(parts),
       ...ia32SignalRoutines(parts),
       ...allocatedRegsets({ usedMath, lastCpu, unlazy: unlazyFpu(parts), header: 'reserved' }),
+      ...up.routines,
       ...(eager ? [routine('fpu_init', [step('clts at boot', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))])] : []),
     ],
     hooks: {
@@ -114,6 +117,7 @@ export function allocatedFpu(options: AllocatedFpuOptions): BasePolicy {
       'signal-restore-ia32': '__restore_xstate_sig, ia32_fxstate',
       ...REGSET_HOOKS,
       ...(eager ? { 'cpu-up': 'fpu_init' } : {}),
+      ...up.hooks,
     },
   };
 }

@@ -24,6 +24,7 @@ import {
   type Kernel,
   type RoutineNode,
 } from '@fpulab/core';
+import { cpuUp } from './cpu-up';
 import { embeddedRegsets } from './embedded-regset';
 import { fpuCounter, unusedFpuCounter } from './fpu-counter';
 import { andThen, fxsave, readFsaveHeader, sanitize, saveFsaveHeader } from './ia32-frame';
@@ -335,6 +336,8 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
     step('preempt_enable', (k) => k.preemptEnable()),
   ]);
 
+  const up = cpuUp('fpu__init_cpu', { owner, fninit: true, lazy: !eager });
+
   return {
     kind: 'base',
     id,
@@ -362,6 +365,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
       saveSigIa32,
       restoreSigIa32,
       ...embeddedRegsets({ active, used: fpstateActive, lastCpu, save: fpuSave }),
+      ...up.routines,
       ...(eager ? [routine('fpu__init_cpu', [step('clts at boot', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))])] : []),
     ],
     hooks: {
@@ -381,6 +385,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
       'signal-restore-ia32': '__fpu__restore_sig, ia32_fxstate',
       ...REGSET_HOOKS,
       ...(eager ? { 'cpu-up': 'fpu__init_cpu' } : {}),
+      ...up.hooks,
     },
   };
 }

@@ -1,6 +1,7 @@
 /** @packageDocumentation FPU switching policies and the kernels that are made of them. */
 import type { Patch } from '@fpulab/core';
 import { BUG_PATCHES } from './bugs';
+import { CPU_UP_FIXES } from './cpu-up-fixes';
 import { RESTORE_BH_OFF } from './eager';
 import { PKRU_AT_SWITCH, SOMETHING_WRITES_PKRU } from './eager-pkru';
 import { CLASSIC_GUEST, FRAME_FIRST, GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
@@ -18,6 +19,7 @@ export {
   PREEMPT_SAFE_UNLAZY,
   type LazyEra,
 } from './lazy-cr0-ts';
+export { NATIVE_CPU_UP_OWNER, PKRU_SUSPEND, XEN_CPU_UP_OWNER, XFD_RESUME_COPY } from './cpu-up-fixes';
 export { RESTORE_BH_OFF, eager, type EagerEra } from './eager';
 export { kvm, type KvmEra } from './kvm';
 export { dynamicXstate, type ReallocForm } from './dynamic-xstate';
@@ -47,6 +49,7 @@ export const POLICY_PATCHES: readonly Patch[] = [
   ACTIVATED_ENDS_AT_EXEC,
   RESTORE_BH_OFF,
   FSAVE_HEADER_STALE,
+  ...CPU_UP_FIXES,
   ...BUG_PATCHES,
   ...RFC_PATCHES,
   ...REFRESH_PATCHES,

@@ -1,5 +1,6 @@
 /** What is known of the bugs that presets have: where they show, and the same kernels without them. */
 import { bugOf } from './bugs';
+import { NATIVE_CPU_UP_OWNER, PKRU_SUSPEND, XEN_CPU_UP_OWNER, XFD_RESUME_COPY } from './cpu-up-fixes';
 import { RESTORE_BH_OFF } from './eager';
 import { PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
 import { ACTIVATED_ENDS_AT_EXEC } from './pasid';
@@ -101,9 +102,39 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
       'LKML, October 2016, in the thread of the RFC: no way to be compatible with PKRU without switching to eager-switched PKRU',
     scenarios: ['protection-keys', 'kernel-fpu-pkru', 'io-worker', 'pkru-switch'],
   }),
+  known({
+    id: NATIVE_CPU_UP_OWNER.id,
+    title: 'after suspend a task is told that the registers of a secondary CPU, which lost their power, are its own',
+    source: 'Linux 3.6 native_cpu_up(); mended between 3.6 and 4.1.27, which resets the owner there',
+    scenarios: ['suspend'],
+  }),
+  known({
+    id: XEN_CPU_UP_OWNER.id,
+    title: 'a vCPU of Xen PV that comes up again executes FNINIT, and its owner is told that the registers are its own',
+    source: 'Linux 4.8.15 to 6.12.19 arch/x86/xen/smp.c, smp_pv.c cpu_bringup(), fpu__init_cpu_generic()',
+    derived: true,
+    scenarios: ['cpu-hotplug', 'suspend'],
+  }),
+  known({
+    id: PKRU_SUSPEND.id,
+    title: 'suspend loses the PKRU of the task that asked for it',
+    source:
+      'Linux 6.1.176 and 6.12.19 arch/x86/power/cpu.c, which knows nothing of PKRU, and images without it since 5.14',
+    derived: true,
+    scenarios: ['suspend-pkru'],
+  }),
+  known({
+    id: XFD_RESUME_COPY.id,
+    title: 'fpu__resume_cpu() writes IA32_XFD and not its copy',
+    source: 'Linux 6.1.176 and 6.12.19 arch/x86/kernel/fpu/xstate.c fpu__resume_cpu()',
+    derived: true,
+    scenarios: ['suspend-amx'],
+  }),
 ];
 
 const REFUSED = 'refused-image-keeps';
+const PV_CPU_UP = XEN_CPU_UP_OWNER.id;
+const SUSPEND = [PV_CPU_UP, PKRU_SUSPEND.id];
 
 /** By preset. Those that are not named have no bugs that are known. */
 export const MENDED: Readonly<Record<string, Mended>> = {
@@ -111,16 +142,17 @@ export const MENDED: Readonly<Record<string, Mended>> = {
     preset: 'linux-2.6.32',
     patches: ['preempt-safe-sigframe', 'preempt-safe-unlazy', 'frame-first-2.6.32'],
   },
-  'linux-3.6': { preset: 'linux-3.6', patches: ['guest-fix', 'frame-first-3.6'] },
+  'linux-3.6': { preset: 'linux-3.6', patches: ['guest-fix', 'frame-first-3.6', NATIVE_CPU_UP_OWNER.id] },
   'linux-4.1': { preset: 'linux-4.1', patches: ['guest-fix'] },
   'linux-4.1-eager': { preset: 'linux-4.1-eager', patches: ['xcomp-bv-cleared'] },
-  'linux-4.2': { preset: 'linux-4.2', patches: [REFUSED] },
-  'linux-4.8': { preset: 'linux-4.8', patches: [REFUSED, 'pkru-at-switch-4.8'] },
-  'linux-4.14': { preset: 'linux-4.14', patches: [REFUSED, 'pkru-at-switch-4.14', RESTORE_BH_OFF.id] },
-  'linux-5.2': { preset: 'linux-5.10', patches: [REFUSED] },
-  'linux-5.10': { preset: 'linux-5.10', patches: [REFUSED] },
-  'linux-6.1': { preset: 'linux-6.1', patches: [ACTIVATED_ENDS_AT_EXEC.id] },
-  'linux-6.12': { preset: 'linux-6.12', patches: [ACTIVATED_ENDS_AT_EXEC.id] },
-  'rfc-2016': { preset: 'rfc-2016-eager-pkru', patches: [REFUSED] },
-  'rfc-2016-eager-pkru': { preset: 'rfc-2016-eager-pkru', patches: [REFUSED] },
+  'linux-4.2': { preset: 'linux-4.2', patches: [REFUSED, PV_CPU_UP] },
+  'linux-4.8': { preset: 'linux-4.8', patches: [REFUSED, 'pkru-at-switch-4.8', PV_CPU_UP] },
+  'linux-4.14': { preset: 'linux-4.14', patches: [REFUSED, 'pkru-at-switch-4.14', RESTORE_BH_OFF.id, PV_CPU_UP] },
+  'linux-5.2': { preset: 'linux-5.10', patches: [REFUSED, PV_CPU_UP] },
+  'linux-5.10': { preset: 'linux-5.10', patches: [REFUSED, PV_CPU_UP] },
+  'linux-5.15': { preset: 'linux-5.15', patches: SUSPEND },
+  'linux-6.1': { preset: 'linux-6.1', patches: [ACTIVATED_ENDS_AT_EXEC.id, ...SUSPEND, XFD_RESUME_COPY.id] },
+  'linux-6.12': { preset: 'linux-6.12', patches: [ACTIVATED_ENDS_AT_EXEC.id, ...SUSPEND, XFD_RESUME_COPY.id] },
+  'rfc-2016': { preset: 'rfc-2016-eager-pkru', patches: [REFUSED, PV_CPU_UP] },
+  'rfc-2016-eager-pkru': { preset: 'rfc-2016-eager-pkru', patches: [REFUSED, PV_CPU_UP] },
 };

@@ -1,5 +1,6 @@
 import { FpuError, applyPatch, type BasePolicy, type ModifierPolicy, type Patch } from '@fpulab/core';
 import { bugOf } from './bugs';
+import { NATIVE_CPU_UP_OWNER, PKRU_SUSPEND, XEN_CPU_UP_OWNER, XFD_RESUME_COPY } from './cpu-up-fixes';
 import { dynamicXstate } from './dynamic-xstate';
 import { RESTORE_BH_OFF, eager, type EagerEra } from './eager';
 import { eagerPkru } from './eager-pkru';
@@ -114,6 +115,11 @@ const WIPED: PresetBug = { id: '43be46e89698' };
 
 /** Nobody sets PKRU for kernel threads; derived, PKRU_AT_SWITCH is a fix. */
 const KTHREAD_PKRU: PresetBug = { id: 'pkru-of-kernel-threads' };
+/** FNINIT on a vCPU whose owner stays. */
+const PV_CPU_UP: PresetBug = { id: XEN_CPU_UP_OWNER.id, on: 'xen-pv' };
+/** Suspend loses PKRU; and IA32_XFD's copy goes stale there. */
+const PKRU_LOST: PresetBug = { id: PKRU_SUSPEND.id };
+const XFD_STALE: PresetBug = { id: XFD_RESUME_COPY.id };
 
 /** The kernels that are modelled. */
 export const PRESETS: readonly Preset[] = [
@@ -126,7 +132,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-3.6',
     title: 'Linux 3.6: lazy, state allocated at first use with interrupts on',
-    bugs: [F44, { id: 'F49' }],
+    bugs: [F44, { id: 'F49' }, { id: NATIVE_CPU_UP_OWNER.id }],
     ...lazy('linux-3.6'),
   },
   {
@@ -144,55 +150,55 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-4.2',
     title: 'Linux 4.2 to 4.5 without XSAVEOPT, or with eagerfpu=off: lazy, state embedded in the task',
-    bugs: [WIPED],
+    bugs: [WIPED, PV_CPU_UP],
     ...lazy('linux-4.2'),
   },
   {
     id: 'linux-4.8',
     title: 'Linux 4.6 to 4.9: eager (execve() as in 4.8.15 and 4.9)',
-    bugs: [WIPED, KTHREAD_PKRU],
+    bugs: [WIPED, KTHREAD_PKRU, PV_CPU_UP],
     ...always('linux-4.8'),
   },
   {
     id: 'linux-4.14',
     title: 'Linux 4.14 to 5.1: eager, and lazy switching is gone from the code',
-    bugs: [WIPED, KTHREAD_PKRU, { id: RESTORE_BH_OFF.id, on: 'frames of 32-bit programs' }],
+    bugs: [WIPED, KTHREAD_PKRU, { id: RESTORE_BH_OFF.id, on: 'frames of 32-bit programs' }, PV_CPU_UP],
     ...always('linux-4.14'),
   },
   {
     id: 'linux-5.2',
     title: 'Linux 5.2 as released: registers are loaded on the return to user code',
-    bugs: [...[...BUGS_5_2.base, ...BUGS_5_2.pkru].map((id) => ({ id })), WIPED],
+    bugs: [...[...BUGS_5_2.base, ...BUGS_5_2.pkru].map((id) => ({ id })), WIPED, PV_CPU_UP],
     ...deferred('linux-5.2', BUGS_5_2),
   },
   {
     id: 'linux-5.10',
     title: 'Linux 5.10, with the fixes that 5.2 to 5.13 got: registers are loaded on the return to user code',
-    bugs: [WIPED],
+    bugs: [WIPED, PV_CPU_UP],
     ...deferred('linux-5.2'),
   },
   {
     id: 'linux-5.15',
     title: 'Linux 5.14 and 5.15: the same, PKRU apart',
-    bugs: [],
+    bugs: [PV_CPU_UP, PKRU_LOST],
     ...deferred('linux-5.14'),
   },
   {
     id: 'linux-6.1',
     title: 'Linux 5.16 to 6.6: the same, fork() loads first; AMX tiles are enabled per task where there are some',
-    bugs: [ACTIVATED],
+    bugs: [ACTIVATED, PV_CPU_UP, PKRU_LOST, XFD_STALE],
     ...withDynamicXstate('linux-6.1'),
   },
   {
     id: 'linux-6.12',
     title: 'Linux 6.7 and later: the same, flags are those of the old and the new task by name',
-    bugs: [ACTIVATED],
+    bugs: [ACTIVATED, PV_CPU_UP, PKRU_LOST, XFD_STALE],
     ...withDynamicXstate('linux-6.12'),
   },
   {
     id: 'rfc-2016',
     title: 'the RFC of October 2016 on Linux 4.8: TIF_LOAD_FPU, with what it left open closed',
-    bugs: [WIPED, { id: 'pkru-deferred' }],
+    bugs: [WIPED, { id: 'pkru-deferred' }, PV_CPU_UP],
     parts: [{ policy: 'rfc-2016' }],
     patches: [],
     policies: () => [rfc2016()],
@@ -200,7 +206,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'rfc-2016-eager-pkru',
     title: 'the same with PKRU switched at once, without which the thread sees no way to be compatible with PKRU',
-    bugs: [WIPED],
+    bugs: [WIPED, PV_CPU_UP],
     parts: [{ policy: 'rfc-2016' }, { policy: 'eager-pkru', era: 'image' }],
     patches: [],
     policies: () => [rfc2016(), eagerPkru({ form: 'image', initPkru: 'all-keys' })],

@@ -2,9 +2,9 @@
 import { FpuError } from '../error';
 
 /** What can be chosen. The order is part of the log and replay formats. */
-export const CHOICE_KINDS = ['next', 'pick', 'alloc', 'program', 'fault', 'count', 'work', 'page'] as const;
+export const CHOICE_KINDS = ['next', 'pick', 'alloc', 'program', 'fault', 'count', 'work', 'page', 'cpu'] as const;
 
-/** `next`: which CPU acts and whether something intervenes; `pick`: which task runs next; `alloc`: how an allocation ends; `program`: which way a program goes; `fault`: which components an XRSTOR had loaded when it faulted; `count`: whether an abstract counter passes its threshold; `work`: what there is to do before the return to user code; `page`: whether user memory is there. */
+/** `next`: which CPU acts and whether something intervenes; `pick`: which task runs next; `alloc`: how an allocation ends; `program`: which way a program goes; `fault`: which components an XRSTOR had loaded when it faulted; `count`: whether an abstract counter passes its threshold; `work`: what there is to do before the return to user code; `page`: whether user memory is there; `cpu`: which CPU goes down or comes up. */
 export type ChoiceKind = (typeof CHOICE_KINDS)[number];
 
 /** Index of each kind in CHOICE_KINDS. */
@@ -17,6 +17,7 @@ export const CHOICE: Readonly<Record<ChoiceKind, number>> = {
   count: 5,
   work: 6,
   page: 7,
+  cpu: 8,
 };
 
 /** How an allocation that may sleep ends: values of the choice `alloc`. */

@@ -17,7 +17,7 @@ import type { EventStream } from '../machine/stream';
 import type { CpuModel } from '../x86/cpu-model';
 import { VECTOR } from '../x86/faults';
 import { ALLOC, CHOICE } from './choices';
-import type { CounterRange, Cr0Access, Slot } from './kernel';
+import type { CounterRange, MachinePlatform, Slot } from './kernel';
 import { GUEST_ROUTINE } from './guest';
 
 /** What a CPU needs of the machine around it. */
@@ -31,7 +31,7 @@ export interface CpuMachine {
   readonly xsaves: boolean;
   /** It uses XSAVEOPT where it sees it. */
   readonly xsaveopt: boolean;
-  readonly platform: { readonly id: string; readonly cr0: Cr0Access };
+  readonly platform: MachinePlatform;
   /** Alternatives of the choice `alloc` in this scenario. */
   readonly allocAlternatives: readonly number[];
   /** Alternatives of the choice `fault`: what an XRSTOR that faults may have loaded; none where nothing faults. */

@@ -21,6 +21,7 @@ export abstract class CpuFpu extends CpuCore {
   readonly xfeatures: number;
   private readonly vcpuArea: SaveArea;
   private readonly kernelComponent: number;
+  private readonly hasXsave: boolean;
   /** Word of the PKRU register; -1 on processors that have none. */
   private readonly pkruWord: number;
 
@@ -33,6 +34,7 @@ export abstract class CpuFpu extends CpuCore {
     this.dynamicXfeatures = this.at.dynamicXfeatures;
     this.area = area(this.allMask);
     this.defaultArea = area(this.allMask & ~this.dynamicXfeatures);
+    this.hasXsave = machine.model.features.includes('xsave');
     this.xfd = xfdMsrs(machine.stream, cpu);
     // Xen uses XSAVES only for supervisor components, of which guests have none (xen/arch/x86/xstate.c xsave()).
     this.vcpuArea = saveArea(machine.host, { xfeatures: this.allMask, xsaves: false });
@@ -57,8 +59,9 @@ export abstract class CpuFpu extends CpuCore {
     return this.at.vcpuFpstates + this.cpu;
   }
 
-  save(fpstate: number, xfeatures = this.allMask): boolean {
+  save(fpstate: number, requested = this.allMask): boolean {
     this.needDeclaration('saves registers');
+    const xfeatures = this.enabledOf(requested);
     this.emit(events.FpregsSaved, this.cpu, fpstate, xfeatures, this.bytesOf(fpstate), this.area.save);
     if (this.area.format !== 'fnsave') return true;
     this.emit(events.FpregsInitialised, this.cpu, this.allMask);
@@ -71,8 +74,9 @@ export abstract class CpuFpu extends CpuCore {
     this.emit(events.FpregsSaved, this.cpu, fpstate, this.allMask & FXSAVE_COMPONENTS, LEGACY_BYTES, save);
   }
 
-  restore(fpstate: number, xfeatures = this.allMask): boolean {
+  restore(fpstate: number, requested = this.allMask): boolean {
     this.needDeclaration('loads registers');
+    const xfeatures = this.enabledOf(requested);
     if (this.headerOf(fpstate) === HEADER.reserved || this.hasBitsOutsideXcompBv(fpstate)) {
       this.raiseGp();
       return false;
@@ -82,6 +86,12 @@ export abstract class CpuFpu extends CpuCore {
     this.emit(events.FpregsRestored, this.cpu, fpstate, xfeatures, this.bytesOf(fpstate), this.area.restore);
     this.watchPkru(pkru);
     return true;
+  }
+
+  /** Components that XCR0 and IA32_XSS let XSAVE and XRSTOR move; FXSAVE and FNSAVE do not ask. */
+  private enabledOf(xfeatures: number): number {
+    if (this.at.xcr0 < 0 || !this.hasXsave) return xfeatures;
+    return xfeatures & this.look(this.at.xcr0 + this.cpu);
   }
 
   /** XRSTOR refuses a header. All code that restores has a fix-up for it, so that there is no context of its own. */

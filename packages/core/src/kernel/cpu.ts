@@ -1,8 +1,8 @@
 import * as events from '../machine/events';
-import { FRAME_PAGES, HEADER } from '../machine/state';
+import { CPU_STATE, FRAME_PAGES, HEADER } from '../machine/state';
 import { DEFAULT_PKRU, INIT, nextSerial, principalOfTask, valueId } from '../machine/values';
 import { PKRU, USER_COMPONENTS, bitsOf } from '../x86/components';
-import { CR0_TS } from '../x86/control-registers';
+import { CR0_RESET, CR0_TS } from '../x86/control-registers';
 import { CHOICE, PAGE } from './choices';
 import type { Cr0Access, Hypervisor, UserRestore } from './kernel';
 import { returningThrough } from './exit-to-user';
@@ -57,16 +57,68 @@ export class Cpu extends CpuFpu implements Hypervisor {
     return this.byPlatform((cr0) => cr0.insn.smsw(this));
   }
 
+  // --- CPUs that go down and come up --------------------------------------------------------------------------------
+
+  /** The task that suspends the machine; NOBODY while nobody does. */
+  get frozenBy(): number {
+    this.machine.stream.touchedShared = true;
+    return this.look(this.at.frozenBy);
+  }
+
+  freezeOthers(frozen: boolean): void {
+    const { frozenBy } = this.at;
+    if (frozen) this.emit(events.TasksFrozen, frozenBy, this.task);
+    else this.emit(events.TasksThawed, frozenBy);
+  }
+
+  /** One of CPU_STATE. Other CPUs change it. */
+  stateOfCpu(cpu: number): number {
+    this.machine.stream.touchedShared = true;
+    return this.look(this.at.cpuState + cpu);
+  }
+
+  /** The others first. */
+  cpusThatAre(state: number): readonly number[] {
+    const cpus = Array.from({ length: this.at.cpus }, (_, turn) => (this.cpu + 1 + turn) % this.at.cpus);
+    return cpus.filter((cpu) => this.stateOfCpu(cpu) === state);
+  }
+
+  choose(kind: number, alternatives: readonly number[]): number {
+    return this.machine.choose(kind, alternatives);
+  }
+
+  /** INIT reaches this CPU. */
+  receiveInit(): void {
+    this.emit(events.InitReceived, this.cpu);
+    this.resetCr0();
+  }
+
+  /** The machine loses its power: this CPU, and those that are down already. */
+  losePower(): void {
+    for (const cpu of [...this.cpusThatAre(CPU_STATE.dead), this.cpu]) this.emit(events.PowerLost, cpu);
+    this.resetCr0();
+  }
+
+  private resetCr0(): void {
+    const { reset } = this.machine.platform;
+    if (reset === undefined) this.setRealCr0(CR0_RESET);
+    else this.asPlatform(() => reset(this));
+  }
+
   recordHypercall(number: number, argument: number): void {
     this.emit(events.HypercallMade, this.cpu, this.task, number, argument);
   }
 
   /** What the platform does with CR0 is the platform's doing. */
   private byPlatform<T>(access: (cr0: Cr0Access) => T): T {
+    return this.asPlatform(() => access(this.machine.platform.cr0));
+  }
+
+  private asPlatform<T>(act: () => T): T {
     const { platform, stream } = this.machine;
     const { actor } = stream;
     stream.actor = platform.id;
-    const result = access(platform.cr0);
+    const result = act();
     stream.actor = actor;
     return result;
   }

@@ -11,6 +11,7 @@ import { PKRU, X87, hasComponent, xfeaturesName } from '../x86/components';
 import { fpuFault, VECTOR } from '../x86/faults';
 import { frameAbi, type Abi } from './abi';
 import { ChoicePoint } from './choice-point';
+import { controlFault } from './control-fault';
 import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, PAGE, type ChoiceDriver } from './choices';
 import { compileCode, type Code, type OwnedRoutine, type ReturnInstruction, type StepInstruction } from './code';
 import { Cpu } from './cpu';
@@ -20,7 +21,7 @@ import type { PlatformHook, PolicyHook } from './hooks';
 import { VCPU_LOADED } from './kvm-run';
 import { CALL_FUNCTION_ROUTINE } from './call-function';
 import type { Interference } from './interference';
-import type { Cr0Access, Slot } from './kernel';
+import type { MachinePlatform, Slot } from './kernel';
 import type { CompiledOperation, FpuOperation, FrameOperation } from './program';
 import { KERNEL_CALLS, KTHREAD_ROUTINE, PROGRAM_LOCAL, type TaskKind } from './kernel-thread';
 import { Scheduler } from './scheduler';
@@ -67,7 +68,7 @@ export interface EngineParts {
   readonly interference: Interference;
   /** Counters pass their thresholds by choice. */
   readonly abstractCounters: boolean;
-  readonly platform: { readonly id: string; readonly cr0: Cr0Access };
+  readonly platform: MachinePlatform;
   readonly answers: (hook: PolicyHook | PlatformHook) => boolean;
 }
 
@@ -78,6 +79,8 @@ const NO_PROGRAM = -1;
 const ALLOC_NAMES = ['ok', 'sleep', 'fail'];
 const WORK_NAMES = ['none', 'resched', 'signal', 'resched+signal'];
 const PAGE_NAMES = ['there', 'missing', 'sleep', 'gone'];
+/** Names of CPUs as alternatives of the choice `cpu`. */
+const cpuName = (cpu: number): string => `cpu${cpu}`;
 const ACTION_NAMES = ['continue', 'preempt', 'hardirq', 'softirq', 'vcpu', 'vm-exit', 'ipi'];
 
 /** The stepping machine. Holds no state of its own beside the packed one: its fields are scratch or constant. */
@@ -156,6 +159,8 @@ export class Engine implements CpuMachine {
       emulateInstruction: (cpu) => this.emulateInstruction(this.cpus[cpu]),
       emulatesStore: (cpu) => this.guestStoppedAt(this.cpus[cpu]).reads.length > 0,
       vcpuIsLoaded: (task) => this.vcpuIsLoaded(task),
+      model: parts.model,
+      paravirtualCpus: parts.platform.paravirtualCpus ?? false,
     }).map((routine) => ({ owner: 'kernel', routine }));
     this.code = compileCode([...own, ...parts.routines]);
     this.inSection = Uint8Array.from(this.code.instructions, (one) =>
@@ -304,7 +309,7 @@ export class Engine implements CpuMachine {
   private alternativeName(kind: number, alternative: number): string {
     switch (CHOICE_KINDS[kind]) {
       case 'next':
-        return `cpu${alternative >> ACTION_BITS}:${ACTION_NAMES[alternative & ((1 << ACTION_BITS) - 1)]}`;
+        return `${cpuName(alternative >> ACTION_BITS)}:${ACTION_NAMES[alternative & ((1 << ACTION_BITS) - 1)]}`;
       case 'pick':
         return this.taskName(alternative);
       case 'alloc':
@@ -319,6 +324,8 @@ export class Engine implements CpuMachine {
         return WORK_NAMES[alternative];
       case 'page':
         return PAGE_NAMES[alternative];
+      case 'cpu':
+        return cpuName(alternative);
     }
   }
 
@@ -417,7 +424,8 @@ export class Engine implements CpuMachine {
   /** Raises the exception that an FPU instruction meets here, if any. User code may use components that are disabled. */
   private faults(cpu: Cpu, instruction: FpuOperation['instruction'], at: number, operation?: FpuOperation): boolean {
     const disabled = operation === undefined ? 0 : disabledOf(this.stream, cpu.cpu, usedBy(operation));
-    const vector = fpuFault(cpu.realCr0, instruction) || this.initFault(cpu, operation) || (disabled && VECTOR.NM);
+    const vector =
+      controlFault(this.stream, cpu.cpu, instruction) || this.initFault(cpu, operation) || (disabled && VECTOR.NM);
     if (vector === 0) return false;
     const { actor } = this.stream;
     this.stream.actor = 'hardware';

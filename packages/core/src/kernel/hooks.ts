@@ -41,6 +41,10 @@ export const POLICY_HOOKS = [
   'kvm-put-fpu',
   'kvm-guest-nm',
   'call-function',
+  'native-cpu-up',
+  'cpu-init',
+  'cpu-suspend',
+  'cpu-resume',
 ] as const;
 
 /** A hook of a policy. */
@@ -78,6 +82,10 @@ export const OPTIONAL_HOOKS: readonly PolicyHook[] = [
   'kvm-put-fpu',
   'kvm-guest-nm',
   'call-function',
+  'native-cpu-up',
+  'cpu-init',
+  'cpu-suspend',
+  'cpu-resume',
 ];
 
 /** Hooks that the machine asks of a platform. None has to be owned: hardware does something by itself. */
@@ -87,6 +95,7 @@ export const PLATFORM_HOOKS = [
   'context-switch-end',
   'halt',
   'vcpu-preempted',
+  'suspend',
 ] as const;
 
 /** A hook of a platform. */

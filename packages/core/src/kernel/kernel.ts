@@ -286,6 +286,19 @@ export interface Hypervisor extends Kernel {
   deliverGp(): void;
 }
 
+/** What a machine needs of its platform beside its routines. */
+export interface MachinePlatform {
+  readonly id: string;
+  readonly cr0: Cr0Access;
+  /**
+   * CPUs go down and come up by hypercalls: INIT has no part in it, and what a CPU holds is kept (VCPUOP_down, VCPUOP_up). The same is
+   * true of suspend.
+   */
+  readonly paravirtualCpus?: boolean;
+  /** What INIT and RESET of CPU `k.cpu` do to CR0 and to what the platform knows of the CPU; left out where CR0 is the hardware's. */
+  reset?(k: Hypervisor): void;
+}
+
 /** How a kernel on this platform gets at CR0. `pv` is what its clts() and write_cr0() do; `insn` executes the instruction itself. */
 export interface Cr0Access {
   readonly pv: { read(k: Hypervisor): number; write(k: Hypervisor, value: number): void; clts(k: Hypervisor): void };

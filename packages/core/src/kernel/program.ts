@@ -34,6 +34,12 @@ export type SyscallName =
   | 'munmap'
   /** arch_prctl(ARCH_REQ_XCOMP_PERM) for all that is enabled per task. */
   | 'req_xcomp_perm'
+  /** echo 0 > /sys/devices/system/cpu/cpuN/online, for one that is online */
+  | 'cpu_down'
+  /** echo 1 > /sys/devices/system/cpu/cpuN/online, for one that is not */
+  | 'cpu_up'
+  /** echo mem > /sys/power/state */
+  | 'suspend'
   /** sigaltstack(), with a stack that has no room for what is enabled per task. */
   | 'sigaltstack'
   /** Binds the process to a device that shares its address space, as opening the device does: iommu_sva_bind_device(). */

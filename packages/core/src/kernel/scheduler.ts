@@ -10,12 +10,13 @@ import {
   irqsOff,
   preemptOffDepth,
 } from '../machine/frames';
-import { LIFECYCLE, type CoreOffsets } from '../machine/state';
+import { CPU_STATE, LIFECYCLE, type CoreOffsets } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import type { ChoicePoint } from './choice-point';
 import { ACTION, ACTION_BITS, CHOICE, WORK } from './choices';
 import type { Code } from './code';
 import type { Interference } from './interference';
+import { SUSPEND_ROUTINE, SUSPEND_WAITS } from './hotplug';
 import { IDLE_ROUTINE, IDLE_SCHEDULE_STEP } from './skeleton';
 
 /** What the scheduler needs of the machine around it. */
@@ -42,6 +43,8 @@ export class Scheduler {
   private readonly interferes: boolean;
   /** Addresses at which an idle CPU waits for somebody to run. */
   private readonly idleWaits: ReadonlySet<number>;
+  /** By address: where suspend waits until no other CPU is in one of these states. */
+  private readonly suspendWaits: ReadonlyMap<number, readonly number[]>;
 
   constructor(private readonly parts: SchedulerParts) {
     const { words, at } = parts.stream.state;
@@ -54,7 +57,10 @@ export class Scheduler {
     const { addressOf, instructions } = parts.code;
     const lookForWork = addressOf(IDLE_ROUTINE, IDLE_SCHEDULE_STEP);
     const endOfLoop = instructions.findIndex((i) => i.op === 'jump' && i.target === lookForWork - 1);
-    this.idleWaits = new Set([lookForWork - 1, lookForWork, endOfLoop]);
+    const playDead = instructions.findIndex((i) => i.op === 'branch' && i.target === endOfLoop);
+    this.idleWaits = new Set([lookForWork - 1, lookForWork, endOfLoop, playDead]);
+    const waits = parts.code.has(SUSPEND_ROUTINE) ? Object.entries(SUSPEND_WAITS) : [];
+    this.suspendWaits = new Map(waits.map(([name, states]) => [addressOf(SUSPEND_ROUTINE, name), states]));
   }
 
   /** Fills the choice point with what can happen next: a CPU above ACTION_BITS, an ACTION below. Returns how many. */
@@ -69,7 +75,7 @@ export class Scheduler {
         continue;
       }
       this.alternatives[count++] = (cpu << ACTION_BITS) | ACTION.continue;
-      if (this.interferes) count = this.addInterference(cpu, task, count);
+      if (this.interferes || this.isLeaving(cpu)) count = this.addInterference(cpu, task, count);
     }
     return count;
   }
@@ -82,9 +88,14 @@ export class Scheduler {
     const { words, at } = this;
     const prev = words[at.current + cpu];
     const idle = this.users + cpu;
+    const isLeaving = this.isLeaving(cpu);
     const canStay =
-      words[at.lifecycle + prev] === LIFECYCLE.alive && words[at.sleeping + prev] === 0 && !this.isStopped(prev);
-    let count = this.addPickable(cpu, prev, 0);
+      words[at.lifecycle + prev] === LIFECYCLE.alive &&
+      words[at.sleeping + prev] === 0 &&
+      !this.isStopped(prev) &&
+      !this.isFrozen(prev) &&
+      !isLeaving;
+    let count = isLeaving ? 0 : this.addPickable(cpu, prev, 0);
     if (prev !== idle && ((count === 0 && !canStay) || this.parts.interference.idle)) this.alternatives[count++] = idle;
     if (count === 0) this.alternatives[count++] = prev;
     const next = this.parts.choices.take(CHOICE.pick, count);
@@ -118,12 +129,42 @@ export class Scheduler {
     return this.parts.cpusCallOthers && this.words[this.at.ipi + cpu] !== 0;
   }
 
-  /** An idle CPU with nobody to run waits. */
+  /** An idle CPU with nobody to run waits, unless it is to go down; a dead one does nothing until it is kicked. */
   private canContinue(cpu: number, task: number, count: number): boolean {
-    if (task < this.users) return true;
     const { words, at } = this;
     const top = at.framePc + task * at.stackDepth + words[at.depth + task] - 1;
-    return !this.idleWaits.has(words[top]) || this.addPickable(cpu, -1, count) > count;
+    if (task < this.users) return !this.waitsForOthers(cpu, words[top], words[at.frameStatus + top - at.framePc]);
+    if (this.stateOf(cpu) === CPU_STATE.dead) return false;
+    return !this.idleWaits.has(words[top]) || this.isLeaving(cpu) || this.addPickable(cpu, -1, count) > count;
+  }
+
+  /** One of CPU_STATE. */
+  private stateOf(cpu: number): number {
+    const { words, at } = this;
+    if (at.cpuState < 0) return CPU_STATE.online;
+    this.parts.stream.footprint?.readWord(at.cpuState + cpu);
+    return words[at.cpuState + cpu];
+  }
+
+  private isLeaving(cpu: number): boolean {
+    return this.stateOf(cpu) === CPU_STATE.leaving;
+  }
+
+  private waitsForOthers(cpu: number, pc: number, status: number): boolean {
+    const states = contextOf(status) === CONTEXT.user ? undefined : this.suspendWaits.get(pc);
+    if (states === undefined) return false;
+    for (let other = 0; other < this.at.cpus; other++) {
+      if (other !== cpu && states.includes(this.stateOf(other))) return true;
+    }
+    return false;
+  }
+
+  /** While somebody suspends the machine, nobody else runs. */
+  private isFrozen(task: number): boolean {
+    const { words, at } = this;
+    if (at.frozenBy < 0) return false;
+    this.parts.stream.footprint?.readWord(at.frozenBy);
+    return words[at.frozenBy] >= 0 && words[at.frozenBy] !== task;
   }
 
   private addInterference(cpu: number, task: number, from: number): number {
@@ -138,7 +179,7 @@ export class Scheduler {
       return count;
     }
     if (!irqsOff(status) && !inHardirq(status)) {
-      if (this.mayPreempt(status, task) && this.othersCouldRun(cpu, task, count)) {
+      if (this.mayPreempt(cpu, status, task) && (this.isLeaving(cpu) || this.othersCouldRun(cpu, task, count))) {
         alternatives[count++] = base | ACTION.preempt;
       }
       if (this.isCalled(cpu)) alternatives[count++] = base | ACTION.ipi;
@@ -150,10 +191,11 @@ export class Scheduler {
     return count;
   }
 
-  private mayPreempt(status: number, task: number): boolean {
+  /** User code is always taken from a CPU that goes down: the stopper task preempts it. */
+  private mayPreempt(cpu: number, status: number, task: number): boolean {
     const { preempt } = this.parts.interference;
     const context = contextOf(status);
-    if (context === CONTEXT.user) return preempt === 'user' || preempt === 'full';
+    if (context === CONTEXT.user) return preempt === 'user' || preempt === 'full' || this.isLeaving(cpu);
     if (preempt !== 'full' || (context === CONTEXT.kthread && task >= this.users)) return false;
     return preemptOffDepth(status) === 0 && bhOffDepth(status) === 0 && !inInterrupt(status);
   }
@@ -182,9 +224,11 @@ export class Scheduler {
     this.parts.stream.footprint?.readSchedule(task);
     if (words[at.lifecycle + task] !== LIFECYCLE.alive || words[at.pickedBy + task] >= 0 || this.isStopped(task))
       return false;
+    if (this.isFrozen(task)) return false;
     for (let other = 0; other < at.cpus; other++) if (words[at.current + other] === task) return false;
     const last = words[at.lastRan + task];
-    return last < 0 || last === cpu || this.parts.interference.migration === true;
+    if (last < 0 || last === cpu || this.parts.interference.migration === true) return true;
+    return this.stateOf(last) !== CPU_STATE.online; // select_fallback_rq()
   }
 
   /** Only its tracer wakes a stopped task. */

@@ -18,12 +18,13 @@ import type { GuestOperation } from './guest';
 import { kernelThreadRoutines } from './kernel-thread';
 import { kvmRoutines, schedIn, schedOut, type KvmServices } from './kvm-run';
 import type { KernelOperation, SyscallName } from './program';
+import { hotplugRoutines, playDead, type HotplugServices } from './hotplug';
 import { exitPtrace, traceRoutines, type TraceServices } from './ptrace';
 import { group, routine, unless, when, whileHolds, type Routine, type RoutineNode } from './routine';
 import { userAccess, userAccessRoutines } from './user-access';
 
 /** What the skeleton needs of the scheduler. */
-export interface SkeletonServices extends TraceServices, KvmServices {
+export interface SkeletonServices extends TraceServices, KvmServices, HotplugServices {
   /** Chooses and records the next task. */
   pickNext(cpu: number): number;
   /** True while the child of a fork has not been born. */
@@ -117,6 +118,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
         at(IDLE_SCHEDULE_STEP, (k) => k.call('schedule')),
         ...idleStates(services),
         ...optional('halt', hook('safe_halt', events.Halted)),
+        ...playDead(services),
       ],
     ),
   ]);
@@ -196,6 +198,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
         ]
       : []),
     ...requests(services, 'sigaltstack', 'sigaltstack', events.SigaltstackInstalled),
+    ...hotplugRoutines(services),
     routine('do_exit', [
       at('exit_thread', (k) => {
         k.emit(events.TaskExiting, k.cpu, k.task);

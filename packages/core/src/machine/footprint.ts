@@ -27,7 +27,7 @@ export const PART = {
   count: ({ cpus, tasks }: Sizes): number => 1 + 2 * (cpus + tasks),
 } as const;
 
-const CPU_FPU_FIELDS: ReadonlySet<string> = new Set(['cpu.fpregs', 'cpu.xfd', 'cpu.xfd-err']);
+const CPU_FPU_FIELDS: ReadonlySet<string> = new Set(['cpu.fpregs', 'cpu.xfd', 'cpu.xfd-err', 'cpu.cr4', 'cpu.xcr0']);
 const TASK_FPU_FIELDS: ReadonlySet<string> = new Set([
   'task.architectural',
   'task.execed',

@@ -35,6 +35,8 @@ export interface Dimensions {
   readonly ptrace?: boolean;
   /** Processes have PASIDs, and kernel code may update one component of an image; where PASID is among the components, when left out. */
   readonly pasids?: boolean;
+  /** CPUs go down and come up, or the machine is suspended: what CR4 is, and what XCR0 and IA32_XSS enable, while a CPU runs. */
+  readonly hotplug?: { readonly cr4: number; readonly xfeatures: number };
 }
 
 /**
@@ -112,7 +114,17 @@ export interface CoreOffsets {
   readonly alone: number;
   /** 1 while a CPU has been asked to run a function and has not run it; -1 where `mmPasid` is: nothing else asks. */
   readonly ipi: number;
+  /** One of CPU_STATE; -1 in machines whose CPUs stay up, like the three below. */
+  readonly cpuState: number;
+  readonly cr4: number;
+  /** XCR0 and IA32_XSS in one word: their bits are of different components. */
+  readonly xcr0: number;
+  /** The task that suspends the machine while the others are frozen; NOBODY otherwise. */
+  readonly frozenBy: number;
 }
+
+/** Where a CPU is between going down and having come up. `leaving`: it has been told to go; `dead`: play_dead(); `starting`: on its way. */
+export const CPU_STATE = { online: 0, leaving: 1, dead: 2, starting: 3 } as const;
 
 /**
  * What the XSAVE header of an image is like. `fxOnly`: no magic, only the legacy region counts; `reserved`: XRSTOR raises #GP; `absent`: the signal
@@ -157,6 +169,13 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     field('cpu.ipi', 'cpu', 'flag'),
   ];
   const xfd = [field('cpu.xfd', 'cpu', 'bits'), field('cpu.xfd-err', 'cpu', 'bits')];
+  const { cr4 = 0, xfeatures = 0 } = dimensions.hotplug ?? {};
+  const hotplug = [
+    field('cpu.state', 'cpu', 'number'),
+    field('cpu.cr4', 'cpu', 'bits', 1, cr4),
+    field('cpu.xcr0', 'cpu', 'bits', 1, xfeatures),
+    field('kernel.frozen-by', 'machine', 'task', 1, -1),
+  ];
   return [
     field('kernel.serial', 'machine', 'number'),
     field('cpu.cr0', 'cpu', 'bits', 1, CR0_BOOT),
@@ -184,6 +203,7 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     ...(dimensions.borrowedMm ? [field('task.borrowed-mm', 'task', 'flag')] : []),
     ...(dimensions.ptrace ? [field('task.stopped', 'task', 'flag')] : []),
     ...((dimensions.pasids ?? dimensions.componentBits.includes(PASID)) ? pasids : []),
+    ...(dimensions.hotplug ? hotplug : []),
   ];
 }
 
@@ -239,6 +259,10 @@ export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOf
     updating: baseIfAny('task.updating'),
     alone: baseIfAny('fpstate.alone'),
     ipi: baseIfAny('cpu.ipi'),
+    cpuState: baseIfAny('cpu.state'),
+    cr4: baseIfAny('cpu.cr4'),
+    xcr0: baseIfAny('cpu.xcr0'),
+    frozenBy: baseIfAny('kernel.frozen-by'),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Watches a machine for what must never happen. */
 import * as events from '../machine/events';
 import { CONTEXT, contextOf, isAtomic } from '../machine/frames';
-import { LIFECYCLE, ORACLE_SLOTS, type CoreOffsets, type MachineState } from '../machine/state';
+import { CPU_STATE, LIFECYCLE, ORACLE_SLOTS, type CoreOffsets, type MachineState } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { DEFAULT_PKRU, INIT, principalOfTask, writerOf } from '../machine/values';
 import { PASID, PKRU, SUPERVISOR_COMPONENTS, hasComponent } from '../x86/components';
@@ -306,7 +306,7 @@ export class OracleMonitor {
     for (let task = 0; task < at.tasks - at.cpus; task++) {
       const cpu = belief.registersOn(read, task);
       const inMemory = belief.inMemory(read, task);
-      if ((cpu < 0 && !inMemory) || !this.isSettled(task)) continue;
+      if ((cpu < 0 && !inMemory) || !this.isSettled(task) || this.isDown(cpu)) continue;
       for (let index = 0; index < at.components; index++) {
         if (this.hasOwnHome[index]) continue;
         const latest = words[at.architectural + task * at.components + index];
@@ -318,6 +318,14 @@ export class OracleMonitor {
         if (wrong !== undefined) this.report('validity', words[at.lastRan + task], task, index, wrong, latest);
       }
     }
+  }
+
+  /** True for a CPU that runs nothing, and whose owner is looked at only when it has come up again. */
+  private isDown(cpu: number): boolean {
+    const { words, at } = this.state;
+    if (cpu < 0 || at.cpuState < 0) return false;
+    const state = words[at.cpuState + cpu];
+    return state === CPU_STATE.dead || state === CPU_STATE.starting;
   }
 
   /** False while there is nothing to be valid, and while execve(), a signal frame or fork() moves what there is. */
@@ -492,6 +500,7 @@ const CONCERN_VALIDITY = [
   events.TaskForked,
   events.FpregsLoaded,
   events.FpregsReleased,
+  events.PowerLost,
   events.XfdWritten,
   events.FpstateWritten,
   events.FpstateTraced,

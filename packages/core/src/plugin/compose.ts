@@ -92,6 +92,10 @@ const POLICY_HOOK_EVENTS: Readonly<Record<PolicyHook, EventType>> = {
   'kvm-put-fpu': events.KvmPutFpu,
   'kvm-guest-nm': events.KvmGuestNm,
   'call-function': events.CallFunction,
+  'native-cpu-up': events.NativeCpuUp,
+  'cpu-init': events.CpuInit,
+  'cpu-suspend': events.CpuSuspending,
+  'cpu-resume': events.CpuResumed,
 };
 
 const PLATFORM_HOOK_EVENTS: Readonly<Record<PlatformHook, EventType>> = {
@@ -100,6 +104,7 @@ const PLATFORM_HOOK_EVENTS: Readonly<Record<PlatformHook, EventType>> = {
   'context-switch-end': events.ContextSwitchEnd,
   halt: events.Halted,
   'vcpu-preempted': events.VcpuPreempted,
+  suspend: events.Suspended,
 };
 
 /** Hooks at which the guest kernel runs code of its own for the platform; at the others the hypervisor takes over. */
@@ -130,6 +135,7 @@ export function compose(options: ComposeOptions): Machine {
       borrowedMm: tasks.some(({ code }) => code.some((one) => one.kind === 'kernel' && one.name === 'use_mm')),
       ptrace: tasks.some(({ code }) => code.some((one) => one.kind === 'syscall' && one.name.startsWith('ptrace'))),
       dynamicXfeatures: composition.dynamicXfeatures,
+      ...(composition.takesCpusDown ? { hotplug: composition.runningFpu } : {}),
     },
     composition.slotFields(),
   );

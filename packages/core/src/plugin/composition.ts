@@ -3,6 +3,7 @@ import { inject, injectable, multiInject, optional } from 'inversify';
 import { FpuError } from '../error';
 import { ABIS } from '../kernel/abi';
 import type { OwnedRoutine } from '../kernel/code';
+import { HOTPLUG_SYSCALLS, runningCr4 } from '../kernel/hotplug';
 import { NOTHING, OPTIONAL_HOOKS, POLICY_HOOKS, type PolicyHook } from '../kernel/hooks';
 import { programNeeds, simpleOperations, type SyscallName } from '../kernel/program';
 import { applyPatch, type Patch, type Routine } from '../kernel/routine';
@@ -69,10 +70,16 @@ const SURFACES: readonly {
   { does: (task) => calls(task, 'ptrace'), what: 'traces another task', hooks: ['ptrace-read', 'ptrace-write'] },
   { does: (task) => calls(task, 'abort'), what: 'leaves a core dump', hooks: ['core-dump'] },
   { does: (task) => calls(task, 'kvm_run'), what: 'runs a guest', hooks: ['kvm-enter-guest'] },
+  { does: takesCpusDown, what: 'takes CPUs down', hooks: ['native-cpu-up', 'cpu-init'] },
 ];
 
-const calls = ({ program, handler = [] }: TaskSpec, name: SyscallName): boolean =>
-  simpleOperations([...program, ...handler]).some((one) => one.kind === 'syscall' && one.name === name);
+function takesCpusDown(task: TaskSpec): boolean {
+  return HOTPLUG_SYSCALLS.some((name) => calls(task, name));
+}
+
+function calls({ program, handler = [] }: TaskSpec, name: SyscallName): boolean {
+  return simpleOperations([...program, ...handler]).some((one) => one.kind === 'syscall' && one.name === name);
+}
 
 const LEGACY = (1 << X87) | (1 << SSE);
 
@@ -159,6 +166,16 @@ export class Composition {
     const { patches } = this.settings;
     const patched = patches.length === 0 ? '' : ` + ${patches.map((patch) => patch.id).join(' + ')}`;
     return `${[this.base, ...this.modifiers].map((plugin) => plugin.id).join(' + ')} on ${this.platform.id}${patched}`;
+  }
+
+  /** True when some task takes CPUs down, or suspends the machine. */
+  get takesCpusDown(): boolean {
+    return this.settings.scenario.tasks.some(takesCpusDown);
+  }
+
+  /** CR4, and XCR0 with IA32_XSS, while a CPU runs. */
+  get runningFpu(): { readonly cr4: number; readonly xfeatures: number } {
+    return { cr4: runningCr4(this.guestCpu), xfeatures: this.xfeatures };
   }
 
   /** True when no code tells CPUs apart by their numbers, so that states which differ only in those are alike. */

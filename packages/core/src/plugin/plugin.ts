@@ -1,7 +1,7 @@
 /** What policies and platforms are: the public interfaces that ours and a user's are written against. */
 import type { Abi } from '../kernel/abi';
 import type { PlatformHook, PolicyHook } from '../kernel/hooks';
-import type { Cr0Access, Hypervisor, Slot } from '../kernel/kernel';
+import type { Hypervisor, MachinePlatform, Slot } from '../kernel/kernel';
 import type { Patch, Routine } from '../kernel/routine';
 import type { FpstateKind } from '../machine/state';
 import type { Feature } from '../x86/components';
@@ -110,11 +110,10 @@ export interface ModifierPolicy extends Plugin {
 export type Policy = BasePolicy | ModifierPolicy;
 
 /** What a hypervisor does to a guest, or bare metal's absence of one. */
-export interface Platform extends Plugin {
+export interface Platform extends Plugin, MachinePlatform {
   readonly kind: 'platform';
   /** CPU features that guests do not get. */
   readonly hides?: readonly Feature[];
-  readonly cr0: Cr0Access;
   /** The routine that reacts to each hook; a function decides at run time, undefined leaves it to the hardware. */
   readonly hooks: Readonly<Partial<Record<PlatformHook, string | ((k: Hypervisor) => string | undefined)>>>;
   /** Slots that tools show. */

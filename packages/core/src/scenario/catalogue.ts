@@ -4,6 +4,7 @@ import type { OracleId } from '../oracle/oracles';
 import { ABI_SCENARIOS } from './abis';
 import type { Scenario } from './scenario';
 import { GUESTS } from './guests';
+import { HOTPLUG } from './hotplug';
 import { NARROW } from './narrow';
 import { PROTECTION_KEYS } from './protection-keys';
 import { USED_BY_ALL, cameBack } from './sometimes';
@@ -221,6 +222,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...GUESTS.map(scenario),
   ...ABI_SCENARIOS.map(scenario),
   ...THREADS.map(scenario),
+  ...HOTPLUG.map(scenario),
 ];
 
 const VARIANT = /^(.*?)(?:\.any-(\d{1,2})|\.with-(\d))?(\.moves)?(\.irqs)?(?:\.nest-(\d))?$/s;

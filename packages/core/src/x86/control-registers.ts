@@ -57,6 +57,11 @@ export const EFER_FFXSR = 1 << 14;
 /** What Linux runs with as far as we model it: PE, MP, ET and NE set, EM clear; TS as boot leaves it: set. */
 export const CR0_BOOT = CR0_PE | CR0_MP | CR0_TS | CR0_ET | CR0_NE;
 
+/** What INIT and RESET leave of CR0, as far as we model it: ET alone. Intel SDM Vol. 3A "Processor State After Reset" (10.1.1). */
+export const CR0_RESET = CR0_ET;
+/** With what Linux enters its code for secondary CPUs (CR0_STATE): TS and EM are clear. */
+export const CR0_STARTUP = CR0_PE | CR0_MP | CR0_ET | CR0_NE;
+
 const LMSW_BITS = CR0_PE | CR0_MP | CR0_EM | CR0_TS;
 
 /** CR0 after LMSW: PE, MP, EM and TS are loaded, but PE cannot be cleared. */

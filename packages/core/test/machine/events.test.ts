@@ -1,6 +1,7 @@
 import {
   ALL_COMPONENTS,
   CONTEXT,
+  CPU_STATE,
   EXIT,
   FRAME_PAGES,
   HEADER,
@@ -14,7 +15,7 @@ import {
   valueId,
 } from '@fpulab/core';
 import { BH_OFF, CALLED, IRQS_OFF, PREEMPT_OFF } from '../../src/machine/frames';
-import { FULL, aliveTask, changedWords, inUse, setWords, smallState, type Words } from '../support/states';
+import { FULL, aliveTask, changedWords, inUse, setWords, smallState, wordOf, type Words } from '../support/states';
 
 interface Example {
   readonly fact: string;
@@ -773,6 +774,96 @@ const PLUGINS_AND_ORACLES: readonly Example[] = [
   },
 ];
 
+/** The word of the task that freezes others: one per machine. */
+const FROZEN_BY = wordOf(smallState(FULL), 'kernel.frozen-by');
+
+const HOTPLUG: readonly Example[] = [
+  {
+    fact: 'a CPU is told to go down',
+    event: 'cpu.leaving',
+    data: { target: 1 },
+    changes: { 'cpu.state[1]': CPU_STATE.leaving },
+  },
+  { fact: 'it stops', event: 'cpu.died', data: { cpu: 1 }, changes: { 'cpu.state[1]': CPU_STATE.dead } },
+  {
+    fact: 'it starts again',
+    event: 'cpu.kicked',
+    data: { target: 1 },
+    changes: { 'cpu.state[1]': CPU_STATE.starting },
+  },
+  {
+    fact: 'it has come up',
+    event: 'cpu.online',
+    data: { cpu: 1 },
+    before: { 'cpu.state[1]': CPU_STATE.starting },
+    changes: { 'cpu.state[1]': CPU_STATE.online },
+  },
+  {
+    fact: 'INIT clears CR4, and leaves FPU registers, XCR0 and IA32_XFD alone',
+    event: 'cpu.init-received',
+    data: { cpu: 1 },
+    before: {
+      'cpu.fpregs[1.0]': valueId(1, 1),
+      'cpu.cr4[0]': 0x600,
+      'cpu.cr4[1]': 0x600,
+      'cpu.xcr0[1]': 7,
+      'cpu.xfd[1]': 4,
+    },
+    changes: { 'cpu.cr4[1]': 0 },
+  },
+  {
+    fact: 'without power a CPU is as RESET leaves it, and so is the image of its vCPU; CR0 is an event of its own',
+    event: 'cpu.power-lost',
+    data: { cpu: 1 },
+    before: {
+      'cpu.fpregs[0.0]': valueId(1, 1),
+      'cpu.fpregs[1.0]': valueId(1, 1),
+      'cpu.fpregs[1.1]': valueId(2, 1),
+      'cpu.cr4[1]': 0x600,
+      'cpu.xcr0[0]': 7,
+      'cpu.xcr0[1]': 7,
+      'cpu.xfd[1]': 4,
+      'cpu.xfd-err[1]': 4,
+    },
+    changes: {
+      'cpu.fpregs[1.0]': 0,
+      'cpu.fpregs[1.1]': 0,
+      'cpu.cr4[1]': 0,
+      'cpu.xcr0[1]': 1,
+      'cpu.xfd[1]': 0,
+      'cpu.xfd-err[1]': 0,
+    },
+  },
+  { fact: 'CR4 is per CPU', event: 'cr4.written', data: { cpu: 0, value: 0x600 }, changes: { 'cpu.cr4[0]': 0x600 } },
+  {
+    fact: 'XSETBV leaves the bits of IA32_XSS alone',
+    event: 'xcr0.written',
+    data: { cpu: 0, value: 0b111 },
+    before: { 'cpu.xcr0[0]': (1 << 11) | 1 },
+    changes: { 'cpu.xcr0[0]': (1 << 11) | 0b111 },
+  },
+  {
+    fact: 'IA32_XSS leaves those of XCR0 alone',
+    event: 'xss.written',
+    data: { cpu: 0, value: 1 << 11 },
+    before: { 'cpu.xcr0[0]': 0b111 },
+    changes: { 'cpu.xcr0[0]': (1 << 11) | 0b111 },
+  },
+  {
+    fact: 'one task freezes the others',
+    event: 'tasks.frozen',
+    data: { by: FROZEN_BY, task: 2 },
+    changes: { 'kernel.frozen-by': 2 },
+  },
+  {
+    fact: 'they go on',
+    event: 'tasks.thawed',
+    data: { by: FROZEN_BY },
+    before: { 'kernel.frozen-by': 2 },
+    changes: { 'kernel.frozen-by': -1 },
+  },
+];
+
 const TRACERS: readonly Example[] = [
   {
     fact: 'a task that stopped for its tracer waits',
@@ -819,6 +910,7 @@ const EXAMPLES = [
   ...USER_MEMORY,
   ...SIGNALS,
   ...TRACERS,
+  ...HOTPLUG,
   ...IMAGES,
   ...PLUGINS_AND_ORACLES,
 ];
@@ -882,6 +974,10 @@ describe('what events do to the state', () => {
       'exit-to-user',
       'cpu-up',
       'trap-gp',
+      'native-cpu-up',
+      'cpu-init',
+      'cpu-suspend',
+      'cpu-resume',
       'idle',
       'request-xcomp-perm',
       'sigaltstack',
@@ -895,6 +991,7 @@ describe('what events do to the state', () => {
       'context-switch-end',
       'halt',
       'vcpu-preempted',
+      'suspend',
     ]);
   });
 });

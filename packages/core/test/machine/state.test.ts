@@ -33,7 +33,7 @@ describe('a fresh state', () => {
     expect(state.words).toHaveLength(157);
   });
 
-  it('has fields for signals, XFD, borrowed address spaces and stopped tasks only where the machine has those', () => {
+  it('has fields for signals, XFD, borrowed address spaces, stopped tasks and CPUs that go down only where the machine has those', () => {
     const extra = smallState(FULL).layout.fields.filter(({ name }) => !state.layout.find(name));
     expect(extra.map(({ name, width }) => `${name} ${width}`)).toEqual([
       'task.signal-pending 1',
@@ -49,6 +49,10 @@ describe('a fresh state', () => {
       'task.updating 1',
       'fpstate.alone 1',
       'cpu.ipi 1',
+      'cpu.state 1',
+      'cpu.cr4 1',
+      'cpu.xcr0 1',
+      'kernel.frozen-by 1',
     ]);
     expect([state.at.resume, state.at.xfd, state.at.firstFpstate.sigframe]).toEqual([-1, -1, -1]);
   });

@@ -18,6 +18,7 @@ export const FULL: Dimensions = {
   borrowedMm: true,
   ptrace: true,
   pasids: true,
+  hotplug: { cr4: 0, xfeatures: 0 },
 };
 
 /** A fresh state of SMALL dimensions with one slot per CPU and one per task. */

@@ -323,6 +323,12 @@ class Teller {
         return this.effect(`interrupts CPU ${data.target}`);
       case 'mm.pasid-written':
         return this.effect(data.value === INIT ? 'mm gives its PASID back' : `mm has ${this.name(data.value)}`);
+      case 'cpu.leaving':
+        return this.effect(`CPU ${data.target} is to go down`);
+      case 'cpu.kicked':
+        return this.effect(`CPU ${data.target} is to come up`);
+      case 'cpu.power-lost':
+        return this.effect(`CPU ${data.cpu} loses its power`);
       case 'slot.written':
         return this.describeSlot(data.slot, before, data.value);
       case 'fpregs.saved':

@@ -7,6 +7,7 @@
 import {
   CR0_BOOT,
   CR0_EM,
+  CR0_RESET,
   CR0_TS,
   cr0AfterLmsw,
   group,
@@ -65,6 +66,14 @@ export function xenHvm(): Platform {
     hides: ['pku', 'enqcmd'],
     source: 'Xen 4.4 hvm/vmx/vmx.c vmx_fpu_enter(), vmx_fpu_leave(), vmx_fpu_dirty_intercept(), vmx_update_guest_cr()',
     slots: [shadow, guestTs, dirtied, intercept],
+    // hvm_vcpu_reset_state(): the guest's CR0 is that of RESET, and its registers, which INIT leaves in their image, are not loaded.
+    reset: (k) => {
+      k.write(shadow, k.cpu, CR0_RESET);
+      k.write(guestTs, k.cpu, 0);
+      k.write(dirtied, k.cpu, 0);
+      k.write(intercept, k.cpu, 1);
+      k.setRealCr0(withTs(CR0_RESET, true));
+    },
     routines: [
       routine('xen.vmx_fpu_dirty_intercept', [
         group('vmx_fpu_enter', [

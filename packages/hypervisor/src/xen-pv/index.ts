@@ -87,6 +87,8 @@ export function xenPv({ lmsw = '#GP' }: XenPvOptions = {}): Platform {
     title: lmsw === '#GP' ? 'Xen PV, lazy hypervisor' : 'Xen PV, lazy hypervisor, as if it emulated LMSW',
     source: 'Xen 4.4 traps.c do_device_not_available(), do_fpu_taskswitch(), i387.c; Linux 3.6 xen/enlighten.c',
     hides: HIDDEN_FEATURES,
+    // xen_cpu_up(), xen_play_dead(): VCPUOP_up lets the vCPU go on where VCPUOP_down took it from its CPU, with all that it held.
+    paravirtualCpus: true,
     slots: [guestTs, dirtied, cache, batching, queued, bounce],
     routines: [
       routine(XEN_NM_ROUTINE, [
@@ -125,6 +127,8 @@ export function xenPv({ lmsw = '#GP' }: XenPvOptions = {}): Platform {
       'nm-raised': XEN_NM_ROUTINE,
       halt: 'xen.context_switch',
       'vcpu-preempted': 'xen.context_switch',
+      // Suspend of a dom0: vCPUs are saved before the power goes (xen/arch/x86/acpi/power.c), and loaded again when they use the FPU.
+      suspend: 'xen.context_switch',
       'context-switch-start': 'paravirt_start_context_switch',
       'context-switch-end': 'xen_end_context_switch',
     },

@@ -17,6 +17,7 @@ import { F29 } from './F29-lazyfp';
 import { F32 } from './F32-bogus-xcomp-bv';
 import { F35 } from './F35-xfd-nm-sleep';
 import { F36 } from './F36-fpu-clone-rt';
+import { F39 } from './F39-kfpu-cpu-online';
 import { F42 } from './F42-sigframe-usedfpu-nonatomic';
 import { F44 } from './F44-xen-pv-nm';
 import { F45 } from './F45-fnsave-eager';
@@ -43,6 +44,7 @@ export const BUGS: readonly Bug[] = [
   F32,
   F35,
   F36,
+  F39,
   F42,
   F44,
   F45,

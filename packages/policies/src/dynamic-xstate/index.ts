@@ -14,7 +14,7 @@ import { installAltstack, requestPermission } from './permission';
 import { DYNAMIC_XFEATURES, XTILE, dynamicSlots, type DynamicSlots } from './state';
 import { tracerEdits } from './tracer';
 import { handleXfdEvent, type ReallocForm } from './xfd-event';
-import { xfdSetState, xfdUpdateState } from './xfd';
+import { xfdResume, xfdSetState, xfdUpdateState } from './xfd';
 
 /**
  * Dynamically enabled features of Linux 5.16 and later, on top of `load-fpu-deferral`: IA32_XFD per task, permission, a larger
@@ -42,6 +42,8 @@ export function dynamicXstate(
     routines: [],
     edits: [
       { edit: 'append', routine: 'hook:cpu-up', nodes: [xfdSetState(slots)] },
+      { edit: 'append', routine: 'hook:cpu-init', nodes: [xfdSetState(slots)] },
+      { edit: 'append', routine: 'hook:cpu-resume', nodes: [xfdResume(slots)] },
       { edit: 'insert-after', routine: 'hook:trap-nm', step: 'read_cr0', nodes: [handleXfdEvent(slots, realloc)] },
       // restore_fpregs_from_fpstate() itself calls xfd_update_state().
       ...loads.map((name) => ({

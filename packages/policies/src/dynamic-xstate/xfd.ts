@@ -22,3 +22,8 @@ export function xfdSetState({ xfdState }: DynamicSlots): RoutineNode {
     step('xfd_state = init_fpstate.xfd', (k) => k.write(xfdState, k.cpu, DYNAMIC_XFEATURES)),
   ]);
 }
+
+/** The end of fpu__resume_cpu(), which 6.1.176 and 6.12.19 have in this form: the MSR is written, its copy is not. */
+export function xfdResume({ xfd }: DynamicSlots): RoutineNode {
+  return step('wrmsrl(MSR_IA32_XFD, current->xfd)', (k) => k.xfd.write(k.read(xfd, k.task)));
+}

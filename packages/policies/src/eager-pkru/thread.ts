@@ -75,6 +75,11 @@ export function threadForm(): Form {
         routine: 'hook:cpu-up',
         nodes: [group('setup_pku', [writeDefault('pkru_write_default at boot')])],
       },
+      {
+        edit: 'append',
+        routine: 'hook:cpu-init',
+        nodes: [group('setup_pku of a CPU that comes up', [writeDefault('pkru_write_default')])],
+      },
     ],
   };
 }

@@ -23,6 +23,7 @@ import {
   type Patch,
   type RoutineNode,
 } from '@fpulab/core';
+import { cpuUp } from '../cpu-up';
 import { andThen, fxsave, readFsaveHeader, sanitize, saveFsaveHeader } from '../ia32-frame';
 import { REGSET_HOOKS, copyout, isBadHeader, targetImage } from '../regset';
 import {
@@ -106,6 +107,8 @@ export function linux414(): BasePolicy {
     ]),
     routine('fill_thread_core_info', [when(isInitialized, [step('regset->get', (k) => k.call('xstateregs_get'))])]),
   ];
+
+  const up = cpuUp('fpu__init_cpu', { owner, fninit: true, lazy: false });
 
   return {
     kind: 'base',
@@ -241,6 +244,7 @@ export function linux414(): BasePolicy {
         ),
       ]),
       ...regsets,
+      ...up.routines,
       routine('fpu__init_cpu', [step('clear CR0.TS', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))]),
     ],
     hooks: {
@@ -260,6 +264,7 @@ export function linux414(): BasePolicy {
       'signal-restore-ia32': '__fpu__restore_sig, ia32_fxstate',
       ...REGSET_HOOKS,
       'cpu-up': 'fpu__init_cpu',
+      ...up.hooks,
     },
   };
 }

@@ -25,6 +25,7 @@ import {
   type Patch,
   type RoutineNode,
 } from '@fpulab/core';
+import { cpuUp } from '../cpu-up';
 import { fpuCounter } from '../fpu-counter';
 import { andThen, readFsaveHeader, sanitize, saveFsaveHeader } from '../ia32-frame';
 import { REGSET_HOOKS, allocatedRegsets } from '../regset';
@@ -96,6 +97,8 @@ export function linux2632(): BasePolicy {
     ]),
   ]);
 
+  const up = cpuUp('fpu_init', { fninit: false, lazy: true });
+
   return {
     kind: 'base',
     id: 'lazy-cr0-ts',
@@ -108,6 +111,7 @@ export function linux2632(): BasePolicy {
     slots: [usedFpu, usedMath, counter, preload],
     roles: { active: usedFpu, used: usedMath },
     routines: [
+      ...up.routines,
       routine('__switch_to, prev', [
         step('preload_fpu = used_math(next) && fpu_counter > 5', (k) => {
           const wanted = k.read(usedMath, k.next) !== 0 && k.isAbove(counter, k.next);
@@ -280,6 +284,7 @@ export function linux2632(): BasePolicy {
       'signal-save-ia32': 'save_i387_xstate_ia32',
       'signal-restore-ia32': 'restore_i387_xstate_ia32',
       ...REGSET_HOOKS,
+      ...up.hooks,
     },
   };
 }

@@ -22,6 +22,7 @@ import {
   type Kernel,
   type RoutineNode,
 } from '@fpulab/core';
+import { cpuUp } from '../cpu-up';
 import { fpuCounter } from '../fpu-counter';
 import { andThen, readFsaveHeader, sanitize, saveFsaveHeader } from '../ia32-frame';
 import { REGSET_HOOKS, allocatedRegsets } from '../regset';
@@ -352,6 +353,9 @@ export function linux36(): BasePolicy {
     ),
   ]);
 
+  // Nobody resets the owner: 3.7 or 3.8 does.
+  const up = cpuUp('fpu_init', { fninit: false, lazy: true });
+
   return {
     kind: 'base',
     id: 'lazy-cr0-ts',
@@ -380,6 +384,7 @@ export function linux36(): BasePolicy {
       restoreSigIa32,
       threadFpuEnd,
       paranoidRestore,
+      ...up.routines,
       ...allocatedRegsets({ usedMath, lastCpu, unlazy: unlazyFpu('unlazy_fpu'), header: 'reserved1' }),
     ],
     hooks: {
@@ -398,6 +403,7 @@ export function linux36(): BasePolicy {
       'signal-save-ia32': 'save_i387_xstate_ia32',
       'signal-restore-ia32': 'restore_i387_xstate_ia32',
       ...REGSET_HOOKS,
+      ...up.hooks,
     },
   };
 }

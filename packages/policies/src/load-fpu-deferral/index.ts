@@ -1,5 +1,6 @@
 /** Loading FPU registers is put off to the return to user code: TIF_NEED_FPU_LOAD. */
 import { CR0_TS, NOBODY, routine, step, unless, when, type BasePolicy } from '@fpulab/core';
+import { cpuUp } from '../cpu-up';
 import { XFEATURES_4_8 } from '../xfeatures';
 import { fpuContext } from './context';
 import { lifeRoutines } from './life';
@@ -36,6 +37,7 @@ export function loadFpuDeferral({ era }: { readonly era: DeferralEra }): BasePol
   const { needLoad, lastCpu, owner, inKernelFpu, current } = context;
   const { fork, exec, exit } = lifeRoutines(context);
   const ia32Restore = ia32RestoreRoutine(context);
+  const up = cpuUp('fpu__init_cpu', { owner, fninit: true, lazy: false });
   return {
     kind: 'base',
     id: 'load-fpu-deferral',
@@ -76,6 +78,7 @@ export function loadFpuDeferral({ era }: { readonly era: DeferralEra }): BasePol
           ],
         ),
       ]),
+      ...up.routines,
       routine('fpu__init_cpu', [
         step('clear CR0.TS', (k) => k.writeCr0(k.readCr0() & ~CR0_TS)),
         step('owner of this CPU = NULL', (k) => k.write(owner, k.cpu, NOBODY)),
@@ -101,6 +104,7 @@ export function loadFpuDeferral({ era }: { readonly era: DeferralEra }): BasePol
       exec: exec.name,
       exit: 'fpu__drop',
       'cpu-up': 'fpu__init_cpu',
+      ...up.hooks,
     },
   };
 }

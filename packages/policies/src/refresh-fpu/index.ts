@@ -1,5 +1,6 @@
 /** A. Lutomirski's straw man of October 2016: four functions, three states, TIF_REFRESH_FPU. */
 import { CR0_TS, PKRU, routine, slot, step, when, type BasePolicy } from '@fpulab/core';
+import { cpuUp } from '../cpu-up';
 import { XFEATURES_4_8 } from '../xfeatures';
 import { REGSET_HOOKS } from '../regset';
 import { regsetRoutines } from './regset';
@@ -10,6 +11,7 @@ import { transitions } from './transitions';
 export function refreshFpu(): BasePolicy {
   const t = transitions();
   const inKernelFpu = slot.cpu('in_kernel_fpu', 'flag');
+  const up = cpuUp('fpu__init_cpu', { owner: t.owner, fninit: true, lazy: false, disowns: true });
   return {
     kind: 'base',
     id: 'refresh-fpu',
@@ -36,6 +38,7 @@ export function refreshFpu(): BasePolicy {
           [step('die', (k) => k.killCurrent())],
         ),
       ]),
+      ...up.routines,
       routine('fpu__init_cpu', [step('clts at boot', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))]),
     ],
     hooks: {
@@ -55,6 +58,7 @@ export function refreshFpu(): BasePolicy {
       'signal-save-ia32': 'copy_fpstate_to_sigframe, ia32_fxstate',
       'signal-restore-ia32': 'fpu__restore_sig, ia32_fxstate',
       'cpu-up': 'fpu__init_cpu',
+      ...up.hooks,
       ...REGSET_HOOKS,
       'core-dump': 'xstateregs_get',
     },

@@ -1,5 +1,6 @@
 /** The RFC of October 2016: FPU registers are loaded on the return to user code, on top of eager Linux 4.8. */
 import { CR0_TS, routine, step, type BasePolicy } from '@fpulab/core';
+import { cpuUp } from '../cpu-up';
 import { embeddedRegsets } from '../embedded-regset';
 import { REGSET_HOOKS } from '../regset';
 import { XFEATURES_4_8 } from '../xfeatures';
@@ -12,6 +13,7 @@ import { kernelFpuRoutines, returnRoutines, switchRoutines } from './switch';
 export function rfc2016(): BasePolicy {
   const context = rfcContext();
   const { active, used, lastCpu, loadFpu, cachedFlags, owner, inKernelFpu, activate, saveIfActive } = context;
+  const up = cpuUp('fpu__init_cpu', { owner, fninit: true, lazy: false });
   return {
     kind: 'base',
     id: 'rfc-2016',
@@ -35,6 +37,7 @@ export function rfc2016(): BasePolicy {
         activate,
         step('copy_kernel_to_fpregs', (k) => void k.restore(k.fpstateOf(k.task)), XSAVE),
       ]),
+      ...up.routines,
       routine('fpu__init_cpu', [step('clts at boot', (k) => k.writeCr0(k.readCr0() & ~CR0_TS))]),
     ],
     hooks: {
@@ -56,6 +59,7 @@ export function rfc2016(): BasePolicy {
       'signal-restore-ia32': '__fpu__restore_sig, ia32_fxstate',
       ...REGSET_HOOKS,
       'cpu-up': 'fpu__init_cpu',
+      ...up.hooks,
     },
   };
 }

@@ -39,10 +39,18 @@ export const PtraceWrite = defineHook('hook.ptrace-write', { cpu: 'cpu', task: '
 export const CoreDump = defineHook('hook.core-dump', { cpu: 'cpu', task: 'task' });
 /** The kernel is about to return to user code, interrupts off. */
 export const ExitToUser = defineHook('hook.exit-to-user', { cpu: 'cpu', task: 'task' });
-/** A CPU comes up: the policy brings TS into the state that it expects. Linux: fpu_init(), fpu__init_cpu(). */
+/** At boot, a CPU comes up: the policy brings TS into the state that it expects. Linux: fpu_init(), fpu__init_cpu(). */
 export const CpuUp = defineHook('hook.cpu-up', { cpu: 'cpu', task: 'task' });
 /** User code met #GP: the policy may know why, and answers 1 in local 0 of the asking frame where it has seen to it. Linux: exc_general_protection(). */
 export const TrapGp = defineHook('hook.trap-gp', { cpu: 'cpu', task: 'task' });
+/** Another CPU brings this one up with INIT and SIPI: what it held is not to be relied on. Linux: native_cpu_up(), native_kick_ap(). */
+export const NativeCpuUp = defineHook('hook.native-cpu-up', { cpu: 'cpu', task: 'task' });
+/** A CPU that was down initialises its FPU again. Linux: fpu_init(), fpu__init_cpu(). */
+export const CpuInit = defineHook('hook.cpu-init', { cpu: 'cpu', task: 'task' });
+/** The machine is about to be suspended, and keeps what it will need. Linux: __save_processor_state(). */
+export const CpuSuspending = defineHook('hook.cpu-suspend', { cpu: 'cpu', task: 'task' });
+/** The machine wakes from suspend, CR0, CR4, XCR0 and IA32_XSS are written. Linux: fpu__resume_cpu(). */
+export const CpuResumed = defineHook('hook.cpu-resume', { cpu: 'cpu', task: 'task' });
 /** The idle loop is about to halt the CPU for long, interrupts off. Linux: fpu_idle_fpregs() from the cpuidle driver. */
 export const IdleEntered = defineHook('hook.idle', { cpu: 'cpu', task: 'task' });
 /** The task asks for permission to use a component. Linux: arch_prctl(ARCH_REQ_XCOMP_PERM), xstate_request_perm(). */
@@ -71,3 +79,5 @@ export const ContextSwitchEnd = defineHook('hook.context-switch-end', { cpu: 'cp
 export const Halted = defineHook('hook.halt', { cpu: 'cpu', task: 'task' });
 /** The hypervisor takes the physical CPU away from the guest for a while. */
 export const VcpuPreempted = defineHook('hook.vcpu-preempted', { cpu: 'cpu', task: 'task' });
+/** The kernel has asked the firmware for suspend to RAM: all CPUs lose their power, unless a hypervisor keeps what they hold. */
+export const Suspended = defineHook('hook.suspend', { cpu: 'cpu', task: 'task' });

@@ -14,4 +14,5 @@ export * from './guests';
 export * from './ipi';
 export * from './images';
 export * from './plugins';
+export * from './hotplug';
 export * from './hooks';
