@@ -425,14 +425,16 @@ function signalRoutines(parts: Parts): readonly Routine[] {
 
 /** The same for frames of 32-bit programs: the state comes back through memory, and no switch may load or save it meanwhile. */
 function ia32SignalRoutines(parts: Parts): readonly Routine[] {
-  const { eager, usedMath, counter, has, used, initFpu, setHasFpu, resetState, dropFpu } = parts;
+  const { eager, usedMath, counter, inKernelFpu, has, used, initFpu, setHasFpu, resetState, dropFpu } = parts;
   const own = (k: Kernel): number => k.fpstateOf(k.task);
-  /** math_state_restore() of an eager kernel. */
+  /** math_state_restore() of an eager kernel. Interrupts are on: they must not take the registers for the task's before they are. */
   const load: readonly RoutineNode[] = [
     step('preempt_disable to load', (k) => k.preemptDisable()),
+    step('kernel_fpu_disable', (k) => k.write(inKernelFpu, k.cpu, 1)),
     step('__thread_fpu_begin', (k) => setHasFpu(k, k.task)),
     parts.restore,
     step('fpu_counter++', (k) => k.count(counter, k.task)),
+    step('kernel_fpu_enable', (k) => k.write(inKernelFpu, k.cpu, 0)),
     step('preempt_enable after it', (k) => k.preemptEnable()),
   ];
   return [

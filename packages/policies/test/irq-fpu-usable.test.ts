@@ -46,3 +46,13 @@ describe.each<KernelName>(['linux-5.2', 'linux-6.1', 'linux-6.12'])('fpregs_lock
     expect(irqFpuUsableNow(run)).toBe(false);
   });
 });
+
+it('math_state_restore() of eager 4.1: a hardirq may not take the registers for the task’s before they are (7575637ab293)', () => {
+  const tasks = { A: program(sse.write(), syscall('raise'), sse.read()), B: noFpu };
+  const options = { tasks, handlers: { A: program() }, abis: { A: 'ia32' }, interference } as const;
+  const run = onBareMetal(KERNELS['linux-4.1 eager'](), options);
+  run.until('A: math_state_restore/__thread_fpu_begin');
+  expect(irqFpuUsableNow(run)).toBe(false);
+  run.until('A: sse.read');
+  expect(run.architecturalViolations).toEqual([]);
+});

@@ -43,7 +43,7 @@ export const F16: Bug = {
   name: 'pasid-ipi',
   title: 'an interrupt gives a task its PASID while the task loads its registers',
   year: 2021,
-  kernels: '5.10 to 5.13-rc; PASID was never enabled there',
+  kernels: '5.10 to 5.13-rc, never enabled',
   source: '9bfecd058339 "x86/cpufeatures: Force disable X86_FEATURE_ENQCMD and remove update_pasid()"',
   property: 'stale-msr',
   story:
