@@ -185,7 +185,9 @@ describe('fpulab reproduce xen-pv-leak', () => {
   it('names the cases that it knows', async () => {
     const { exitCode, stderr } = await fpulab('reproduce', 'lazyfp');
     expect(exitCode).toBe(2);
-    expect(stderr).toBe("fpulab: error[FPU504]: nothing called 'lazyfp' to reproduce; known: xen-pv-leak, pasid-update\n");
+    expect(stderr).toBe(
+      "fpulab: error[FPU504]: nothing called 'lazyfp' to reproduce; known: xen-pv-leak, pasid-update\n",
+    );
   });
 });
 

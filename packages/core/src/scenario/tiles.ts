@@ -109,10 +109,11 @@ const threads: Own = {
   id: 'amx-threads',
   title: 'A asks for AMX tiles, its thread T uses them, unless T has installed a small alternate stack before',
   tasks: [
-    { name: 'A', program: program(ask, amx.configure(), amx.write(), amx.read()) },
+    { name: 'A', program: program(fork('T'), ask, amx.configure(), amx.write(), amx.read()) },
     {
       name: 'T',
       threadOf: 'A',
+      unborn: true,
       program: program(either(syscall('sigaltstack'), syscall('getpid')), amx.configure(), amx.write(), amx.read()),
     },
   ],
