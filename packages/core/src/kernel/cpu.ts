@@ -345,10 +345,11 @@ export class Cpu extends CpuFpu implements Hypervisor {
     this.emit(events.FunctionRun, this.cpu);
   }
 
-  /** execve() puts another mm in the place of the old one, which nobody shares. */
+  /** execve() puts another mm in the place of the old one. Threads that share one do it only where they begin, and keep it. */
   replaceMm(): void {
     const { cpu, leader } = this;
-    dropPasid(this.machine.stream, { cpu, leader });
+    const { stream } = this.machine;
+    if (this.at.mmPasid >= 0 && this.machine.threadsOf(leader).length === 1) dropPasid(stream, { cpu, leader });
   }
 
   /** The current task is dead: with the last thread of a process its mm goes. */

@@ -283,7 +283,6 @@ function processOf({ id, tasks }: Scenario, task: TaskSpec): number {
   if (isThread && (leader < 0 || tasks[leader].threadOf !== undefined || tasks[leader] === task)) {
     refuse(`is a thread of '${task.threadOf}', which is no task with a process of its own`);
   }
-  if (isThread && !task.unborn) refuse('is a thread, so some fork() has to bring it to life: say `unborn: true`');
   const shares = isThread || tasks.some(({ threadOf }) => threadOf === task.name);
   const { program, handler = [] } = task;
   const execs = simpleOperations([...program, ...handler]).some(

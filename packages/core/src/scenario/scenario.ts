@@ -17,7 +17,7 @@ export interface TaskSpec {
   readonly unborn?: boolean;
   /** `user` when left out. */
   readonly kind?: TaskKind;
-  /** The task whose process this one is a thread of, once fork() has made it; it has a process of its own when left out. */
+  /** The task whose process this one is a thread of, from the start or from fork() on; it has a process of its own when left out. */
   readonly threadOf?: string;
   /** What a guest is like, where it is not like most. */
   readonly guest?: GuestConfiguration;

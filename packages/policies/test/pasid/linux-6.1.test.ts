@@ -113,6 +113,19 @@ describe('pasid, linux-6.1: fork, exec', () => {
     expect(run.architecturalViolations).toEqual([]);
   });
 
+  it('a thread that is there from the start begins with execve(), too, and its process keeps its PASID', () => {
+    const run = spec({
+      tasks: { A: program(bind, enqcmd()), T: program(enqcmd()) },
+      threadsOf: { T: 'A' },
+      pick: ['A', 'T'],
+    });
+    run.until('T: wrmsrl(MSR_IA32_PASID)');
+    expect(run.observe()).toMatchObject({ fpregs: 'pasid=PASID:1' });
+    run.until('T: enqcmd');
+    run.finish();
+    expect(run.architecturalViolations).toEqual([]);
+  });
+
   it('execve(): the image is INIT and will be loaded; pasid_activated stays', () => {
     const run = spec({ tasks: { A: program(bind, enqcmd(), syscall('execve')) } });
     const cell = run.when('exec', { task: 'A', nth: 2 });
