@@ -246,6 +246,7 @@ describe('fpulab list', () => {
     expect((document.platforms as readonly { id: string }[]).map(({ id }) => id)).toEqual([
       'bare-metal',
       'xen-hvm',
+      'xen-hvm-eager',
       'xen-pv',
       'xen-pv-lmsw',
     ]);

@@ -5,6 +5,7 @@ import { xenHvm } from './xen-hvm';
 import { KEEP_BOTH, REAL_TS_ONLY, xenPv } from './xen-pv';
 
 export { bareMetal, xenHvm, xenPv, KEEP_BOTH, REAL_TS_ONLY };
+export type { XenHvmOptions } from './xen-hvm';
 export type { XenPvOptions } from './xen-pv';
 
 /** Makes a platform; one object per machine. */
@@ -13,7 +14,8 @@ export type PlatformFactory = () => Platform;
 /** The built-in platforms by id. */
 export const PLATFORMS: Readonly<Record<string, PlatformFactory>> = {
   'bare-metal': bareMetal,
-  'xen-hvm': xenHvm,
+  'xen-hvm': () => xenHvm(),
+  'xen-hvm-eager': () => xenHvm({ fpu: 'eager' }),
   'xen-pv': () => xenPv(),
   'xen-pv-lmsw': () => xenPv({ lmsw: 'emulated' }),
 };

@@ -45,7 +45,7 @@ const FRAMES = [
 
 /** Every bug that a preset lists, once. */
 export const KNOWN_BUGS: readonly KnownBug[] = [
-  ofMuseum('F01', { scenarios: FRAMES }),
+  ofMuseum('F01', { scenarios: [...FRAMES, 'signals-preempted'] }),
   ofMuseum('F03', { scenarios: FRAMES }),
   ofMuseum('F05', { scenarios: [], byInterrupt: true }),
   ofMuseum('F07', { scenarios: ['protection-keys', 'pkru-switch', 'kernel-fpu-pkru'] }),
@@ -100,7 +100,7 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
     title: "the kernel accesses a task's memory before the task's PKRU is loaded",
     source:
       'LKML, October 2016, in the thread of the RFC: no way to be compatible with PKRU without switching to eager-switched PKRU',
-    scenarios: ['protection-keys', 'kernel-fpu-pkru', 'io-worker', 'pkru-switch'],
+    scenarios: ['protection-keys', 'kernel-fpu-pkru', 'io-worker', 'pkru-switch', 'pkru-deferred'],
   }),
   known({
     id: NATIVE_CPU_UP_OWNER.id,
@@ -140,7 +140,7 @@ const SUSPEND = [PV_CPU_UP, PKRU_SUSPEND.id];
 export const MENDED: Readonly<Record<string, Mended>> = {
   'linux-2.6.32': {
     preset: 'linux-2.6.32',
-    patches: ['preempt-safe-sigframe', 'preempt-safe-unlazy', 'frame-first-2.6.32'],
+    patches: ['guest-fix', 'preempt-safe-sigframe', 'preempt-safe-unlazy', 'frame-first-2.6.32'],
   },
   'linux-3.6': { preset: 'linux-3.6', patches: ['guest-fix', 'frame-first-3.6', NATIVE_CPU_UP_OWNER.id] },
   'linux-4.1': { preset: 'linux-4.1', patches: ['guest-fix'] },

@@ -13,7 +13,7 @@ import type { SourceFiles } from './source-files';
 const VERSION = 'fpulab/matrix-cell@1';
 
 /** Plugins that are variants of another lie in its folder. */
-const FOLDERS: Readonly<Record<string, string>> = { 'xen-pv-lmsw': 'xen-pv' };
+const FOLDERS: Readonly<Record<string, string>> = { 'xen-pv-lmsw': 'xen-pv', 'xen-hvm-eager': 'xen-hvm' };
 
 /**
  * SHA-256 over request, CPU model, scenario, bounds, and the files of the policies, the platform and the explorer.
