@@ -25,6 +25,7 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
   reproduce: ['--quiet'],
   vectors: ['--quiet'],
   matrix: ['--quiet', '--jobs', '1'],
+  sweep: ['--quiet', '--jobs', '1'],
 };
 
 it('has commands that run as pasted', async () => {
