@@ -58,7 +58,7 @@ function elsewhere(
   const shown = KNOWN_BUGS.find((bug) => bug.id === id)?.scenarios ?? [];
   return situations
     .filter((scenario) => shown.includes(scenario.id))
-    .flatMap((scenario) => cellOf(preset, scenario, { platform: on, cpus: 1, tasks: 3 }));
+    .flatMap((scenario) => cellOf(preset, scenario, { platform: on, cpus: scenario.cpus, tasks: 3 }));
 }
 
 function cellOf(preset: string, scenario: Scenario, machine: SweepMachine): readonly SweepCell[] {
