@@ -249,6 +249,7 @@ export {
 } from './kernel/program';
 export { ABIS, type Abi } from './kernel/abi';
 export { kthread, type TaskKind } from './kernel/kernel-thread';
+export { KERNEL_FPU_SECTION } from './kernel/skeleton';
 export { EXIT, EXITS, guest, kvm, type Exit, type GuestConfiguration, type GuestOperation } from './kernel/guest';
 export {
   REGSETS,

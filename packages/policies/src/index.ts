@@ -9,6 +9,7 @@ import { FSAVE_HEADER_STALE } from './load-fpu-deferral';
 import { ACTIVATED_ENDS_AT_EXEC } from './pasid';
 import { REFUSED_IMAGE_KEEPS, XCOMP_BV_CLEARED } from './regset';
 import { REFRESH_PATCHES } from './refresh-fpu/patches';
+import { KVM_PATCHES } from './kvm/patches';
 import { RFC_PATCHES } from './rfc-2016/patches';
 
 export {
@@ -22,6 +23,7 @@ export {
 export { NATIVE_CPU_UP_OWNER, PKRU_SUSPEND, XEN_CPU_UP_OWNER, XFD_RESUME_COPY } from './cpu-up-fixes';
 export { RESTORE_BH_OFF, eager, type EagerEra } from './eager';
 export { kvm, type KvmEra } from './kvm';
+export { KVM_PATCHES } from './kvm/patches';
 export { dynamicXstate, type ReallocForm } from './dynamic-xstate';
 export { pasid, ACTIVATED_ENDS_AT_EXEC, UPDATE_WAYS, type NamedWay, type UpdateHelper, type UpdateWay } from './pasid';
 export { FSAVE_HEADER_STALE, loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
@@ -51,6 +53,7 @@ export const POLICY_PATCHES: readonly Patch[] = [
   FSAVE_HEADER_STALE,
   ...CPU_UP_FIXES,
   ...BUG_PATCHES,
+  ...KVM_PATCHES,
   ...RFC_PATCHES,
   ...REFRESH_PATCHES,
 ];

@@ -43,12 +43,16 @@ const FRAMES = [
   ...['ia32-frames', 'x32-frames', 'frame-unmapped'],
 ];
 
+/** Scenarios in which a thread that runs a guest is switched out. */
+const KVM = ['kvm-run', 'kvm-emulation', 'kvm-migration', 'kvm-pkru', 'kvm-pkru-changed'];
+
 /** Every bug that a preset lists, once. */
 export const KNOWN_BUGS: readonly KnownBug[] = [
   ofMuseum('F01', { scenarios: [...FRAMES, 'signals-preempted'] }),
   ofMuseum('F03', { scenarios: FRAMES }),
   ofMuseum('F05', { scenarios: [], byInterrupt: true }),
   ofMuseum('F07', { scenarios: ['protection-keys', 'pkru-switch', 'kernel-fpu-pkru'] }),
+  ofMuseum('F12', { scenarios: ['kvm-pkru-without-pke'] }),
   ofMuseum('F32', { scenarios: ['ptrace-headers', 'ptrace-refused'] }),
   ofMuseum('F42', { scenarios: ['signals', 'signals-preempted', 'sigreturn-fault', 'ia32-preempted'] }),
   ofMuseum('F44', { scenarios: ['xen-pv-leak'] }),
@@ -86,6 +90,24 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
     title: 'a context switch between `initialized = 1` and the restore of a 32-bit frame saves old registers over it',
     source: RESTORE_BH_OFF.source,
     scenarios: ['ia32-preempted', 'ia32-frames'],
+  }),
+  known({
+    id: '38cfd5e3df9c',
+    title: "KVM loads the guest's image with the PKRU of the host that it was saved with",
+    source: '38cfd5e3df9c "KVM, pkeys: do not use PKRU value in vcpu->arch.guest_fpu.state"; not in 4.12.4, in 4.14.74',
+    scenarios: ['kvm-pkru-changed'],
+  }),
+  known({
+    id: 'ec269475cba7',
+    title: "KVM_RUN keeps the user's registers where a context switch puts the guest's",
+    source: 'ec269475cba7, which reverts 240c35a3783a "kvm: x86: Use task structs fpu field for user"',
+    scenarios: KVM,
+  }),
+  known({
+    id: '2620fe268e80',
+    title: "KVM takes what a kernel FPU section left in the registers for the guest's",
+    source: '2620fe268e80, the message; read in 5.2.1',
+    scenarios: KVM,
   }),
   known({
     id: 'pkru-of-kernel-threads',
@@ -146,8 +168,11 @@ export const MENDED: Readonly<Record<string, Mended>> = {
   'linux-4.1': { preset: 'linux-4.1', patches: ['guest-fix'] },
   'linux-4.1-eager': { preset: 'linux-4.1-eager', patches: ['xcomp-bv-cleared'] },
   'linux-4.2': { preset: 'linux-4.2', patches: [REFUSED, PV_CPU_UP] },
-  'linux-4.8': { preset: 'linux-4.8', patches: [REFUSED, 'pkru-at-switch-4.8', PV_CPU_UP] },
-  'linux-4.14': { preset: 'linux-4.14', patches: [REFUSED, 'pkru-at-switch-4.14', RESTORE_BH_OFF.id, PV_CPU_UP] },
+  'linux-4.8': { preset: 'linux-4.8', patches: [REFUSED, 'pkru-at-switch-4.8', 'kvm-host-pkru-kept', PV_CPU_UP] },
+  'linux-4.14': {
+    preset: 'linux-4.14',
+    patches: [REFUSED, 'pkru-at-switch-4.14', RESTORE_BH_OFF.id, 'kvm-pkru-by-xcr0', PV_CPU_UP],
+  },
   'linux-5.2': { preset: 'linux-5.10', patches: [REFUSED, PV_CPU_UP] },
   'linux-5.10': { preset: 'linux-5.10', patches: [REFUSED, PV_CPU_UP] },
   'linux-5.15': { preset: 'linux-5.15', patches: SUSPEND },

@@ -5,6 +5,7 @@ import { dynamicXstate } from './dynamic-xstate';
 import { RESTORE_BH_OFF, eager, type EagerEra } from './eager';
 import { eagerPkru } from './eager-pkru';
 import { kvm } from './kvm';
+import { KVM_BUGS_5_2 } from './kvm/patches';
 import { PREEMPT_SAFE_UNLAZY, lazyCr0Ts, type LazyEra } from './lazy-cr0-ts';
 import { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
 import { ACTIVATED_ENDS_AT_EXEC, pasid } from './pasid';
@@ -49,14 +50,24 @@ const lazy = (era: LazyEra): Base => ({
   policies: () => [lazyCr0Ts({ era })],
 });
 const always = (era: EagerEra): Base => ({
-  parts: [{ policy: 'eager', era }],
+  parts: [
+    { policy: 'eager', era },
+    { policy: 'kvm', era },
+  ],
   patches: [],
-  policies: () => [eager({ era })],
+  policies: () => {
+    const policy = eager({ era });
+    return [policy, kvm(policy, { era })];
+  },
 });
 /** PKRU and KVM go with the era; without PKRU, and without guests, their modifiers are left out. */
 const deferred = (
   era: DeferralEra,
-  bugs: { readonly base: readonly string[]; readonly pkru: readonly string[] } = NO_BUGS,
+  bugs: {
+    readonly base: readonly string[];
+    readonly pkru: readonly string[];
+    readonly kvm: readonly Patch[];
+  } = NO_BUGS,
 ): Base => {
   const form = era === 'linux-5.2' ? 'image' : 'thread';
   const base = bugs.base.flatMap(patchesOfBug);
@@ -67,15 +78,15 @@ const deferred = (
       { policy: 'eager-pkru', era: form },
       { policy: 'kvm', era },
     ],
-    patches: [...base, ...pkru].map(({ id }) => id),
+    patches: [...base, ...pkru, ...bugs.kvm].map(({ id }) => id),
     policies: () => {
       const policy = patched(loadFpuDeferral({ era }), base);
-      return [policy, extended(eagerPkru({ form }), pkru), kvm(policy, { era })];
+      return [policy, extended(eagerPkru({ form }), pkru), extended(kvm(policy, { era }), bugs.kvm)];
     },
   };
 };
 
-const NO_BUGS = { base: [], pkru: [] };
+const NO_BUGS = { base: [], pkru: [], kvm: [] };
 
 /** The patches that put a bug of the museum back. */
 const patchesOfBug = (id: string): readonly Patch[] => bugOf(id).buggy.patches ?? [];
@@ -91,7 +102,11 @@ function extended(modifier: ModifierPolicy, patches: readonly Patch[]): Modifier
 }
 
 /** Bugs of Linux 5.2 that later releases fixed, by the policy whose code has them. */
-const BUGS_5_2 = { base: ['F01', 'F03', 'F05'], pkru: ['F07'] };
+const BUGS_5_2 = {
+  base: ['F01', 'F03', 'F05'],
+  pkru: ['F07'],
+  kvm: [...patchesOfBug('F12'), ...KVM_BUGS_5_2],
+};
 
 /** What 5.16 on enables per task, and 5.18 on by demand, where the processor has it. */
 const withDynamicXstate = (era: DeferralEra): Base => {
@@ -120,6 +135,16 @@ const PV_CPU_UP: PresetBug = { id: XEN_CPU_UP_OWNER.id, on: 'xen-pv' };
 /** Suspend loses PKRU; and IA32_XFD's copy goes stale there. */
 const PKRU_LOST: PresetBug = { id: PKRU_SUSPEND.id };
 const XFD_STALE: PresetBug = { id: XFD_RESUME_COPY.id };
+
+/** Guests that reach PKRU by XCR0 alone. */
+const F12: PresetBug = { id: 'F12', on: 'processors with protection keys, with guests that leave CR4.PKE clear' };
+/** "KVM, pkeys: do not use PKRU value in vcpu->arch.guest_fpu.state": it was the host's when it was saved. */
+const KVM_PKRU: PresetBug = { id: '38cfd5e3df9c', on: 'processors with protection keys, with guests' };
+/** What KVM_BUGS_5_2 puts back. */
+const KVM_5_2: readonly PresetBug[] = [
+  { id: 'ec269475cba7', on: 'threads that run guests' },
+  { id: '2620fe268e80', on: 'threads that run guests' },
+];
 
 /** The kernels that are modelled. */
 export const PRESETS: readonly Preset[] = [
@@ -156,19 +181,19 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-4.8',
     title: 'Linux 4.6 to 4.9: eager (execve() as in 4.8.15 and 4.9)',
-    bugs: [WIPED, KTHREAD_PKRU, PV_CPU_UP],
+    bugs: [WIPED, KTHREAD_PKRU, PV_CPU_UP, KVM_PKRU],
     ...always('linux-4.8'),
   },
   {
     id: 'linux-4.14',
     title: 'Linux 4.14 to 5.1: eager, and lazy switching is gone from the code',
-    bugs: [WIPED, KTHREAD_PKRU, { id: RESTORE_BH_OFF.id, on: 'frames of 32-bit programs' }, PV_CPU_UP],
+    bugs: [WIPED, KTHREAD_PKRU, { id: RESTORE_BH_OFF.id, on: 'frames of 32-bit programs' }, PV_CPU_UP, F12],
     ...always('linux-4.14'),
   },
   {
     id: 'linux-5.2',
     title: 'Linux 5.2 as released: registers are loaded on the return to user code',
-    bugs: [...[...BUGS_5_2.base, ...BUGS_5_2.pkru].map((id) => ({ id })), WIPED, PV_CPU_UP],
+    bugs: [...[...BUGS_5_2.base, ...BUGS_5_2.pkru].map((id) => ({ id })), WIPED, PV_CPU_UP, F12, ...KVM_5_2],
     ...deferred('linux-5.2', BUGS_5_2),
   },
   {

@@ -31,6 +31,8 @@ describe.each([
   ['linux-4.2', 'ptrace-refused', 'validity'],
   ['linux-4.8', 'protection-keys', 'pkru-mismatch'],
   ['linux-4.14', 'protection-keys', 'pkru-mismatch'],
+  ['linux-4.8', 'kvm-pkru-changed', 'leak'],
+  ['linux-4.14', 'kvm-pkru-without-pke', 'leak'],
   ['linux-5.2', 'signal-fault', 'validity'],
   ['linux-5.2', 'pkru-switch', 'pkru-mismatch'],
   ['rfc-2016', 'io-worker', 'pkru-mismatch'],

@@ -49,8 +49,8 @@ export interface CpuMachine {
   guestOf(task: number): number;
   /** True for a guest that sets CR4.PKE. */
   setsPke(guest: number): boolean;
-  /** True while a kernel FPU section is on the task's stack. */
-  isInKernelFpuSection(task: number): boolean;
+  /** True while a kernel FPU section is on the task's stack, and for a step at `pc` that is part of one. */
+  isInKernelFpuSection(task: number, pc: number): boolean;
   /** True when signals find the task in a position to handle them. */
   canHandleSignal(task: number): boolean;
   /** A new program starts with the kernel's default PKRU rather than with INIT. */

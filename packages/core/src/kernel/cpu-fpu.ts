@@ -276,7 +276,7 @@ export abstract class CpuFpu extends CpuCore {
   /** The debug watch that was thought of in June 2018: says which step changed PKRU inside a kernel FPU section. */
   private watchPkru(before: number): void {
     const { pkru } = this;
-    if (pkru === before || !this.machine.isInKernelFpuSection(this.task)) return;
+    if (pkru === before || !this.machine.isInKernelFpuSection(this.task, this.pc)) return;
     this.emit(events.KernelPkruChanged, this.cpu, this.task, this.pc, before, pkru);
   }
 }

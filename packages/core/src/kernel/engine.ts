@@ -271,8 +271,8 @@ export class Engine implements CpuMachine {
     return this.parts.tasks[guest].setsPke;
   }
 
-  isInKernelFpuSection(task: number): boolean {
-    return this.hasFrameIn(task, this.inSection);
+  isInKernelFpuSection(task: number, pc: number): boolean {
+    return this.inSection[pc] === 1 || this.hasFrameIn(task, this.inSection);
   }
 
   private vcpuIsLoaded(task: number): boolean {

@@ -35,7 +35,7 @@ const emulation: Own = {
   id: 'kvm-emulation',
   title: 'the kernel executes instructions of the guest G on its registers; B computes; interrupts use the FPU',
   tasks: [
-    { name: 'V', program: program(sse.write(), kvm.run('G'), sse.read()) },
+    { name: 'V', program: program(sse.update(), kvm.run('G'), sse.read()) },
     { name: 'G', kind: 'guest', program: program(sse.write(), guest.store(), guest.load(), sse.read()) },
     { name: 'B', program: program(sse.update()) },
   ],
@@ -76,6 +76,23 @@ const protectionKeys: Own = {
   ...PKU,
 };
 
+/** The thread changes its PKRU while its guest does not run. */
+const changed: Own = {
+  id: 'kvm-pkru-changed',
+  title: 'V runs its guest G, opens all keys, and runs it again; G leaves PKRU as it is',
+  tasks: [
+    {
+      name: 'V',
+      program: program(pkru.write(), kvm.run('G'), pkru.initialise(), kvm.run('G'), syscall('read'), pkru.read()),
+    },
+    { name: 'G', kind: 'guest', program: program(pkru.read(), guest.io(), pkru.read()) },
+    { name: 'B', program: program(pkru.update()) },
+  ],
+  interference: { preempt: 'full', allocation: { sleep: true } },
+  sometimes: [...USED_BY_ALL(['V', 'G', 'B']), EXITED, accessed],
+  ...PKU,
+};
+
 /** XCR0 alone gives a guest PKRU. */
 const withoutPke: Own = {
   ...protectionKeys,
@@ -94,4 +111,4 @@ const withoutPke: Own = {
 };
 
 /** What they are, for the catalogue to complete. */
-export const GUESTS: readonly Own[] = [run, emulation, migration, protectionKeys, withoutPke];
+export const GUESTS: readonly Own[] = [run, emulation, migration, protectionKeys, changed, withoutPke];

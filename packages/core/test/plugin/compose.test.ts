@@ -227,6 +227,7 @@ describe('compose', () => {
       'kvm-emulation',
       'kvm-migration',
       'kvm-pkru',
+      'kvm-pkru-changed',
       'kvm-pkru-without-pke',
       'ia32-frames',
       'ia32-preempted',
@@ -292,7 +293,14 @@ describe('compose', () => {
       'enqcmd-signal-smp',
       'enqcmd-update',
     ];
-    const needKvm = ['kvm-run', 'kvm-emulation', 'kvm-migration', 'kvm-pkru', 'kvm-pkru-without-pke'];
+    const needKvm = [
+      'kvm-run',
+      'kvm-emulation',
+      'kvm-migration',
+      'kvm-pkru',
+      'kvm-pkru-changed',
+      'kvm-pkru-without-pke',
+    ];
     const inOrder = (ids: readonly string[]): readonly string[] =>
       SCENARIOS.map(({ id }) => id).filter((id) => ids.includes(id));
     const refused = [bareMetal, xenPv].flatMap((platform) =>

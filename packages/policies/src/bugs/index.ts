@@ -9,6 +9,7 @@ import { F07 } from './F07-pkru-init';
 import { F08 } from './F08-pkru-kthread-mm';
 import { F09 } from './F09-pkru-current-cached';
 import { F11 } from './F11-pkru-ptrace';
+import { F12 } from './F12-kvm-pkru-cr4pke';
 import { F14 } from './F14-xfd-signal';
 import { F16 } from './F16-pasid-ipi';
 import { F25 } from './F25-ptrace-lazy';
@@ -22,6 +23,7 @@ import { F42 } from './F42-sigframe-usedfpu-nonatomic';
 import { F44 } from './F44-xen-pv-nm';
 import { F45 } from './F45-fnsave-eager';
 import { F49 } from './F49-frame-drop-before-commit';
+import { F51 } from './F51-kvm-kernel-fpu-preempt';
 
 export type { Bug, Fix, Side } from './bug';
 export { FPRESTORE_FIXUP } from './F32-bogus-xcomp-bv';
@@ -36,6 +38,7 @@ export const BUGS: readonly Bug[] = [
   F08,
   F09,
   F11,
+  F12,
   F14,
   F16,
   F25,
@@ -49,6 +52,7 @@ export const BUGS: readonly Bug[] = [
   F44,
   F45,
   F49,
+  F51,
 ];
 
 /** The patches that put them back, and those that cure them. */

@@ -1,13 +1,18 @@
 /** KVM: what a kernel does with the registers of a thread that runs a guest. */
 import type { BasePolicy, ModifierPolicy } from '@fpulab/core';
+import type { EagerEra } from '../eager';
 import type { DeferralEra } from '../load-fpu-deferral';
 import { deferralEdits } from './deferral';
-import { pkruSwitch } from './pkru';
+import { notifierPart } from './notifiers';
+import { pkruSwitch, type KvmPart } from './pkru';
 
 /** Kernels whose KVM is modelled, as the eras of their policies. */
-export type KvmEra = DeferralEra;
+export type KvmEra = DeferralEra | EagerEra;
 
 const SOURCES: Readonly<Record<KvmEra, string>> = {
+  'linux-4.1': 'Linux 4.1.27 arch/x86/kvm/x86.c, kernel/i387.c __kernel_fpu_begin(), __kernel_fpu_end()',
+  'linux-4.8': 'Linux 4.8.15 arch/x86/kvm/x86.c, vmx.c, kernel/fpu/core.c',
+  'linux-4.14': 'Linux 4.14.74 arch/x86/kvm/x86.c, vmx.c, with kernel/fpu/core.c',
   'linux-5.2': 'Linux 5.10.13 arch/x86/kvm/x86.c, emulate.c',
   'linux-5.14': 'Linux 5.10.13 arch/x86/kvm/x86.c with the restore masks of 5.14',
   'linux-6.1': 'Linux 6.1.176 arch/x86/kvm/x86.c, kernel/fpu/core.c fpu_swap_kvm_fpstate()',
@@ -21,7 +26,10 @@ const SOURCES: Readonly<Record<KvmEra, string>> = {
  * @throws FpuError FPU203 when the policy is not of that era
  */
 export function kvm(base: BasePolicy, { era }: { readonly era: KvmEra }): ModifierPolicy {
-  const pkru = pkruSwitch();
+  const isEager = era === 'linux-4.1' || era === 'linux-4.8' || era === 'linux-4.14';
+  const parts: readonly KvmPart[] = isEager
+    ? [notifierPart(base, era), pkruSwitch({ asks: era === 'linux-4.14' ? 'cr4-pke' : 'xcr0', underKernelFpu: true })]
+    : [{ slots: [], edits: deferralEdits(base, era) }, pkruSwitch({ asks: 'xcr0', underKernelFpu: false })];
   return {
     kind: 'modifier',
     id: 'kvm',
@@ -29,8 +37,8 @@ export function kvm(base: BasePolicy, { era }: { readonly era: KvmEra }): Modifi
     source: SOURCES[era],
     onlyWithGuests: true,
     fpstates: era === 'linux-5.2' || era === 'linux-5.14' ? ['guest', 'user'] : ['guest'],
-    slots: pkru.slots,
+    slots: parts.flatMap(({ slots }) => slots),
     routines: [],
-    edits: [...deferralEdits(base, era), ...pkru.edits],
+    edits: parts.flatMap(({ edits }) => edits),
   };
 }

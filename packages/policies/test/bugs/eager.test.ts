@@ -2,7 +2,10 @@
 import { expectInOrder } from '../explored';
 import { broken, expectVerified } from './museum';
 
-it.each([['F45', 16820]])('%s is verified with its fix', expectVerified);
+it.each([
+  ['F45', 16820],
+  ['F51', 42787],
+])('%s is verified with its fix', expectVerified);
 
 describe('F45: fnsave-eager', () => {
   it('fork() takes the parent’s registers, and nobody loads them again', async () => {
@@ -18,5 +21,13 @@ describe('F45: fnsave-eager', () => {
       'A: sysret',
       'A: x87.update',
     );
+  });
+});
+
+describe('F51: kvm-kernel-fpu-preempt', () => {
+  it('the guest halts while its registers are loaded', async () => {
+    const { oracle, story } = await broken('F51');
+    expect(oracle).toBe('atomic-sleep');
+    expectInOrder(story, 'V: kernel_fpu_begin: preempt_disable', 'V: VM entry', 'G: guest.hlt', 'V: kvm_vcpu_block');
   });
 });

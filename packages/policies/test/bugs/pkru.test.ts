@@ -7,6 +7,7 @@ it.each([
   ['F08', 28101],
   ['F09', 5216],
   ['F11', 1526],
+  ['F12', 25],
 ])('%s is verified with its fix', expectVerified);
 
 describe('F07: pkru-init', () => {
@@ -70,5 +71,14 @@ describe('F11: pkru-ptrace', () => {
       'D: wrpkru(next->pkru)',
       'A: pkru.read',
     );
+  });
+});
+
+describe('F12: kvm-pkru-cr4pke', () => {
+  it('a guest without CR4.PKE is entered with PKRU of its host', async () => {
+    const { oracle, story } = await broken('F12');
+    expect(oracle).toBe('leak');
+    expectInOrder(story, 'V: pkru.write', 'V: local_irq_disable', 'V: VM entry');
+    expect(story.filter((moment) => moment.includes('write_pkru(vcpu'))).toEqual([]);
   });
 });

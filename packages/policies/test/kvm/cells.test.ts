@@ -118,3 +118,60 @@ describe.each(KERNELS)('KVM_RUN, %s', (preset) => {
     expect(run.violations).toEqual([]);
   });
 });
+
+const EAGER = ['linux-4.1-eager', 'linux-4.8', 'linux-4.14'] as const;
+
+describe.each(EAGER)('KVM_RUN with preempt notifiers, %s', (preset) => {
+  const observed = (run: PolicySpec, hook: PolicyHook): readonly [string, Readonly<Record<string, string>>] => {
+    const { before, changes } = run.when(hook, { task: 'V' });
+    const { masks, ...others } = changes;
+    void masks;
+    return [`TS=${before.TS} fpregs=${before.fpregs} in_kernel_fpu=${before.in_kernel_fpu}`, others];
+  };
+
+  it('before VM entry, preemption off: user registers are saved, the guest’s loaded, no interrupt may use the FPU', () => {
+    const [before, changes] = observed(spec(preset), 'kvm-prepare-guest');
+    expect(before).toBe('TS=0 fpregs=sse=V:1 in_kernel_fpu=0');
+    expect(changes).toEqual({
+      'V.guest_fpu_loaded': '0 -> 1',
+      in_kernel_fpu: '0 -> 1',
+      'V.image': 'INIT -> sse=V:1',
+      fpregs: 'sse=V:1 -> INIT',
+    });
+  });
+
+  it('switched out in KVM_RUN: the notifier puts the guest’s registers, and has loaded the user’s before they are saved', () => {
+    const run = spec(preset);
+    run.until('V: vcpu_enter_guest/preempt_enable');
+    run.inject('preempt');
+    const [before, changes] = observed(run, 'kvm-vcpu-put');
+    expect(before).toBe('TS=0 fpregs=sse=G:1 in_kernel_fpu=1');
+    expect(changes).toEqual({
+      'V.guest_fpu_loaded': '1 -> 0',
+      'V.guest_fpu': 'INIT -> sse=G:1',
+      fpregs: 'sse=G:1 -> sse=V:1',
+      in_kernel_fpu: '1 -> 0',
+    });
+  });
+
+  it('leave: vcpu_put() does the same', () => {
+    const run = spec(preset);
+    run.until('V: handle_exit/exit to user space');
+    const [before, changes] = observed(run, 'kvm-vcpu-put');
+    expect(before).toBe('TS=0 fpregs=sse=G:1 in_kernel_fpu=1');
+    expect(changes).toMatchObject({ 'V.guest_fpu': 'INIT -> sse=G:1', fpregs: 'sse=G:1 -> sse=V:1' });
+  });
+
+  it('emulation after the thread was switched out: get_fpu() loads the guest’s registers, and keeps preemption off', () => {
+    const run = spec(preset);
+    run.until('V: handle_exit/x86_emulate_instruction');
+    run.inject('preempt');
+    const [before, changes] = observed(run, 'kvm-get-fpu');
+    expect(before).toMatch(/fpregs=sse=V:\d in_kernel_fpu=0$/);
+    expect(changes).toMatchObject({ fpregs: expect.stringMatching(/-> sse=G:1$/) as string, in_kernel_fpu: '0 -> 1' });
+    run.until('G: guest.store');
+    expect(run.observe().masks).toBe('syscall preempt-off');
+    run.finish();
+    expect(run.violations.filter((violation) => !violation.startsWith('speculative'))).toEqual([]);
+  });
+});

@@ -1,20 +1,125 @@
 /** Guests of KVM under every interleaving, and what their verdicts rest on. */
-import { judged } from '../explored';
+import { compose, events, scenarioOf } from '@fpulab/core';
+import { bareMetal } from '@fpulab/hypervisor';
+import { KVM_PATCHES, presetOf } from '../../src';
+import { expectInOrder, found, judged } from '../explored';
+import { removing } from '../support';
 
 jest.setTimeout(120_000);
 
 describe('verified', () => {
   it.each<[string, string, number]>([
+    ['linux-4.1-eager', 'kvm-run', 42787],
+    ['linux-4.8', 'kvm-run', 37873],
+    ['linux-4.14', 'kvm-run', 26535],
     ['linux-5.10', 'kvm-run', 92292],
     ['linux-6.1', 'kvm-run', 77443],
+    ['linux-4.14', 'kvm-emulation', 34329],
     ['linux-5.10', 'kvm-emulation', 100355],
-    ['linux-6.1', 'kvm-emulation', 84385],
-    ['linux-5.10', 'kvm-pkru-without-pke', 25],
-    ['linux-6.1', 'kvm-pkru-without-pke', 25],
+    ['linux-4.14', 'kvm-pkru', 17625],
     ['linux-5.15', 'kvm-pkru', 73239],
+    ['linux-4.14', 'kvm-pkru-changed', 4464],
+    ['linux-5.10', 'kvm-pkru-changed', 23633],
+    ['linux-4.8', 'kvm-pkru-without-pke', 23],
+    ['linux-6.1', 'kvm-pkru-without-pke', 25],
   ])('%s, %s: %d states', async (preset, scenario, states) => {
     const result = await judged({ preset, scenario });
     expect([result.verdict, result.states]).toEqual(['verified', states]);
     expect(result.sometimes.filter(({ reached }) => !reached)).toEqual([]);
+  });
+});
+
+describe('found', () => {
+  it('4.8 loads the guest’s image with a PKRU that the host had when it was saved: 38cfd5e3df9c', async () => {
+    const { oracle, story } = await found({ preset: 'linux-4.8', scenario: 'kvm-pkru-changed', oracles: ['leak'] });
+    expect(oracle).toBe('leak');
+    expectInOrder(
+      story,
+      'V: pkru.write',
+      'V: save guest_fpu',
+      'V: pkru.initialise',
+      'V: load guest_fpu',
+      'V: VM entry',
+    );
+  });
+
+  it('5.2 keeps the user’s registers where the next context switch puts the guest’s: ec269475cba7', async () => {
+    const patches = KVM_PATCHES.filter(({ id }) => id === 'kvm-user-in-thread-fpu');
+    const { story } = await found({ preset: 'linux-5.10', scenario: 'kvm-run', patches, oracles: ['lost-update'] });
+    expectInOrder(
+      story,
+      'V: sse.write',
+      'V: save_fpregs_to_fpstate(thread.fpu)',
+      'V: load guest_fpu',
+      'V: save_fpregs_to_fpstate',
+      'V: load thread.fpu',
+      'V: sse.read',
+    );
+  });
+
+  it('5.2 takes what an interrupt’s kernel FPU section left for the guest’s: 2620fe268e80', async () => {
+    const patches = KVM_PATCHES.filter(({ id }) => id === 'kvm-put-ignores-flag');
+    const { story } = await found({ preset: 'linux-5.10', scenario: 'kvm-run', patches, oracles: ['leak'] });
+    expectInOrder(
+      story,
+      'G: guest.io',
+      'V: kernel_fpu_begin/set TIF_NEED_FPU_LOAD',
+      'V: copy_fpregs_to_fpstate(guest_fpu)',
+      'V: load guest_fpu',
+    );
+  });
+
+  it('so linux-5.2 has both', async () => {
+    expect((await judged({ preset: 'linux-5.2', scenario: 'kvm-run' })).verdict).toBe('violation');
+  });
+});
+
+/** The steps at which the debug watch for PKRU in kernel FPU sections speaks up. */
+function watched(preset: string): readonly string[] {
+  const machine = compose({
+    platform: bareMetal(),
+    policies: presetOf(preset).policies(),
+    scenario: scenarioOf('kvm-pkru'),
+  });
+  const steps = new Set<string>();
+  machine
+    .on(events.KernelPkruChanged)
+    .subscribe(({ data }) => steps.add(machine.stepLabels[data.at].split('/').at(-1) ?? ''));
+  machine.run();
+  return [...steps].sort();
+}
+
+describe('the debug watch of June 2018: who changes PKRU between kernel_fpu_begin() and kernel_fpu_end()?', () => {
+  it.each(['linux-4.8', 'linux-4.14'])('%s: KVM does, and nobody else', (preset) => {
+    const loads = preset === 'linux-4.8' ? ['load guest_fpu'] : [];
+    expect(watched(preset)).toEqual([...loads, 'write_pkru(vcpu->arch.host_pkru)', 'write_pkru(vcpu->arch.pkru)']);
+  });
+
+  it.each(['linux-5.10', 'linux-6.1'])('%s: nobody, since f775b13eedee', (preset) =>
+    expect(watched(preset)).toEqual([]),
+  );
+});
+
+/** Some routine of a kernel without one of its steps, in a scenario in which hardirqs use the FPU. */
+const WITHOUT: readonly (readonly [string, string, string, string])[] = [
+  ['linux-5.10', 'kvm-run-begin', 'save_fpregs_to_fpstate(user_fpu)', 'validity'],
+  ['linux-5.10', 'kvm-run-begin', 'memcpy(user_fpu, thread.fpu)', 'validity'],
+  ['linux-5.10', 'kvm-run-begin', 'load guest_fpu', 'leak'],
+  ['linux-5.10', 'kvm-run-begin', 'clear TIF_NEED_FPU_LOAD', 'leak'],
+  ['linux-5.10', 'kvm-run-end', 'save_fpregs_to_fpstate(guest_fpu)', 'validity'],
+  ['linux-5.10', 'kvm-run-end', 'load user_fpu', 'leak'],
+  ['linux-5.10', 'kvm-enter-guest', 'switch_fpu_return', 'leak'],
+  ['linux-5.10', 'kvm-get-fpu', 'switch_fpu_return', 'lost-update'],
+  ['linux-5.10', 'kvm-put-fpu', 'fpregs_unlock', 'atomic-sleep'],
+  ['linux-6.1', 'kvm-run-begin', 'fpu->fpstate = guest_fps', 'leak'],
+  ['linux-6.1', 'kvm-run-begin', 'restore_fpregs_from_fpstate', 'leak'],
+  ['linux-6.1', 'kvm-run-end', 'fpu->fpstate = __task_fpstate', 'leak'],
+];
+
+describe('what breaks in kvm-emulation without a step', () => {
+  it.each(WITHOUT)('%s: %s without %s: %s', async (preset, routine, name, oracle) => {
+    const patches = [removing('drop', routine, name)];
+    const { verdict, counterexamples } = await judged({ preset, scenario: 'kvm-emulation', patches });
+    expect([verdict, counterexamples[0]?.oracle]).toEqual(['violation', oracle]);
   });
 });
