@@ -116,6 +116,23 @@ describe('a line less', () => {
   });
 });
 
+describe('altstack: MINSIGSTKSZ bytes and AVX-512', () => {
+  it.each(['linux-4.8', 'linux-4.14', 'linux-5.10'])('%s writes below the stack', async (preset) => {
+    const { oracle, story } = await found({ preset, scenario: 'altstack' });
+    expect(oracle).toBe('image-overrun');
+    expectInOrder(story, 'A: get_sigframe', 'A: the rest of the frame');
+  });
+
+  it.each(['linux-5.15', 'linux-6.1'])('%s sends SIGSEGV instead, 2beb4a53fc3f: verified', async (preset) => {
+    expect((await verdict({ preset, scenario: 'altstack' })).slice(0, 2)).toEqual(['verified', true]);
+  });
+
+  it('without AVX-512 the frame fits, and A comes back', async () => {
+    const question = { preset: 'linux-5.10', scenario: 'altstack', cpu: 'sandybridge' };
+    expect((await verdict(question)).slice(0, 2)).toEqual(['verified', true]);
+  });
+});
+
 describe('x32', () => {
   it.each([
     ['linux-4.8', 4823],

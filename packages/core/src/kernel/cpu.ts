@@ -244,6 +244,12 @@ export class Cpu extends CpuFpu implements Hypervisor {
     this.emit(events.FramePlaced, this.cpu, this.task);
   }
 
+  /** The alternate stack is too small for the frame, unless the task has no FPU state, and nobody looked. */
+  overflowAltstack(): void {
+    if (this.headerOf(this.fpstateOf(this.task, 'sigframe')) === HEADER.absent) return;
+    this.emit(events.FrameOverflowed, this.cpu, this.task);
+  }
+
   /** The rest of the signal frame is written, or faults for good: local 1 says so. */
   completeFrame(): void {
     const { accessAlternatives } = this.machine;

@@ -40,6 +40,8 @@ export interface EngineTask {
   /** Number of the task that stands for its process: its own, unless it is a thread of another one. */
   readonly process: number;
   readonly abi: Abi;
+  /** Its signal frames do not fit the alternate stack of its handler. */
+  readonly overflows: boolean;
   readonly idle: boolean;
   /** The guest that it runs; NOBODY for most tasks. */
   readonly guest: number;
@@ -60,6 +62,8 @@ export interface EngineParts {
   readonly xsaveopt: boolean;
   /** A new program starts with the kernel's default PKRU rather than with INIT. */
   readonly restrictivePkru: boolean;
+  /** It looks whether a signal frame fits the alternate stack. */
+  readonly checksAltstack: boolean;
   readonly tasks: readonly EngineTask[];
   /** Routines of policies and platform. */
   readonly routines: readonly OwnedRoutine[];
@@ -154,6 +158,8 @@ export class Engine implements CpuMachine {
       exitWork: (cpu) => this.scheduler.exitWork(cpu, parts.tasks[this.cpus[cpu].task].handler >= 0),
       handlers: parts.tasks.map(({ handler }) => handler),
       abis: parts.tasks.map(({ handler, abi }) => (handler < 0 ? undefined : frameAbi(abi, parts.model))),
+      overflows: parts.tasks.map(({ overflows }) => overflows),
+      checksAltstack: parts.checksAltstack,
       tracers: tracersOf(parts.tasks),
       runGuest: (cpu) => this.runGuest(this.cpus[cpu]),
       emulateInstruction: (cpu) => this.emulateInstruction(this.cpus[cpu]),

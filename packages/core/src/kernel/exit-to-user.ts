@@ -33,6 +33,10 @@ export interface ExitServices {
   readonly handlers: readonly number[];
   /** Per task: what its program is compiled for; undefined where it gets no signals. */
   readonly abis: readonly (Abi | undefined)[];
+  /** Per task: true where its frames do not fit the alternate stack of its handler. */
+  readonly overflows: readonly boolean[];
+  /** The kernel looks whether they do. */
+  readonly checksAltstack: boolean;
   /** True when somebody reacts to the hook. */
   answers(hook: PolicyHook | PlatformHook): boolean;
 }
@@ -100,8 +104,18 @@ const ATTEMPTS = 2;
 const DONE = -1;
 
 /** How many attempts have failed is in local 0, DONE when one has not; local 1 says whether the current one was refused. */
-function doSignal({ handlers, abis }: ExitServices): Routine {
+function doSignal({ handlers, abis, overflows, checksAltstack }: ExitServices): Routine {
   const refused: Condition = (k) => k.local(1) !== 0;
+  const mayOverflow = overflows.includes(true);
+  const placeFrame = (k: Cpu): void => {
+    k.placeFrame();
+    if (overflows[k.task] && checksAltstack) k.setLocal(1, 1);
+  };
+  const writeRest = (k: Cpu): void => {
+    if (overflows[k.task]) k.overflowAltstack();
+    k.completeFrame();
+  };
+  const unlessRefused = (node: RoutineNode): RoutineNode => (mayOverflow ? unless(refused, [node]) : node);
   return routine('do_signal', [
     at('get_signal', (k) => k.emit(events.SignalTaken, k.cpu, k.task)),
     whileHolds(
@@ -109,9 +123,9 @@ function doSignal({ handlers, abis }: ExitServices): Routine {
       [
         ...byAbi(abis, ({ setup, save, suffix }) => [
           group(setup, [
-            at(`get_sigframe${suffix}`, (k) => k.placeFrame()),
-            hookStep(`copy_fpstate_to_sigframe${suffix}`, save),
-            unless(refused, [at(`the rest of the frame${suffix}`, (k) => k.completeFrame())]),
+            at(`get_sigframe${suffix}`, placeFrame),
+            unlessRefused(hookStep(`copy_fpstate_to_sigframe${suffix}`, save)),
+            unless(refused, [at(`the rest of the frame${suffix}`, writeRest)]),
           ]),
         ]),
         at('signal_setup_done', (k) => {

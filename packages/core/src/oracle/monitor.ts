@@ -259,6 +259,9 @@ export class OracleMonitor {
 
   private watchKernelContexts(): void {
     const { stream } = this.machine;
+    stream.watch(events.FrameOverflowed, (cpu, task) => {
+      this.report('image-overrun', cpu, task, this.state.at.components - 1, INIT, INIT);
+    });
     stream.watch(events.UserMemoryAccessed, (cpu, task, value, expected) => {
       if (value !== expected) this.report('pkru-mismatch', cpu, task, this.state.at.indexOfBit[PKRU], value, expected);
     });

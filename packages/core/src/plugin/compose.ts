@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { frameFits } from '../kernel/altstack';
 import { Container, ContainerModule } from 'inversify';
 import { FpuError } from '../error';
 import * as events from '../machine/events';
@@ -16,7 +17,7 @@ import { guestsOf, refuseBadGuests } from '../kernel/guest';
 import { compileTask, simpleOperations } from '../kernel/program';
 import type { Patch } from '../kernel/routine';
 import type { Scenario, TaskSpec } from '../scenario/scenario';
-import { bitsOf } from '../x86/components';
+import { USER_COMPONENTS, bitsOf } from '../x86/components';
 import { cpuModel, type CpuModel } from '../x86/cpu-model';
 import { Composition, type Settings } from './composition';
 import { Machine } from './machine';
@@ -120,7 +121,7 @@ const PARAVIRTUAL: ReadonlySet<string> = new Set<PlatformHook>(['context-switch-
 export function compose(options: ComposeOptions): Machine {
   const composition = compositionOf(options);
   const { settings } = composition;
-  const tasks = engineTasks(settings);
+  const tasks = engineTasks(composition);
   const { cpus, scenario } = settings;
   const signals = scenario.tasks.some(({ handler }) => handler !== undefined);
   const kinds = fpstateKinds(composition, signals);
@@ -148,6 +149,7 @@ export function compose(options: ComposeOptions): Machine {
       xsaves: composition.base.xsaves ?? false,
       xsaveopt: composition.base.xsaveopt ?? true,
       restrictivePkru: composition.plugins.some((plugin) => 'newPkru' in plugin && plugin.newPkru === 'restrictive'),
+      checksAltstack: composition.base.checksAltstack ?? false,
       tasks,
       routines: composition.routines,
       slots: composition.plugins.flatMap(({ slots }) => slots),
@@ -228,7 +230,8 @@ function pluginModule(token: symbol, plugin: Policy | Platform): ContainerModule
   });
 }
 
-function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
+function engineTasks(composition: Composition): readonly EngineTask[] {
+  const { scenario, cpus } = composition.settings;
   refuseBadTasks(scenario);
   refuseBadGuests(scenario.tasks);
   const users = scenario.tasks.map((task) => {
@@ -244,7 +247,9 @@ function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
     const guest = scenario.tasks.findIndex((other) => other.name === guestsOf(task)[0]);
     const setsPke = kind === 'guest' && (task.guest?.cr4Pke ?? true);
     const { abi = 'x86-64' } = task;
-    return { name, code, handler, unborn, kind, abi, process: processOf(scenario, task), idle: false, guest, setsPke };
+    const overflows = overflowsAltstack(composition, task);
+    const process = processOf(scenario, task);
+    return { name, code, handler, unborn, kind, abi, overflows, process, idle: false, guest, setsPke };
   });
   const idle = Array.from({ length: cpus }, (_, cpu) => ({
     name: `idle${cpu}`,
@@ -254,11 +259,21 @@ function engineTasks({ scenario, cpus }: Settings): readonly EngineTask[] {
     kind: 'kthread' as const,
     process: users.length + cpu,
     abi: 'x86-64' as const,
+    overflows: false,
     idle: true,
     guest: NOBODY,
     setsPke: false,
   }));
   return [...users, ...idle];
+}
+
+/** With what the kernel enables for all tasks; sigaltstack() looks after what it enables per task. */
+function overflowsAltstack({ guestCpu: model, xfeatures, dynamicXfeatures }: Composition, task: TaskSpec): boolean {
+  const { altstackBytes, abi = 'x86-64' } = task;
+  if (altstackBytes === undefined) return false;
+  const userXfeatures = xfeatures & USER_COMPONENTS & ~dynamicXfeatures;
+  const context = { model, userXfeatures, userMaxFeatures: userXfeatures, ia32: abi === 'ia32' };
+  return !frameFits(altstackBytes, abi, context);
 }
 
 function refuseBadTasks({ id, tasks }: Scenario): void {

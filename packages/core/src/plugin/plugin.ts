@@ -44,6 +44,8 @@ export interface BasePolicy extends Plugin {
   readonly xsaves?: boolean;
   /** False for a kernel from before XSAVEOPT: it saves with XSAVE even where the processor has better. */
   readonly xsaveopt?: boolean;
+  /** It sends SIGSEGV to a task whose signal frame does not fit the alternate stack, instead of writing below it: Linux 5.14 and later. */
+  readonly checksAltstack?: boolean;
   /** Programs that this kernel can run; all when left out. */
   readonly abis?: readonly Abi[];
   /** Slots that tools show by role. */

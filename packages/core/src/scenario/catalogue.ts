@@ -1,6 +1,7 @@
 import { FpuError } from '../error';
 import { either, fork, forever, frame, loop, mmx, program, sse, syscall, x87 } from '../kernel/program';
 import type { OracleId } from '../oracle/oracles';
+import { ALTSTACKS } from './altstack';
 import { ABI_SCENARIOS } from './abis';
 import type { Scenario } from './scenario';
 import { GUESTS } from './guests';
@@ -223,6 +224,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...ABI_SCENARIOS.map(scenario),
   ...THREADS.map(scenario),
   ...HOTPLUG.map(scenario),
+  ...ALTSTACKS.map(scenario),
 ];
 
 const VARIANT = /^(.*?)(?:\.any-(\d{1,2})|\.with-(\d))?(\.moves)?(\.irqs)?(?:\.nest-(\d))?$/s;

@@ -21,6 +21,8 @@ export interface TaskSpec {
   readonly threadOf?: string;
   /** What a guest is like, where it is not like most. */
   readonly guest?: GuestConfiguration;
+  /** Its handler runs on an alternate stack of so many bytes (SA_ONSTACK); on its stack, which is large enough, when left out. */
+  readonly altstackBytes?: number;
   /** What its program is compiled for: x86-64 when left out. It decides which signal frames the task gets. */
   readonly abi?: Abi;
 }

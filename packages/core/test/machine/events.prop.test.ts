@@ -108,6 +108,7 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
   'signal.sent': ({ task }) => [`task.signal-pending[${task}]`],
   'signal.taken': ({ task }) => [`task.signal-pending[${task}]`],
   'signal.frame-placed': ({ task }) => frameless(task),
+  'signal.frame-overflowed': () => [],
   'signal.frame-pages': ({ task }) => [`task.frame-pages[${task}]`],
   'signal.frame-completed': ({ task, initialised }) => [
     ...each('task.interrupted', task, COMPONENTS),

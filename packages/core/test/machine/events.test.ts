@@ -645,6 +645,12 @@ const SIGNALS: readonly Example[] = [
     changes: { 'task.resume[1]': 4, 'task.frame.pc[1.0]': 9 },
   },
   {
+    fact: 'a frame that does not fit its stack changes nothing else',
+    event: 'signal.frame-overflowed',
+    data: { cpu: 0, task: 1 },
+    changes: {},
+  },
+  {
     fact: 'what a 32-bit program writes to the FSAVE header of its frame is what it has when it returns, and its latest',
     event: 'signal.fsave-written',
     data: { task: 1, component: 0, value: valueId(2, 7) },

@@ -239,6 +239,7 @@ describe('compose', () => {
       'suspend-preempted',
       'suspend-pkru',
       'suspend-amx',
+      'altstack',
     ]);
   });
 

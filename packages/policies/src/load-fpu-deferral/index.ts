@@ -48,6 +48,7 @@ export function loadFpuDeferral({ era }: { readonly era: DeferralEra }): BasePol
     xfeatures: XFEATURES_4_8,
     xsaves: true,
     newPkru: 'restrictive',
+    checksAltstack: era !== 'linux-5.2',
     slots: [needLoad, lastCpu, owner, inKernelFpu, ...(current ? [current] : [])],
     roles: { owner },
     routines: [

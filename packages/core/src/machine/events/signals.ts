@@ -24,6 +24,9 @@ export const FramePlaced = defineEvent(
   { fpu: true },
 );
 
+/** The frame does not fit the alternate stack of the handler: it lies below, in whatever memory is there. */
+export const FrameOverflowed = defineEvent('signal.frame-overflowed', { cpu: 'cpu', task: 'task' }, () => {});
+
 /** What is known of the pages of a task's signal frame: one of FRAME_PAGES. */
 export const FramePagesChanged = defineEvent(
   'signal.frame-pages',
