@@ -27,6 +27,7 @@ describe.each([
   ['linux-2.6.32', 'frame-fails', 'validity'],
   ['linux-2.6.32', 'core-dump', 'leak'],
   ['linux-3.6', 'frame-fails', 'validity'],
+  ['linux-3.6', 'ia32-frames', 'validity'],
   ['linux-4.1-eager', 'ptrace-refused', 'lost-update'],
   ['linux-4.2', 'ptrace-refused', 'validity'],
   ['linux-4.8', 'protection-keys', 'pkru-mismatch'],
