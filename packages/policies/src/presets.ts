@@ -146,6 +146,9 @@ const KVM_5_2: readonly PresetBug[] = [
   { id: '2620fe268e80', on: 'threads that run guests' },
 ];
 
+/** A frame that does not fit the alternate stack is written below it. On kernels that know AVX-512. */
+const ALTSTACK: PresetBug = { id: '2beb4a53fc3f' };
+
 /** The kernels that are modelled. */
 export const PRESETS: readonly Preset[] = [
   {
@@ -163,43 +166,43 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-4.1',
     title: 'Linux 4.1 without XSAVEOPT and MPX, or with eagerfpu=off: lazy, state allocated at first use',
-    bugs: [F44],
+    bugs: [ALTSTACK, F44],
     ...lazy('linux-4.1'),
   },
   {
     id: 'linux-4.1-eager',
     title: 'Linux 4.1 with XSAVEOPT or MPX, or with eagerfpu=on: eager, state allocated at execve()',
-    bugs: [{ id: 'F32' }],
+    bugs: [ALTSTACK, { id: 'F32' }],
     ...always('linux-4.1'),
   },
   {
     id: 'linux-4.2',
     title: 'Linux 4.2 to 4.5 without XSAVEOPT, or with eagerfpu=off: lazy, state embedded in the task',
-    bugs: [WIPED, PV_CPU_UP],
+    bugs: [ALTSTACK, WIPED, PV_CPU_UP],
     ...lazy('linux-4.2'),
   },
   {
     id: 'linux-4.8',
     title: 'Linux 4.6 to 4.9: eager (execve() as in 4.8.15 and 4.9)',
-    bugs: [WIPED, KTHREAD_PKRU, PV_CPU_UP, KVM_PKRU],
+    bugs: [ALTSTACK, WIPED, KTHREAD_PKRU, PV_CPU_UP, KVM_PKRU],
     ...always('linux-4.8'),
   },
   {
     id: 'linux-4.14',
     title: 'Linux 4.14 to 5.1: eager, and lazy switching is gone from the code',
-    bugs: [WIPED, KTHREAD_PKRU, { id: RESTORE_BH_OFF.id, on: 'frames of 32-bit programs' }, PV_CPU_UP, F12],
+    bugs: [ALTSTACK, WIPED, KTHREAD_PKRU, { id: RESTORE_BH_OFF.id, on: 'frames of 32-bit programs' }, PV_CPU_UP, F12],
     ...always('linux-4.14'),
   },
   {
     id: 'linux-5.2',
     title: 'Linux 5.2 as released: registers are loaded on the return to user code',
-    bugs: [...[...BUGS_5_2.base, ...BUGS_5_2.pkru].map((id) => ({ id })), WIPED, PV_CPU_UP, F12, ...KVM_5_2],
+    bugs: [ALTSTACK, ...[...BUGS_5_2.base, ...BUGS_5_2.pkru].map((id) => ({ id })), WIPED, PV_CPU_UP, F12, ...KVM_5_2],
     ...deferred('linux-5.2', BUGS_5_2),
   },
   {
     id: 'linux-5.10',
     title: 'Linux 5.10, with the fixes that 5.2 to 5.13 got: registers are loaded on the return to user code',
-    bugs: [WIPED, PV_CPU_UP],
+    bugs: [ALTSTACK, WIPED, PV_CPU_UP],
     ...deferred('linux-5.2'),
   },
   {
@@ -223,7 +226,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'rfc-2016',
     title: 'the RFC of October 2016 on Linux 4.8: TIF_LOAD_FPU, with what it left open closed',
-    bugs: [WIPED, { id: 'pkru-deferred' }, PV_CPU_UP],
+    bugs: [ALTSTACK, WIPED, { id: 'pkru-deferred' }, PV_CPU_UP],
     parts: [{ policy: 'rfc-2016' }],
     patches: [],
     policies: () => [rfc2016()],
@@ -231,7 +234,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'rfc-2016-eager-pkru',
     title: 'the same with PKRU switched at once, without which the thread sees no way to be compatible with PKRU',
-    bugs: [WIPED, PV_CPU_UP],
+    bugs: [ALTSTACK, WIPED, PV_CPU_UP],
     parts: [{ policy: 'rfc-2016' }, { policy: 'eager-pkru', era: 'image' }],
     patches: [],
     policies: () => [rfc2016(), eagerPkru({ form: 'image', initPkru: 'all-keys' })],
@@ -239,7 +242,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'refresh-fpu',
     title: 'the straw man of the same thread: TIF_REFRESH_FPU, states 1, 2a and 2b',
-    bugs: [],
+    bugs: [ALTSTACK],
     parts: [{ policy: 'refresh-fpu' }],
     patches: [],
     policies: () => [refreshFpu()],
