@@ -1,6 +1,8 @@
 import fc from 'fast-check';
-import { MOVE_INSTRUCTIONS, eventTypes, type EventFieldKind, type MachineEvent } from '@fpulab/core';
+import { MOVE_INSTRUCTIONS, SCENARIOS, eventTypes, type EventFieldKind, type MachineEvent } from '@fpulab/core';
 import { firstDifference, foldEvents, openReplay, replayLog, stateLines, describeState } from '@fpulab/eventlog';
+import { PLATFORMS } from '@fpulab/hypervisor';
+import { PRESETS } from '@fpulab/policies';
 import { everything, eventsOf, fpuErrorOf, linesOf, read, record, replaceAt, sealed } from './helpers';
 import { holds } from './properties';
 import { often } from '../../core/test/support/often';
@@ -8,6 +10,13 @@ import { often } from '../../core/test/support/often';
 const STEPS_MAX = often(120, 300);
 
 describe('a log of every preset on every platform in every scenario', () => {
+  it('every preset, platform and scenario is among the compositions that are tried', () => {
+    const among = (column: 0 | 1 | 2): ReadonlySet<string> => new Set(everything().map((one) => one[column]));
+    expect(among(0)).toEqual(new Set(PRESETS.map(({ id }) => id)));
+    expect(among(1)).toEqual(new Set(Object.keys(PLATFORMS)));
+    expect(among(2)).toEqual(new Set(SCENARIOS.map(({ id }) => id)));
+  });
+
   it.each(everything())('%s on %s, %s: reads back and folds to the state of the run', (preset, platform, scenario) => {
     for (const seed of [0xfeedfacecafebeefn, undefined].slice(0, often(1, 2))) {
       const run = record({ preset, platform, scenario, seed, stepsMax: STEPS_MAX });

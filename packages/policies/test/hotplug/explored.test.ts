@@ -1,5 +1,6 @@
 /** CPUs that go down and come up, and suspend: what is verified, and what history and the sources say is not. */
 import { nodeNames } from '@fpulab/core';
+import { inLong } from '../../../core/test/support/often';
 import {
   NATIVE_CPU_UP_OWNER,
   PKRU_SUSPEND,
@@ -33,11 +34,9 @@ const thatList = (patch: { readonly id: string }): readonly string[] =>
 
 describe('cpu-hotplug', () => {
   it.each([
-    ['linux-3.6', 73851],
     ['linux-4.1-eager', 19618],
-    ['linux-4.8', 20880],
-    ['linux-4.14', 19651],
     ['linux-6.12', 17213],
+    ...inLong<[string, number]>(['linux-3.6', 73851], ['linux-4.8', 20880], ['linux-4.14', 19651]),
   ])('%s: INIT leaves the registers alone, and FNINIT those of nobody', async (preset, states) => {
     expect(await proof({ preset, scenario: 'cpu-hotplug' })).toEqual(['verified', states, []]);
   });
@@ -65,7 +64,7 @@ describe('cpu-hotplug', () => {
     expect([verdict, unreached]).toEqual(['verified', []]);
   });
 
-  it.each(['linux-4.8', 'linux-6.1'])(
+  it.each(['linux-6.1', ...inLong('linux-4.8')])(
     '%s on Xen PV: FNINIT of cpu_bringup() destroys x87 registers whose owner is told that they are its own',
     async (preset) => {
       expect(lists(preset, XEN_CPU_UP_OWNER)).toBe(true);

@@ -1,6 +1,7 @@
 /** Guests of KVM under every interleaving, and what their verdicts rest on. */
 import { compose, events, scenarioOf } from '@fpulab/core';
 import { bareMetal } from '@fpulab/hypervisor';
+import { inLong } from '../../../core/test/support/often';
 import { KVM_PATCHES, presetOf } from '../../src';
 import { expectInOrder, found, judged } from '../explored';
 import { removing } from '../support';
@@ -9,19 +10,21 @@ jest.setTimeout(120_000);
 
 describe('verified', () => {
   it.each<[string, string, number]>([
-    ['linux-4.1-eager', 'kvm-run', 42787],
-    ['linux-4.8', 'kvm-run', 37873],
     ['linux-4.14', 'kvm-run', 26535],
-    ['linux-5.10', 'kvm-run', 92292],
     ['linux-6.1', 'kvm-run', 77443],
     ['linux-4.14', 'kvm-emulation', 34329],
-    ['linux-5.10', 'kvm-emulation', 100355],
     ['linux-4.14', 'kvm-pkru', 17625],
-    ['linux-5.15', 'kvm-pkru', 73239],
     ['linux-4.14', 'kvm-pkru-changed', 4464],
     ['linux-5.10', 'kvm-pkru-changed', 23633],
     ['linux-4.8', 'kvm-pkru-without-pke', 23],
     ['linux-6.1', 'kvm-pkru-without-pke', 25],
+    ...inLong<[string, string, number]>(
+      ['linux-4.1-eager', 'kvm-run', 42787],
+      ['linux-4.8', 'kvm-run', 37873],
+      ['linux-5.10', 'kvm-run', 92292],
+      ['linux-5.10', 'kvm-emulation', 100355],
+      ['linux-5.15', 'kvm-pkru', 73239],
+    ),
   ])('%s, %s: %d states', async (preset, scenario, states) => {
     const result = await judged({ preset, scenario });
     expect([result.verdict, result.states]).toEqual(['verified', states]);
