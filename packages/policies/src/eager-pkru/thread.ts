@@ -2,9 +2,12 @@
  * Linux 5.14 and later: PKRU has a place of its own in the task, which is valid while the task does not run; while it
  * runs, the register is.
  */
-import { DEFAULT_PKRU, PKRU, group, hasComponent, slot, step, when } from '@fpulab/core';
+import { DEFAULT_PKRU, FPSTATE_KINDS, PKRU, group, hasComponent, slot, step, when, type Kernel } from '@fpulab/core';
 import { isBadHeader } from '../regset';
 import { WRPKRU, type Form } from './form';
+
+/** What a tracer has just written to the image of its target; local 1 says which image: setRoutine() of load-fpu-deferral. */
+const writtenByTracer = (k: Kernel): number => k.readFpstate(k.fpstateOf(k.target, FPSTATE_KINDS[k.local(1)]), PKRU);
 
 /** pkru_write_default() */
 const writeDefault = (name: string) => step(name, (k) => k.writeRegister(PKRU, DEFAULT_PKRU), WRPKRU);
@@ -38,7 +41,10 @@ export function threadForm(): Form {
         nodes: [
           when(
             (k) => hasComponent(k.regset, PKRU) && !isBadHeader(k),
-            [step('*pkru = xpkru->pkru', (k) => k.write(pkru, k.target, k.local(1))), step('return 0', () => {})],
+            [
+              step('*pkru = xpkru->pkru', (k) => k.write(pkru, k.target, writtenByTracer(k))),
+              step('return 0', () => {}),
+            ],
           ),
         ],
       },

@@ -29,6 +29,8 @@ export interface FpuContext {
   readonly current: Slot | undefined;
   /** `fpu->fpstate` of a task, the current one when none is named. */
   readonly fpstate: (k: Kernel, task?: number) => number;
+  /** Which of its images that is: an index into FPSTATE_KINDS. */
+  readonly kindOf: (k: Kernel, task: number) => number;
   /** `fpstate->xfeatures`: components for which the image of a task has room. */
   readonly features: (k: Kernel, task?: number) => number;
   /** test_thread_flag(TIF_NEED_FPU_LOAD) */
@@ -72,8 +74,8 @@ export function fpuContext(era: DeferralEra): FpuContext {
   const inKernelFpu = slot.cpu('in_kernel_fpu', 'flag');
   const current = era === 'linux-5.2' || era === 'linux-5.14' ? undefined : slot.task('fpstate', 'number');
 
-  const kind = (k: Kernel, task: number): FpstateKind =>
-    FPSTATE_KINDS[current === undefined ? 0 : k.read(current, task)];
+  const kindOf = (k: Kernel, task: number): number => (current === undefined ? 0 : k.read(current, task));
+  const kind = (k: Kernel, task: number): FpstateKind => FPSTATE_KINDS[kindOf(k, task)];
   const fpstate = (k: Kernel, task = k.task): number => k.fpstateOf(task, kind(k, task));
   const features = (k: Kernel, task = k.task): number =>
     kind(k, task) === 'dynamic' ? k.xfeatures : k.xfeatures & ~k.dynamicXfeatures;
@@ -93,6 +95,7 @@ export function fpuContext(era: DeferralEra): FpuContext {
     inKernelFpu,
     current,
     fpstate,
+    kindOf,
     features,
     mustLoad: (k) => k.read(needLoad, k.task) !== 0,
     restored,

@@ -40,30 +40,27 @@ export function getRoutine(context: FpuContext): Routine {
  * xstateregs_set(), xfpregs_set(). The image is written, so no CPU's registers are the task's any more: fpu_force_restore(), before 5.14
  * fpu__prepare_write(). Until 43be46e89698 (5.14) a refused image cost the target all it had.
  *
- * From 5.14 on PKRU is copied to the image, too, where nobody looks; copy_uabi_to_xstate() hands it out, here in local 1.
+ * From 5.14 on PKRU is copied to the image, too, where nobody looks; copy_uabi_to_xstate() hands it out. Local 1 says in which image
+ * that is, an index into FPSTATE_KINDS: a task's value in a local would be one that the explorer cannot tell by its age.
  */
 export function setRoutine(context: FpuContext): Routine {
-  const { era, lastCpu, fpstate } = context;
+  const { era, lastCpu, fpstate, kindOf } = context;
   const handsOutPkru = (k: Kernel): boolean => era !== 'linux-5.2' && hasComponent(inImage(context)(k), PKRU);
   const copy = step('copy_uabi_to_xstate', (k) => {
     const image = fpstate(k, k.target);
     k.takeFromTracer(image, inImage(context)(k));
-    if (handsOutPkru(k)) k.setLocal(1, k.readFpstate(image, PKRU));
+    if (handsOutPkru(k)) k.setLocal(1, kindOf(k, k.target));
   });
-  return routine(
-    'xstateregs_set',
-    [
-      step('last_cpu = -1', (k) => k.write(lastCpu, k.target, NOBODY)),
-      step('validate_user_xstate_header', (k) => k.setLocal(0, isBadHeader(k) ? 1 : 0)),
-      when(
-        (k) => k.local(0) !== 0,
-        [
-          ...(era === 'linux-5.2' ? [step('fpstate_init on failure', (k) => k.initFpstate(fpstate(k, k.target)))] : []),
-          step('return -EINVAL', () => {}),
-        ],
-        [copy],
-      ),
-    ],
-    { locals: ['number', 'value'] },
-  );
+  return routine('xstateregs_set', [
+    step('last_cpu = -1', (k) => k.write(lastCpu, k.target, NOBODY)),
+    step('validate_user_xstate_header', (k) => k.setLocal(0, isBadHeader(k) ? 1 : 0)),
+    when(
+      (k) => k.local(0) !== 0,
+      [
+        ...(era === 'linux-5.2' ? [step('fpstate_init on failure', (k) => k.initFpstate(fpstate(k, k.target)))] : []),
+        step('return -EINVAL', () => {}),
+      ],
+      [copy],
+    ),
+  ]);
 }
