@@ -6,6 +6,7 @@
  * of a child that inherited it by fork, or stale. docs/explorer.md argues why no oracle can tell.
  */
 import {
+  assert,
   ALL_COMPONENTS,
   LOCALS,
   PRINCIPAL,
@@ -100,6 +101,10 @@ export class NormalForm {
     }
     if (this.kernelUsesFpu) {
       this.eachKernelValue((word, name) => {
+        assert(
+          writerOf(words[word]) === PRINCIPAL.kernel,
+          'a local of the kind `value` holds what no kernel FPU section wrote',
+        );
         words[word] = valueId(PRINCIPAL.kernel, name);
       });
     }

@@ -1,4 +1,5 @@
 /** PKRU as tracers and core dumps see it: in the image up to 5.13, in thread.pkru from 5.14 on. */
+import { judged } from '../explored';
 import { program, ptrace, pkru, syscall, type Operation } from '@fpulab/core';
 import { given } from '@fpulab/core/testing';
 import { bareMetal } from '@fpulab/hypervisor';
@@ -41,3 +42,13 @@ describe('a core dump', () => {
     expect(spec.architecturalViolations).toEqual(violations);
   });
 });
+
+it.each(['linux-5.15', 'linux-6.1'])(
+  '%s: a tracer gives keys also while interrupts use the FPU in between',
+  async (preset) => {
+    expect(await judged({ preset, scenario: 'ptrace-pkru.irqs.nest-1' })).toMatchObject({
+      verdict: 'verified',
+      states: 12_719,
+    });
+  },
+);
