@@ -9,7 +9,7 @@ export interface MuseumFlags {
 const NOTES = `
 Each bug is explored twice: the kernel that has it, for the shortest run in which it shows, and the kernel with the fix,
 until nothing is left to explore. First comes a table, then of every bug its story, that run, drawn and step by step, and
-the lines that repeat it all. The whole museum takes some fifteen seconds of one core.
+the lines that repeat it all. The whole museum takes some twenty seconds of one core.
 
 Examples:
   fpulab museum                             all of them
