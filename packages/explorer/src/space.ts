@@ -132,7 +132,7 @@ export class Space implements SuccessorVisitor {
       beyondViolations: options.all,
     });
     this.sometimes = new SometimesWatch(machine, this.probe, reductions.symmetry, memory.sometimes);
-    this.ways = new Ways(codec, this.successors, this.probe, () => this.sometimes.isWatching);
+    this.ways = new Ways(codec, this.successors, this.probe);
     const taken = new Uint8Array(memory.steps);
     this.probe.onStep((pc) => (taken[pc] = 1));
   }

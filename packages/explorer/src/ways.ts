@@ -38,14 +38,12 @@ export class Ways {
   };
 
   /**
-   * @param isWatched true while somebody wants to see the machine's events
    * @param nodesMax nodes of the tree: beyond that nothing is learned any more
    */
   constructor(
     private readonly codec: StateCodec,
     private readonly successors: Successors,
     private readonly probe: Probe,
-    private readonly isWatched: () => boolean,
     private readonly nodesMax = NODES_MAX,
   ) {
     this.start = new Int32Array(codec.keyWords);
@@ -67,8 +65,7 @@ export class Ways {
     const { start, codec } = this;
     for (let part = 0; part < start.length; part++) start[part] = codec.names[part];
     this.answered = 0;
-    if (this.isWatched()) this.run(visitor);
-    else this.walk(0, 0, visitor);
+    this.walk(0, 0, visitor);
   }
 
   private walk(from: number, depth: number, visitor: SuccessorVisitor): void {

@@ -1,10 +1,11 @@
 /** Ways that were learned are the ways that the machine takes. */
-import { FpuError, ORACLE, compose, sse, type Patch } from '@fpulab/core';
+import { FpuError, ORACLE, compose, sse, type Machine, type Patch, type Probe } from '@fpulab/core';
 import { bareMetal } from '@fpulab/hypervisor';
 import alwaysSwitch from './support/always-switch';
 import { PartTable, reserveTable } from '../src/shared-table';
 import { StateCodec, type CodecOptions } from '../src/state-codec';
 import { Successors } from '../src/successors';
+import { whereabouts } from '../src/sometimes-watch';
 import { Ways } from '../src/ways';
 import { sampleOf, type Sample } from './support/samples';
 import { YIELD, anyOf } from './support/scenarios';
@@ -17,6 +18,8 @@ interface Options extends CodecOptions {
   readonly partialOrder: boolean;
   readonly abstractCounters: boolean;
   readonly nodesMax?: number;
+  /** Somebody asks where all tasks are whenever user code runs. */
+  readonly watched?: boolean;
 }
 
 const ALL: Options = {
@@ -35,6 +38,35 @@ const NONE: Options = {
   partialOrder: false,
   abstractCounters: false,
 };
+
+/** What somebody sees who listens to the machine: by turns while it takes ways, and while ways are learned. */
+class Watch {
+  private seen = new Set<string>();
+  private other = new Set<string>();
+
+  constructor(machine: Machine, probe: Probe) {
+    const where = whereabouts(machine, probe);
+    const routines = [...new Set(machine.stepLabels.map((label) => label.split(/[/@]/)[0]))];
+    machine.events$.subscribe(({ type, data }) => {
+      if (type !== 'user.stepped') return;
+      const stacks = machine.taskNames.map((_, task) => routines.filter((routine) => where.isInside(task, routine)));
+      this.seen.add(JSON.stringify([data.task, data.at, stacks]));
+    });
+  }
+
+  forget(): void {
+    this.seen.clear();
+  }
+
+  andNow(): void {
+    [this.seen, this.other] = [this.other, this.seen];
+  }
+
+  /** Each event was seen with all that tasks were inside of, though a way is learned but once. */
+  expectAllSeen(): void {
+    expect([...this.seen].filter((one) => !this.other.has(one))).toEqual([]);
+  }
+}
 
 /** Goes through a space, breadth-first, and visits every state both ways. Returns how many visits were compared. */
 function compareIn({ compose: composeOptions, scenario }: Sample, options: Options, statesMax = STATES_MAX): number {
@@ -55,8 +87,9 @@ function compareIn({ compose: composeOptions, scenario }: Sample, options: Optio
     oracles: scenario.oracles.reduce((mask, id) => mask | (1 << ORACLE[id]), 0),
     beyondViolations: true, // broken kernels mix up whose values are where
   });
-  const learned = new Ways(codec, successors, probe, () => false, options.nodesMax);
-  const taken = new Ways(codec, successors, probe, () => true);
+  const learned = new Ways(codec, successors, probe, options.nodesMax);
+  const taken = new Ways(codec, successors, probe, 0);
+  const watch = options.watched ? new Watch(machine, probe) : undefined;
   const keys = new Set<string>();
   const queue: Int32Array[] = [];
   const recorded: (readonly (number | boolean | string)[])[] = [];
@@ -78,13 +111,17 @@ function compareIn({ compose: composeOptions, scenario }: Sample, options: Optio
   };
   learned.first(recorder);
   recorded.length = 0;
+  watch?.forget();
   let compared = 0;
   for (; compared < queue.length && compared < statesMax; compared++) {
     const key = queue[compared];
     const byMachine = waysBy(taken, key);
+    watch?.andNow();
     expect(waysBy(learned, key)).toEqual(byMachine);
     expect(waysBy(learned, key)).toEqual(byMachine); // and once more, when all is known
+    watch?.andNow();
   }
+  watch?.expectAllSeen();
   return compared;
 }
 
@@ -114,6 +151,7 @@ describe.each([
   ['all but abstract counters and partial order', { ...ALL, abstractCounters: false, partialOrder: false }],
   ['symmetry alone', { ...NONE, taskSymmetry: true, cpuSymmetry: true }],
   ['none', NONE],
+  ['all reductions, and somebody who watches', { ...ALL, watched: true }],
   ['all reductions, and a tree that is soon full', { ...ALL, nodesMax: 100 }],
 ])('in random compositions, with %s', (_, options) => {
   it('a state has the ways on that the machine takes from there', () => {
