@@ -7,7 +7,7 @@ import { sampleOf, type Sample } from './support/samples';
 
 /** Larger samples are passed over, and so are those whose machine stops with an error: some mutations cannot run. */
 const STATES_MAX = 800;
-const SAMPLES_PER_TEST = often(20, 35);
+const SAMPLES_PER_TEST = often(15, 35);
 const MEMORY = 2 ** 22;
 /** Reductions that leave runs as they are on the machine. */
 const EXACT: Reductions = { ...ALL_REDUCTIONS, partialOrder: false, abstractCounters: false, deadValues: false };

@@ -8,12 +8,13 @@ import {
   irqsOff,
   type Machine,
   type MachineEvent,
+  type Scenario,
 } from '@fpulab/core';
 import { PLATFORMS } from '@fpulab/hypervisor';
 import { PRESETS } from '@fpulab/policies';
 import { simpleOperations } from '../../src/kernel/program';
 import { bhOffDepth, preemptOffDepth } from '../../src/machine/frames';
-import { often } from '../support/often';
+import { inTurn, often } from '../support/often';
 import { built, canRun, combinations } from '../support/combinations';
 import { wantingDriver } from '../support/requests';
 import { Stacks } from '../support/stacks';
@@ -36,9 +37,12 @@ describe('masks, over seeded runs of all presets, platforms and scenarios', () =
   const routineOf = (machine: Machine, { data }: MachineEvent): string => machine.stepLabels[data.at].split(/[/@]/)[0];
 
   it('forbid what they say: no interrupt with interrupts off, no softirq in an interrupt, no preemption in atomic code', () => {
+    // Few of all scenarios are.
+    const interrupted = ({ interference }: Scenario): boolean =>
+      interference.hardirq === true || interference.softirq === true;
     const seen = { hardirq: 0, softirq: 0, preemption: 0 };
     fc.assert(
-      fc.property(combinations(), (combination) => {
+      fc.property(fc.oneof(combinations(), combinations(interrupted)), (combination) => {
         const machine = built(combination);
         const { preempt } = machine.composition.settings.scenario.interference;
         const wrong: string[] = [];
@@ -77,7 +81,7 @@ describe('masks, over seeded runs of all presets, platforms and scenarios', () =
       }),
       { numRuns: 100 },
     );
-    expect(Object.values(seen).every((count) => count > 20)).toBe(true);
+    expect(Math.min(...Object.values(seen))).toBeGreaterThan(20);
   });
 
   it('a hardirq is never on top of another one, however many contexts are between them', () => {
@@ -130,12 +134,13 @@ describe('stacks', () => {
     );
   });
 
-  it.each(PRESETS.map(({ id }) => id))('do not overflow on %s when one thing comes whenever it can', (preset) => {
+  const rows = PRESETS.map(({ id }, row) => [id, row] as const);
+  it.each(rows)('do not overflow on %s when one thing comes whenever it can', (preset, row) => {
     // What nests does so from the start.
     const stepsMax = often(300, STEPS_MAX);
-    for (const platform of Object.keys(PLATFORMS)) {
-      for (const { id: scenario } of SCENARIOS) {
-        if (!canRun({ preset, platform, scenario })) continue;
+    for (const [column, { id: scenario }] of SCENARIOS.entries()) {
+      const platforms = Object.keys(PLATFORMS).filter((platform) => canRun({ preset, platform, scenario }));
+      for (const platform of inTurn(platforms, row + column)) {
         const machine = built({ preset, platform, scenario, seed: 0n });
         const start = machine.snapshot();
         for (const action of ['preempt', 'hardirq', 'softirq', 'vcpu']) {

@@ -2,5 +2,10 @@
 export const often = (usually: number, long: number): number =>
   process.env.FPULAB_LONG === undefined ? usually : long;
 
+/** Of alternatives that take turns, in `npm test` only the one whose turn it is. */
+export function inTurn<T>(all: readonly T[], turn: number): readonly T[] {
+  return process.env.FPULAB_LONG !== undefined || all.length === 0 ? all : [all[turn % all.length]];
+}
+
 /** Cases that `npm run test:long` alone has: proofs of many states, where smaller ones show the same. */
 export const inLong = <T>(...cases: readonly T[]): readonly T[] => (process.env.FPULAB_LONG === undefined ? [] : cases);
