@@ -2,7 +2,8 @@
 import type { Patch } from '@fpulab/core';
 import { BUG_PATCHES } from './bugs';
 import { CPU_UP_FIXES } from './cpu-up-fixes';
-import { RESTORE_BH_OFF } from './eager';
+import { ALTSTACK_CHECKED } from './altstack-checked';
+import { RESTORE_BH_OFF, RESTORE_IRQS_OFF } from './eager';
 import { PKRU_AT_SWITCH, SOMETHING_WRITES_PKRU } from './eager-pkru';
 import { CLASSIC_GUEST, FRAME_FIRST, GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
 import { FSAVE_HEADER_STALE } from './load-fpu-deferral';
@@ -21,7 +22,8 @@ export {
   type LazyEra,
 } from './lazy-cr0-ts';
 export { NATIVE_CPU_UP_OWNER, PKRU_SUSPEND, XEN_CPU_UP_OWNER, XFD_RESUME_COPY } from './cpu-up-fixes';
-export { RESTORE_BH_OFF, eager, type EagerEra } from './eager';
+export { ALTSTACK_CHECKED } from './altstack-checked';
+export { RESTORE_BH_OFF, RESTORE_IRQS_OFF, eager, type EagerEra } from './eager';
 export { kvm, type KvmEra } from './kvm';
 export { KVM_PATCHES } from './kvm/patches';
 export { dynamicXstate, type ReallocForm } from './dynamic-xstate';
@@ -34,7 +36,7 @@ export { refreshFpu } from './refresh-fpu';
 export { REFRESH_PATCHES } from './refresh-fpu/patches';
 export { rfc2016 } from './rfc-2016';
 export { RFC_PATCHES } from './rfc-2016/patches';
-export { KNOWN_BUGS, MENDED, type KnownBug, type Mended } from './known-bugs';
+export { KNOWN_BUGS, MENDED, showsIn, type KnownBug, type Mended } from './known-bugs';
 export { PRESETS, presetOf, type Preset, type PresetBug, type PresetPart } from './presets';
 
 /** Patches on policies. */
@@ -49,7 +51,9 @@ export const POLICY_PATCHES: readonly Patch[] = [
   ...PKRU_AT_SWITCH,
   SOMETHING_WRITES_PKRU,
   ACTIVATED_ENDS_AT_EXEC,
+  ALTSTACK_CHECKED,
   RESTORE_BH_OFF,
+  RESTORE_IRQS_OFF,
   FSAVE_HEADER_STALE,
   ...CPU_UP_FIXES,
   ...BUG_PATCHES,

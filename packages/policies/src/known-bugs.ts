@@ -1,7 +1,8 @@
 /** What is known of the bugs that presets have: where they show, and the same kernels without them. */
+import { ALTSTACK_CHECKED } from './altstack-checked';
 import { bugOf } from './bugs';
 import { NATIVE_CPU_UP_OWNER, PKRU_SUSPEND, XEN_CPU_UP_OWNER, XFD_RESUME_COPY } from './cpu-up-fixes';
-import { RESTORE_BH_OFF } from './eager';
+import { RESTORE_BH_OFF, RESTORE_IRQS_OFF } from './eager';
 import { PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
 import { ACTIVATED_ENDS_AT_EXEC } from './pasid';
 
@@ -14,9 +15,9 @@ export interface KnownBug {
   readonly source: string;
   /** True where it follows from the kernel's source, and no report of it is known. */
   readonly derived: boolean;
-  /** Scenarios of the catalogue in which some of its kernels violate something by it. */
-  readonly scenarios: readonly string[];
-  /** It takes an interrupt, and then shows in any scenario. */
+  /** Scenarios of the catalogue in which some of its kernels violate something by it, or any of them. */
+  readonly scenarios: readonly string[] | 'any';
+  /** It takes an interrupt. */
   readonly byInterrupt: boolean;
 }
 
@@ -40,7 +41,7 @@ const ofMuseum = (id: string, own: Partial<KnownBug> & Pick<KnownBug, 'scenarios
 /** Scenarios in which frames fault. */
 const FRAMES = [
   ...['signals', 'frame-fails', 'signal-fault', 'sigreturn-fault', 'signal-irq'],
-  ...['ia32-frames', 'x32-frames', 'frame-unmapped'],
+  ...['ia32-frames', 'x32-frames', 'frame-unmapped', 'altstack'],
 ];
 
 /** Scenarios in which a thread that runs a guest is switched out. */
@@ -50,7 +51,7 @@ const KVM = ['kvm-run', 'kvm-emulation', 'kvm-migration', 'kvm-pkru', 'kvm-pkru-
 export const KNOWN_BUGS: readonly KnownBug[] = [
   ofMuseum('F01', { scenarios: [...FRAMES, 'signals-preempted'] }),
   ofMuseum('F03', { scenarios: FRAMES }),
-  ofMuseum('F05', { scenarios: [], byInterrupt: true }),
+  ofMuseum('F05', { scenarios: 'any', byInterrupt: true }),
   ofMuseum('F07', { scenarios: ['protection-keys', 'pkru-switch', 'kernel-fpu-pkru'] }),
   ofMuseum('F12', { scenarios: ['kvm-pkru-without-pke'] }),
   ofMuseum('F32', { scenarios: ['ptrace-headers', 'ptrace-refused'] }),
@@ -90,6 +91,14 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
     title: 'a context switch between `initialized = 1` and the restore of a 32-bit frame saves old registers over it',
     source: RESTORE_BH_OFF.source,
     scenarios: ['ia32-preempted', 'ia32-frames'],
+  }),
+  known({
+    id: RESTORE_IRQS_OFF.id,
+    title: 'a kernel FPU section of a hardirq at the same place does so, too, whether bottom halves are off or not',
+    source: 'Linux 4.14.74 __fpu__restore_sig(), __kernel_fpu_begin()',
+    derived: true,
+    scenarios: ['ia32-preempted', 'ia32-frames'],
+    byInterrupt: true,
   }),
   known({
     id: '2beb4a53fc3f',
@@ -160,34 +169,40 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
   }),
 ];
 
+/** Whether a bug can show in a scenario of the catalogue, by id. */
+export function showsIn({ scenarios }: KnownBug, scenario: string): boolean {
+  return scenarios === 'any' || scenarios.includes(scenario);
+}
+
 const REFUSED = 'refused-image-keeps';
 const PV_CPU_UP = XEN_CPU_UP_OWNER.id;
+const ALTSTACK = ALTSTACK_CHECKED.id;
 const SUSPEND = [PV_CPU_UP, PKRU_SUSPEND.id];
 
-/**
- * By preset. Those that are not named have no bugs that are known. No patch mends 2beb4a53fc3f, which is in get_sigframe(), outside of the policies: in
- * `altstack` these kernels still have it.
- */
+/** By preset. Those that are not named have no bugs that are known. */
 export const MENDED: Readonly<Record<string, Mended>> = {
   'linux-2.6.32': {
     preset: 'linux-2.6.32',
     patches: ['guest-fix', 'preempt-safe-sigframe', 'preempt-safe-unlazy', 'frame-first-2.6.32'],
   },
   'linux-3.6': { preset: 'linux-3.6', patches: ['guest-fix', 'frame-first-3.6', NATIVE_CPU_UP_OWNER.id] },
-  'linux-4.1': { preset: 'linux-4.1', patches: ['guest-fix'] },
-  'linux-4.1-eager': { preset: 'linux-4.1-eager', patches: ['xcomp-bv-cleared'] },
-  'linux-4.2': { preset: 'linux-4.2', patches: [REFUSED, PV_CPU_UP] },
-  'linux-4.8': { preset: 'linux-4.8', patches: [REFUSED, 'pkru-at-switch-4.8', 'kvm-host-pkru-kept', PV_CPU_UP] },
+  'linux-4.1': { preset: 'linux-4.1', patches: ['guest-fix', ALTSTACK] },
+  'linux-4.1-eager': { preset: 'linux-4.1-eager', patches: ['xcomp-bv-cleared', ALTSTACK] },
+  'linux-4.2': { preset: 'linux-4.2', patches: [REFUSED, PV_CPU_UP, ALTSTACK] },
+  'linux-4.8': {
+    preset: 'linux-4.8',
+    patches: [REFUSED, 'pkru-at-switch-4.8', 'kvm-host-pkru-kept', PV_CPU_UP, ALTSTACK],
+  },
   'linux-4.14': {
     preset: 'linux-4.14',
-    patches: [REFUSED, 'pkru-at-switch-4.14', RESTORE_BH_OFF.id, 'kvm-pkru-by-xcr0', PV_CPU_UP],
+    patches: [REFUSED, 'pkru-at-switch-4.14', RESTORE_IRQS_OFF.id, 'kvm-pkru-by-xcr0', PV_CPU_UP, ALTSTACK],
   },
-  'linux-5.2': { preset: 'linux-5.10', patches: [REFUSED, PV_CPU_UP] },
-  'linux-5.10': { preset: 'linux-5.10', patches: [REFUSED, PV_CPU_UP] },
+  'linux-5.2': { preset: 'linux-5.10', patches: [REFUSED, PV_CPU_UP, ALTSTACK] },
+  'linux-5.10': { preset: 'linux-5.10', patches: [REFUSED, PV_CPU_UP, ALTSTACK] },
   'linux-5.15': { preset: 'linux-5.15', patches: SUSPEND },
   'linux-6.1': { preset: 'linux-6.1', patches: [ACTIVATED_ENDS_AT_EXEC.id, ...SUSPEND, XFD_RESUME_COPY.id] },
   'linux-6.12': { preset: 'linux-6.12', patches: [ACTIVATED_ENDS_AT_EXEC.id, ...SUSPEND, XFD_RESUME_COPY.id] },
-  'rfc-2016': { preset: 'rfc-2016-eager-pkru', patches: [REFUSED, PV_CPU_UP] },
-  'rfc-2016-eager-pkru': { preset: 'rfc-2016-eager-pkru', patches: [REFUSED, PV_CPU_UP] },
-  'refresh-fpu': { preset: 'refresh-fpu', patches: [] },
+  'rfc-2016': { preset: 'rfc-2016-eager-pkru', patches: [REFUSED, PV_CPU_UP, ALTSTACK] },
+  'rfc-2016-eager-pkru': { preset: 'rfc-2016-eager-pkru', patches: [REFUSED, PV_CPU_UP, ALTSTACK] },
+  'refresh-fpu': { preset: 'refresh-fpu', patches: [ALTSTACK] },
 };

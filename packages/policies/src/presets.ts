@@ -2,7 +2,7 @@ import { FpuError, applyPatch, type BasePolicy, type ModifierPolicy, type Patch 
 import { bugOf } from './bugs';
 import { NATIVE_CPU_UP_OWNER, PKRU_SUSPEND, XEN_CPU_UP_OWNER, XFD_RESUME_COPY } from './cpu-up-fixes';
 import { dynamicXstate } from './dynamic-xstate';
-import { RESTORE_BH_OFF, eager, type EagerEra } from './eager';
+import { RESTORE_BH_OFF, RESTORE_IRQS_OFF, eager, type EagerEra } from './eager';
 import { eagerPkru } from './eager-pkru';
 import { kvm } from './kvm';
 import { KVM_BUGS_5_2 } from './kvm/patches';
@@ -146,6 +146,13 @@ const KVM_5_2: readonly PresetBug[] = [
   { id: '2620fe268e80', on: 'threads that run guests' },
 ];
 
+/** What loads the state of a 32-bit frame can be interrupted where the kernel believes that the registers are the task's. */
+const FRAME_32: PresetBug = { id: RESTORE_BH_OFF.id, on: 'frames of 32-bit programs' };
+const FRAME_32_IRQ: PresetBug = {
+  id: RESTORE_IRQS_OFF.id,
+  on: 'frames of 32-bit programs, with interrupts that use the FPU',
+};
+
 /** A frame that does not fit the alternate stack is written below it. On kernels that know AVX-512. */
 const ALTSTACK: PresetBug = { id: '2beb4a53fc3f' };
 
@@ -190,7 +197,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-4.14',
     title: 'Linux 4.14 to 5.1: eager, and lazy switching is gone from the code',
-    bugs: [ALTSTACK, WIPED, KTHREAD_PKRU, { id: RESTORE_BH_OFF.id, on: 'frames of 32-bit programs' }, PV_CPU_UP, F12],
+    bugs: [ALTSTACK, WIPED, KTHREAD_PKRU, FRAME_32, FRAME_32_IRQ, PV_CPU_UP, F12],
     ...always('linux-4.14'),
   },
   {

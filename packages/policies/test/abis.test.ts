@@ -1,7 +1,15 @@
 /** Programs of another ABI, as the explorer judges them: 32-bit ones have their x87 state twice in a signal frame. */
 import { compose, scenarioOf, type OracleId } from '@fpulab/core';
 import { bareMetal } from '@fpulab/hypervisor';
-import { FSAVE_HEADER_STALE, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY, RESTORE_BH_OFF, lazyCr0Ts } from '../src';
+import {
+  ALTSTACK_CHECKED,
+  FSAVE_HEADER_STALE,
+  PREEMPT_SAFE_SIGFRAME,
+  PREEMPT_SAFE_UNLAZY,
+  RESTORE_BH_OFF,
+  RESTORE_IRQS_OFF,
+  lazyCr0Ts,
+} from '../src';
 import { expectInOrder, found, judged, type Question } from './explored';
 import { removing } from './support';
 
@@ -66,6 +74,19 @@ describe('ia32-preempted: nothing faults, everything is preempted', () => {
     );
     expect(await verdict({ ...question, patches: [RESTORE_BH_OFF] })).toEqual(['verified', true, 9525]);
   });
+
+  it('linux-4.14: a hardirq there does so with bottom halves off, and not with interrupts off', async () => {
+    const question = { preset: 'linux-4.14', scenario: 'ia32-frames.irqs.nest-1' };
+    const story = (await found({ ...question, patches: [RESTORE_BH_OFF], oracles: ['lost-update'] })).story;
+    expectInOrder(
+      story,
+      'A: initialized = 1 again',
+      'A: copy_fpregs_to_fpstate',
+      'A: copy_kernel_to_fpregs',
+      'A: x87.read',
+    );
+    expect(await verdict({ ...question, patches: [RESTORE_IRQS_OFF] })).toEqual(['verified', true, 27778]);
+  });
 });
 
 describe('a line less', () => {
@@ -122,6 +143,14 @@ describe('altstack: MINSIGSTKSZ bytes and AVX-512', () => {
     expect(oracle).toBe('image-overrun');
     expectInOrder(story, 'A: get_sigframe', 'A: the rest of the frame');
   });
+
+  it.each(['linux-4.1', 'linux-4.8', 'linux-5.10'])(
+    '%s with altstack-checked sends SIGSEGV instead',
+    async (preset) => {
+      const question = { preset, scenario: 'altstack', patches: [ALTSTACK_CHECKED] };
+      expect((await verdict(question)).slice(0, 2)).toEqual(['verified', true]);
+    },
+  );
 
   it.each(['linux-5.15', 'linux-6.1'])('%s sends SIGSEGV instead, 2beb4a53fc3f: verified', async (preset) => {
     expect((await verdict({ preset, scenario: 'altstack' })).slice(0, 2)).toEqual(['verified', true]);

@@ -1,7 +1,7 @@
 /** Which cells the sweep has: every preset in every scenario, on machines of one and two CPUs, with two and three tasks. */
 import { SCENARIOS, type Scenario } from '@fpulab/core';
 import { PLATFORMS } from '@fpulab/hypervisor';
-import { KNOWN_BUGS, PRESETS } from '@fpulab/policies';
+import { KNOWN_BUGS, PRESETS, showsIn } from '@fpulab/policies';
 import type { CellPlan } from '../matrix/plan';
 
 /** The size of what is explored. */
@@ -55,10 +55,16 @@ function elsewhere(
   situations: readonly Scenario[],
 ): readonly SweepCell[] {
   if (on === undefined || !isPlatform(on)) return [];
-  const shown = KNOWN_BUGS.find((bug) => bug.id === id)?.scenarios ?? [];
+  const bug = KNOWN_BUGS.find((one) => one.id === id);
   return situations
-    .filter((scenario) => shown.includes(scenario.id))
-    .flatMap((scenario) => cellOf(preset, scenario, { platform: on, cpus: scenario.cpus, tasks: 3 }));
+    .filter((scenario) => bug !== undefined && showsIn(bug, scenario.id))
+    .flatMap((scenario) =>
+      cellOf(preset, scenario, {
+        platform: on,
+        cpus: scenario.cpus,
+        tasks: ANY.has(scenario.id) ? 3 : usersOf(scenario),
+      }),
+    );
 }
 
 function cellOf(preset: string, scenario: Scenario, machine: SweepMachine): readonly SweepCell[] {
@@ -72,12 +78,15 @@ function cellOf(preset: string, scenario: Scenario, machine: SweepMachine): read
 }
 
 /** The variant with so many tasks; undefined where the scenario needs more. */
-function sizedTo({ id, tasks }: Scenario, count: number): string | undefined {
+function sizedTo(scenario: Scenario, count: number): string | undefined {
+  const { id } = scenario;
   if (ANY.has(id)) return `${id}.any-${count}`;
-  const users = tasks.filter(({ kind = 'user' }) => kind === 'user').length;
+  const users = usersOf(scenario);
   if (count < users) return undefined;
   return count === users ? id : `${id}.with-${count}`;
 }
+
+const usersOf = ({ tasks }: Scenario): number => tasks.filter(({ kind = 'user' }) => kind === 'user').length;
 
 /** What is explored of a cell: `scenario` is one of its two, `mended` a kernel without its known bugs. */
 export function planOfCell(

@@ -47,6 +47,7 @@ export function sumsOf({ cells }: SweepResult): string {
     `${grouped(cells.length)} cells: ${kind('verified')} verified, ${withIrqs} of them with interrupts`,
     `${kind('known')} with known bugs`,
     `${kind('inconclusive')} inconclusive`,
+    `${kind('never-happens')} where what the scenario is about does not happen`,
     `${kind('cannot-run')} cannot run`,
     ...(kind('unexpected') > 0 ? [`${kind('unexpected')} unexpected`] : []),
   ].join(', ');

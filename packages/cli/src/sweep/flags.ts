@@ -23,8 +23,8 @@ lacks are bystanders, which use the FPU for ever (.with-3); scenarios of loops a
 CPUs tasks move. Each cell is explored without interrupts first, and with them (.irqs.nest-1) where that can be small enough.
 
 A violation is expected where the preset lists a bug that is known to show in the scenario, and the same kernel without its
-known bugs violates nothing. Everything else is unexpected, as is a bug that shows nowhere. --page writes it all down as
-tables.
+known bugs violates nothing. Everything else is unexpected, as is a bug that shows nowhere, not even with fifty times the states.
+--page writes it all down as tables.
 
 Examples:
   fpulab sweep --preset linux-5.2 --scenario signal-fault,fork-irq

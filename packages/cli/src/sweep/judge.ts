@@ -1,6 +1,6 @@
 /** What came of a cell, against what is known: verified, a bug that history knows, or something that nobody expects. */
 import { scenarioOf, type OracleId } from '@fpulab/core';
-import { KNOWN_BUGS, presetOf, type KnownBug } from '@fpulab/policies';
+import { KNOWN_BUGS, presetOf, showsIn, type KnownBug } from '@fpulab/policies';
 import type { Cell } from '../matrix/run-cells';
 import { isPlatform, type SweepCell } from './cells';
 
@@ -25,6 +25,8 @@ export type SweepVerdict =
       readonly mended: Rest;
     }
   | { readonly kind: 'inconclusive'; readonly reason: string }
+  /** Nothing is violated in all states that there are, but what the scenario is about does not happen: one CPU cannot go down. */
+  | { readonly kind: 'never-happens'; readonly reason: string }
   | { readonly kind: 'cannot-run'; readonly reason: string }
   | { readonly kind: 'unexpected'; readonly oracles: readonly OracleId[]; readonly problem: string };
 
@@ -39,7 +41,7 @@ export function judged(cell: SweepCell, { plain, withIrqs, mended }: Explored): 
   const hasIrqs = cell.withIrqs === undefined;
   if (withIrqs?.verdict === 'verified') return { kind: 'verified', states: withIrqs.states, interrupts: true };
   if (plain.verdict === 'verified') return { kind: 'verified', states: plain.states, interrupts: hasIrqs };
-  return { kind: 'inconclusive', reason: plain.reason ?? '' };
+  return { kind: plain.complete ? 'never-happens' : 'inconclusive', reason: plain.reason ?? '' };
 }
 
 function violationOf(cell: SweepCell, violated: Cell, mended: Cell | undefined): SweepVerdict {
@@ -63,8 +65,7 @@ function violationOf(cell: SweepCell, violated: Cell, mended: Cell | undefined):
  */
 export function bugsIn({ preset, scenario, machine }: SweepCell, variant: string): readonly string[] {
   const { hardirq = false } = scenarioOf(variant).interference;
-  const shows = ({ scenarios, byInterrupt }: KnownBug): boolean =>
-    scenarios.includes(scenario) || (byInterrupt && hardirq);
+  const shows = (bug: KnownBug): boolean => showsIn(bug, scenario) && (hardirq || !bug.byInterrupt);
   return presetOf(preset)
     .bugs.filter(({ on }) => on === undefined || !isPlatform(on) || on === machine.platform)
     .map(({ id }) => id)

@@ -33,6 +33,7 @@ const LEGEND = (maxStates: number): string => `| | |
 | F01 | violated, as the bugs say that are named; the same kernel without them is verified |
 | F01 ? | the same, and the kernel without them is inconclusive |
 | ? | inconclusive: more than ${grouped(maxStates)} states without interrupts, and no violation among those |
+| (ok) | nothing is violated in all states that there are, but what the scenario is about does not happen: one CPU cannot go down |
 | - | cannot run: the kernel, or its processor, lacks something that the scenario needs |
 | | (nothing) the scenario has more tasks |
 
@@ -77,6 +78,8 @@ function wordOf(verdict: SweepVerdict | undefined): string {
       return `${verdict.bugs.map(short).join(' ')}${verdict.mended === 'verified' ? '' : ' ?'}`;
     case 'inconclusive':
       return '?';
+    case 'never-happens':
+      return '(ok)';
     case 'cannot-run':
       return '-';
     case 'unexpected':

@@ -33,31 +33,46 @@ export interface SweepOptions extends CellRunOptions {
   readonly maxStates: number;
 }
 
+/** A bug that showed nowhere is looked for with so many times the states. */
+const HARDER = 50;
+
 /**
- * Three rounds: every cell as it is; with interrupts where that was verified with few states; and without the known bugs where
- * something was violated.
+ * Four rounds: every cell as it is; with interrupts where that was verified with few states; once more, and harder, where a bug may be that
+ * showed nowhere; and without the known bugs where something was violated.
  */
 export async function sweep(cells: readonly SweepCell[], options: SweepOptions): Promise<SweepResult> {
   const { maxStates } = options;
   const rounds = new Rounds(options);
-  const plain = await rounds.explore(cells, (cell) => planOfCell(cell, cell.plain, maxStates));
+  const first = await rounds.explore(cells, (cell) => planOfCell(cell, cell.plain, maxStates));
   const small = cells.filter((cell) => {
-    const { verdict, states } = plain.get(cell) ?? {};
+    const { verdict, states } = first.get(cell) ?? {};
     return verdict === 'verified' && cell.withIrqs !== undefined && (states ?? 0) * GROWTH <= maxStates;
   });
   const withIrqs = await rounds.explore(small, (cell) => planOfCell(cell, cell.withIrqs ?? cell.plain, maxStates));
-  const violated = cells.filter((cell) => violates(plain.get(cell)) || violates(withIrqs.get(cell)));
-  const violatedIn = (cell: SweepCell): string =>
-    violates(plain.get(cell)) ? cell.plain : (cell.withIrqs ?? cell.plain);
+  const again = await rounds.explore(mayHaveMissed(cells, first, withIrqs), (cell) =>
+    planOfCell(cell, cell.plain, maxStates * HARDER),
+  );
+  const plain = new Map([...first, ...again]);
+  const variantOf = (cell: SweepCell): string | undefined =>
+    violates(plain.get(cell)) ? cell.plain : violates(withIrqs.get(cell)) ? cell.withIrqs : undefined;
   const mended = await rounds.explore(
-    violated.filter((cell) => bugsIn(cell, violatedIn(cell)).length > 0 && cell.preset in MENDED),
-    (cell) => planOfCell(cell, violatedIn(cell), maxStates, MENDED[cell.preset]),
+    cells.filter((cell) => {
+      const variant = variantOf(cell);
+      return variant !== undefined && bugsIn(cell, variant).length > 0 && cell.preset in MENDED;
+    }),
+    (cell) =>
+      planOfCell(
+        cell,
+        variantOf(cell) ?? cell.plain,
+        again.has(cell) ? maxStates * HARDER : maxStates,
+        MENDED[cell.preset],
+      ),
   );
   const result = cells.flatMap((cell) => {
-    const first = plain.get(cell);
-    if (first === undefined) return [];
-    const verdict = judged(cell, { plain: first, withIrqs: withIrqs.get(cell), mended: mended.get(cell) });
-    return [{ cell, verdict, repeat: repeatOf(first, withIrqs.get(cell)) }];
+    const one = plain.get(cell);
+    if (one === undefined) return [];
+    const verdict = judged(cell, { plain: one, withIrqs: withIrqs.get(cell), mended: mended.get(cell) });
+    return [{ cell, verdict, repeat: repeatOf(one, withIrqs.get(cell)) }];
   });
   return {
     cells: result,
@@ -67,6 +82,23 @@ export async function sweep(cells: readonly SweepCell[], options: SweepOptions):
     exploringMs: rounds.exploringMs,
     interrupted: rounds.interrupted,
   };
+}
+
+type Outcomes = ReadonlyMap<SweepCell, Cell>;
+
+/** The cells without a verdict in which a bug may show that showed in no other of its preset. */
+function mayHaveMissed(cells: readonly SweepCell[], plain: Outcomes, withIrqs: Outcomes): readonly SweepCell[] {
+  const bugsOf = (cell: SweepCell, variant: string): readonly string[] =>
+    bugsIn(cell, variant).map((id) => `${cell.preset}: ${id}`);
+  const shown = new Set(
+    cells.flatMap((cell) => [
+      ...(violates(plain.get(cell)) ? bugsOf(cell, cell.plain) : []),
+      ...(violates(withIrqs.get(cell)) ? bugsOf(cell, cell.withIrqs ?? cell.plain) : []),
+    ]),
+  );
+  return cells.filter(
+    (cell) => plain.get(cell)?.verdict === 'inconclusive' && bugsOf(cell, cell.plain).some((bug) => !shown.has(bug)),
+  );
 }
 
 /** True when something is to be looked into. */
@@ -82,10 +114,7 @@ class Rounds {
   constructor(private readonly options: CellRunOptions) {}
 
   /** The cells that were explored, and what came of each. */
-  async explore(
-    cells: readonly SweepCell[],
-    planOf: (cell: SweepCell) => Cell['plan'],
-  ): Promise<ReadonlyMap<SweepCell, Cell>> {
+  async explore(cells: readonly SweepCell[], planOf: (cell: SweepCell) => Cell['plan']): Promise<Outcomes> {
     if (this.interrupted) return new Map();
     const plans = new Map(cells.map((cell) => [planOf(cell), cell]));
     const run = new CellRun([...plans.keys()], this.options);

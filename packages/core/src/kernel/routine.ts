@@ -131,6 +131,8 @@ export interface Patch {
   /** Where the change comes from: a commit, a mail, or `hypothetical`. */
   readonly source: string;
   readonly edits: readonly PatchEdit[];
+  /** The patched kernel is one of those that look whether a frame fits the alternate stack: as in `BasePolicy`. */
+  readonly checksAltstack?: true;
 }
 
 /**

@@ -149,7 +149,7 @@ export function compose(options: ComposeOptions): Machine {
       xsaves: composition.base.xsaves ?? false,
       xsaveopt: composition.base.xsaveopt ?? true,
       restrictivePkru: composition.plugins.some((plugin) => 'newPkru' in plugin && plugin.newPkru === 'restrictive'),
-      checksAltstack: composition.base.checksAltstack ?? false,
+      checksAltstack: composition.checksAltstack,
       tasks,
       routines: composition.routines,
       slots: composition.plugins.flatMap(({ slots }) => slots),

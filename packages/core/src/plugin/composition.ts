@@ -208,6 +208,11 @@ export class Composition {
     ]);
   }
 
+  /** The kernel sends SIGSEGV to a task whose signal frame does not fit the alternate stack. */
+  get checksAltstack(): boolean {
+    return [this.base, ...this.settings.patches].some(({ checksAltstack = false }) => checksAltstack);
+  }
+
   private patched(): { readonly routines: readonly OwnedRoutine[]; readonly hooks: HookAnswers } {
     const owners = new Map<string, string>();
     for (const plugin of this.plugins) for (const routine of plugin.routines) owners.set(routine.name, plugin.id);

@@ -4,7 +4,7 @@ import { embeddedFpu } from '../embedded-fpu';
 import { XFEATURES_4_1, XFEATURES_4_8 } from '../xfeatures';
 import { linux414 } from './linux-4.14';
 
-export { RESTORE_BH_OFF } from './linux-4.14';
+export { RESTORE_BH_OFF, RESTORE_IRQS_OFF } from './linux-4.14';
 
 /** Kernels whose eager code is modelled. */
 export type EagerEra = 'linux-4.1' | 'linux-4.8' | 'linux-4.14';

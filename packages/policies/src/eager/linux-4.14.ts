@@ -224,7 +224,7 @@ export function linux414(): BasePolicy {
         andThen('the XSAVE image is there', saveFsaveHeader(own)),
         unless(went(ATTEMPT.ok), [step('return -1', (k) => k.refuse())]),
       ]),
-      // Between step A and step B a switch saves over the new image: RESTORE_BH_OFF.
+      // Between `initialized = 1` and kernel_fpu_disable() a switch or an interrupt saves over the new image: RESTORE_IRQS_OFF.
       routine('__fpu__restore_sig, ia32_fxstate', [
         when(
           (k) => frameHeader(k) === HEADER.absent,
@@ -237,7 +237,12 @@ export function linux414(): BasePolicy {
             when(went(ATTEMPT.ok), [sanitize(own)], [step('fpstate_init after a fault', (k) => k.initFpstate(own(k)))]),
             step('initialized = 1 again', (k) => k.write(initialized, k.task, 1)),
             step('preempt_disable', (k) => k.preemptDisable()),
-            group('fpu__restore', [activate('fpregs_activate: owner = current'), restore]),
+            group('fpu__restore', [
+              step('kernel_fpu_disable', (k) => k.write(inKernelFpu, k.cpu, 1)),
+              activate('fpregs_activate: owner = current'),
+              restore,
+              step('kernel_fpu_enable', (k) => k.write(inKernelFpu, k.cpu, 0)),
+            ]),
             step('preempt_enable', (k) => k.preemptEnable()),
             unless(went(ATTEMPT.ok), [step('return -1', (k) => k.refuse())]),
           ],
@@ -269,24 +274,34 @@ export function linux414(): BasePolicy {
   };
 }
 
+const FRAME_32 = '__fpu__restore_sig, ia32_fxstate';
+
+/** The load of a 32-bit frame, with something off from before `initialized = 1` until the registers are there. */
+const loadWith = (off: RoutineNode, on: RoutineNode): Patch['edits'] => [
+  { edit: 'insert-before', routine: FRAME_32, step: 'initialized = 1 again', nodes: [off] },
+  { edit: 'remove', routine: FRAME_32, step: 'preempt_disable' },
+  { edit: 'replace', routine: FRAME_32, step: 'preempt_enable', nodes: [on] },
+];
+
 /** Neither a switch nor a softirq comes between `initialized = 1` and the registers. */
 export const RESTORE_BH_OFF: Patch = {
   id: 'restore-bh-off',
   title: '__fpu__restore_sig() switches bottom halves off while it loads the state of a 32-bit frame',
   source: '68239654acaf "x86/fpu: Disable bottom halves while loading FPU registers", S. A. Siewior, November 2018',
-  edits: [
-    {
-      edit: 'insert-before',
-      routine: '__fpu__restore_sig, ia32_fxstate',
-      step: 'initialized = 1 again',
-      nodes: [step('local_bh_disable', (k) => k.localBhDisable())],
-    },
-    { edit: 'remove', routine: '__fpu__restore_sig, ia32_fxstate', step: 'preempt_disable' },
-    {
-      edit: 'replace',
-      routine: '__fpu__restore_sig, ia32_fxstate',
-      step: 'preempt_enable',
-      nodes: [step('local_bh_enable', (k) => k.localBhEnable())],
-    },
-  ],
+  edits: loadWith(
+    step('local_bh_disable', (k) => k.localBhDisable()),
+    step('local_bh_enable', (k) => k.localBhEnable()),
+  ),
+};
+
+/** Nor does a hardirq, which RESTORE_BH_OFF lets in. */
+export const RESTORE_IRQS_OFF: Patch = {
+  id: 'restore-irqs-off',
+  title: '__fpu__restore_sig() switches interrupts off while it loads the state of a 32-bit frame',
+  source:
+    'hypothetical; derived from __fpu__restore_sig() and __kernel_fpu_begin() of 4.14.74, and what 68239654acaf leaves on',
+  edits: loadWith(
+    step('local_irq_disable', (k) => k.localIrqDisable()),
+    step('local_irq_enable', (k) => k.localIrqEnable()),
+  ),
 };

@@ -1,5 +1,16 @@
 /** fork() and execve(): dup_task_struct() in kernel/fork.c, fpu_clone() in kernel/fpu/core.c. */
-import { PASID, group, step, unless, type Kernel, type Patch, type RoutineNode, type Slot } from '@fpulab/core';
+import {
+  PASID,
+  group,
+  hasComponent,
+  step,
+  unless,
+  when,
+  type Kernel,
+  type Patch,
+  type RoutineNode,
+  type Slot,
+} from '@fpulab/core';
 
 const getsInitImage = (k: Kernel): boolean => k.isKernelThread(k.child) || k.isIoWorker(k.child);
 
@@ -28,7 +39,12 @@ export const ACTIVATED_ENDS_AT_EXEC: Patch = {
     {
       edit: 'append',
       routine: 'hook:exec',
-      nodes: [step('current->pasid_activated = 0', (k) => k.write(k.slotNamed('pasid_activated'), k.task, 0))],
+      nodes: [
+        when(
+          (k) => hasComponent(k.xfeatures, PASID),
+          [step('current->pasid_activated = 0', (k) => k.write(k.slotNamed('pasid_activated'), k.task, 0))],
+        ),
+      ],
     },
   ],
 };
