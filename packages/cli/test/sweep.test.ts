@@ -61,7 +61,16 @@ describe('fpulab sweep', () => {
   });
 
   it('looks harder for a bug that showed nowhere, says if in vain, and where a scenario is about nothing', async () => {
-    const asked = ['--preset', 'linux-6.1', '--scenario', 'suspend-pkru,cpu-hotplug', '--max-states', '100', '--jobs', '1'];
+    const asked = [
+      '--preset',
+      'linux-6.1',
+      '--scenario',
+      'suspend-pkru,cpu-hotplug',
+      '--max-states',
+      '100',
+      '--jobs',
+      '1',
+    ];
     const { exitCode, stdout } = await fpulab('sweep', ...asked, '--json');
     const document = JSON.parse(stdout) as SweepDocument;
     expect([exitCode, document.missing]).toEqual([1, ['linux-6.1: xen-cpu-up-owner']]);
