@@ -1,5 +1,5 @@
 /** Runs the command in this process and keeps what it prints. */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { main } from '../src/cli';
@@ -28,7 +28,15 @@ export async function fpulab(...args: readonly string[]): Promise<CommandResult>
   }
 }
 
-/** A directory of its own for a test's files. */
+const directories: string[] = [];
+
+/** A directory of its own for a test's files; it is removed after the last test of the file. */
 export function temporaryDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'fpulab-test-'));
+  const directory = mkdtempSync(join(tmpdir(), 'fpulab-test-'));
+  directories.push(directory);
+  return directory;
 }
+
+afterAll(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
