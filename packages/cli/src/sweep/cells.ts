@@ -12,6 +12,19 @@ export interface SweepMachine {
   readonly tasks: number;
 }
 
+/** Of the bound on states: what is larger has more states, and is verified less often for the same effort. */
+const SHARES: Readonly<Record<string, number>> = { '1x2': 1, '1x3': 1 / 5, '2x2': 1 / 10, '2x3': 1 / 20 };
+const LEAST_SHARE = Math.min(...Object.values(SHARES));
+
+/**
+ * The bound on states for the cells of a machine.
+ *
+ * @param maxStates for one CPU and two tasks
+ */
+export function boundOf({ cpus, tasks }: SweepMachine, maxStates: number): number {
+  return Math.ceil(maxStates * (SHARES[`${cpus}x${tasks}`] ?? LEAST_SHARE));
+}
+
 /** One cell: a kernel in a situation. */
 export interface SweepCell {
   readonly preset: string;

@@ -2,7 +2,7 @@
 import { KNOWN_BUGS, MENDED, PRESETS } from '@fpulab/policies';
 import { grouped, seconds } from '../explore/numbers';
 import { sumsOf } from './document';
-import type { SweepMachine } from './cells';
+import { boundOf, type SweepMachine } from './cells';
 import type { SweepVerdict } from './judge';
 import type { JudgedCell, SweepResult } from './sweep';
 
@@ -19,20 +19,23 @@ npx fpulab sweep --max-states ${maxStates} --page docs/verified.md
 \`\`\`
 
 ${sumsOf(result)}. ${grouped(explorations)} explorations took ${seconds(exploringMs)} of one processor, or more where it was shared.`,
-    LEGEND(maxStates),
-    ...machines.map((machine) => `## ${titleOf(machine)}\n\n${tableOf(cells, machine)}`),
+    LEGEND,
+    ...machines.map(
+      (machine) =>
+        `## ${titleOf(machine)}\n\nUp to ${grouped(boundOf(machine, maxStates))} states.\n\n${tableOf(cells, machine)}`,
+    ),
     `## Bugs that are known\n\n${bugsTable(cells)}`,
     NOTES,
   ].join('\n\n')}\n`;
 }
 
-const LEGEND = (maxStates: number): string => `| | |
+const LEGEND = `| | |
 | --- | --- |
 | **irqs** | verified, with hardirqs and softirqs that use the FPU, one at a time, wherever they are on |
-| ok | verified, without interrupts; with them it has, or would have, more than ${grouped(maxStates)} states |
+| ok | verified, without interrupts; with them it has, or would have, more states than were asked for |
 | F01 | violated, as the bugs say that are named; the same kernel without them is verified |
 | F01 ? | the same, and the kernel without them is inconclusive |
-| ? | inconclusive: more than ${grouped(maxStates)} states without interrupts, and no violation among those |
+| ? | inconclusive: more states than were asked for, without interrupts, and no violation among those |
 | (ok) | nothing is violated in all states that there are, but what the scenario is about does not happen: one CPU cannot go down |
 | - | cannot run: the kernel, or its processor, lacks something that the scenario needs |
 | | (nothing) the scenario has more tasks |

@@ -1,7 +1,7 @@
 /** Explores the cells of the sweep, and judges them. */
 import { MENDED } from '@fpulab/policies';
 import { CellRun, type Cell, type CellRunOptions } from '../matrix/run-cells';
-import { planOfCell, type SweepCell } from './cells';
+import { boundOf, planOfCell, type SweepCell } from './cells';
 import { bugsIn, judged, type SweepVerdict } from './judge';
 
 /** A cell and its verdict. */
@@ -17,7 +17,7 @@ export interface SweepResult {
   readonly cells: readonly JudgedCell[];
   /** Bugs that presets list, and that showed nowhere: `linux-5.2: F03`. */
   readonly missing: readonly string[];
-  /** Of each exploration. */
+  /** As asked: of an exploration for one CPU and two tasks. */
   readonly maxStates: number;
   readonly explorations: number;
   /** What all explorations took together, also those that were kept from another time. */
@@ -34,7 +34,7 @@ export interface SweepOptions extends CellRunOptions {
 }
 
 /** A bug that showed nowhere is looked for with so many times the states. */
-const HARDER = 50;
+const HARDER = 25;
 
 /**
  * Four rounds: every cell as it is; with interrupts where that was verified with few states; once more, and harder, where a bug may be that
@@ -42,15 +42,16 @@ const HARDER = 50;
  */
 export async function sweep(cells: readonly SweepCell[], options: SweepOptions): Promise<SweepResult> {
   const { maxStates } = options;
+  const boundFor = ({ machine }: SweepCell): number => boundOf(machine, maxStates);
   const rounds = new Rounds(options);
-  const first = await rounds.explore(cells, (cell) => planOfCell(cell, cell.plain, maxStates));
+  const first = await rounds.explore(cells, (cell) => planOfCell(cell, cell.plain, boundFor(cell)));
   const small = cells.filter((cell) => {
     const { verdict, states } = first.get(cell) ?? {};
-    return verdict === 'verified' && cell.withIrqs !== undefined && (states ?? 0) * GROWTH <= maxStates;
+    return verdict === 'verified' && cell.withIrqs !== undefined && (states ?? 0) * GROWTH <= boundFor(cell);
   });
-  const withIrqs = await rounds.explore(small, (cell) => planOfCell(cell, cell.withIrqs ?? cell.plain, maxStates));
+  const withIrqs = await rounds.explore(small, (cell) => planOfCell(cell, cell.withIrqs ?? cell.plain, boundFor(cell)));
   const again = await rounds.explore(mayHaveMissed(cells, first, withIrqs), (cell) =>
-    planOfCell(cell, cell.plain, maxStates * HARDER),
+    planOfCell(cell, cell.plain, boundFor(cell) * HARDER),
   );
   const plain = new Map([...first, ...again]);
   const variantOf = (cell: SweepCell): string | undefined =>
@@ -64,7 +65,7 @@ export async function sweep(cells: readonly SweepCell[], options: SweepOptions):
       planOfCell(
         cell,
         variantOf(cell) ?? cell.plain,
-        again.has(cell) ? maxStates * HARDER : maxStates,
+        boundFor(cell) * (again.has(cell) ? HARDER : 1),
         MENDED[cell.preset],
       ),
   );
