@@ -105,6 +105,9 @@ function staleMsrText({ task, component, value, expected, at }: Violation): stri
     : `${task} runs user code while IA32_PASID holds ${value}, not ${expected}`;
 }
 
+/** `A[3] pkru.read`: an operation of a program, not a step of the kernel. */
+const isUserCode = (at: string): boolean => /\[\d+\] /.test(at);
+
 /** One sentence about a violation. */
 export function describeViolation(violation: Violation): string {
   const { id, step, task, reader, component, value, writer, expected, chain } = violation;
@@ -118,6 +121,9 @@ export function describeViolation(violation: Violation): string {
     case 'lost-update':
       if (component === 'pasid') {
         return `lost-update at ${at}: kernel code changes a part of ${value} in ${component}, but ${task} has ${expected}${way}`;
+      }
+      if (component === 'pkru' && reader === task && !isUserCode(violation.at)) {
+        return `lost-update at ${at}: kernel code finds ${value} in ${component} of ${task}, which has ${expected}${way}`;
       }
       return reader === task
         ? `lost-update at ${at}: ${task} reads ${value} in ${component}, but wrote ${expected}${way}`

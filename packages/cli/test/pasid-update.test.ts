@@ -8,9 +8,15 @@ interface Cost {
 
 interface WayDocument {
   readonly id: string;
+  readonly client: 'pasid' | 'pkru';
   readonly verdict: string;
   readonly asExpected: boolean;
-  readonly failure: { readonly oracle: string; readonly violation: string; readonly log: string } | null;
+  readonly failure: {
+    readonly oracle: string;
+    readonly violation: string;
+    readonly log: string;
+    readonly replay: string;
+  } | null;
   readonly cost: Readonly<Record<'registers' | 'memory' | 'neither', Cost | null>>;
 }
 
@@ -19,9 +25,10 @@ jest.setTimeout(120_000);
 describe('fpulab reproduce pasid-update', () => {
   const out = temporaryDirectory();
   let ways: readonly WayDocument[];
-  const way = (id: string): WayDocument => ways.find((one) => one.id === id) as WayDocument;
-  const cost = (id: string, old: keyof WayDocument['cost']): string => {
-    const { instructions, stores } = way(id).cost[old] as Cost;
+  const way = (id: string, client: WayDocument['client'] = 'pasid'): WayDocument =>
+    ways.find((one) => one.client === client && one.id === id) as WayDocument;
+  const cost = (id: string, old: keyof WayDocument['cost'], client?: WayDocument['client']): string => {
+    const { instructions, stores } = way(id, client).cost[old] as Cost;
     return [...Object.entries(instructions).map(([name, times]) => `${times}x ${name}`), `${stores} stores`].join(', ');
   };
 
@@ -32,9 +39,13 @@ describe('fpulab reproduce pasid-update', () => {
     ways = document.ways;
   });
 
-  it('judges every way as expected: ten are safe, eight are not', () => {
-    expect(ways.filter(({ verdict }) => verdict === 'verified')).toHaveLength(10);
-    expect(ways.filter(({ verdict, failure }) => verdict === 'violation' && failure !== null)).toHaveLength(8);
+  it.each([
+    ['pasid', 10, 8],
+    ['pkru', 11, 9],
+  ] as const)('judges every way of %s as expected: %d are safe, %d are not', (client, safe, unsafe) => {
+    const own = ways.filter((one) => one.client === client);
+    expect(own.filter(({ verdict }) => verdict === 'verified')).toHaveLength(safe);
+    expect(own.filter(({ verdict, failure }) => verdict === 'violation' && failure !== null)).toHaveLength(unsafe);
     expect(ways.filter(({ asExpected }) => !asExpected)).toEqual([]);
   });
 
@@ -52,13 +63,34 @@ describe('fpulab reproduce pasid-update', () => {
     expect(way('trap-gp').cost.memory).toBeNull();
   });
 
+  it('counts for PKRU, too, which is written where the others are loaded later', () => {
+    expect(cost('write-pkru', 'registers', 'pkru')).toBe('1x RDPKRU, 1x WRPKRU, 0 stores');
+    expect(cost('write-pkru', 'memory', 'pkru')).toBe('1x RDPKRU, 1x WRPKRU, 1x XRSTORS 4, 4 stores');
+    expect(cost('rdpkru+xrstors', 'registers', 'pkru')).toBe('1x RDPKRU, 1x XRSTORS 1, 3 stores');
+    expect(cost('rdpkru+xrstors', 'neither', 'pkru')).toBe('1x WRPKRU, 1x XRSTORS 4, 7 stores');
+  });
+
   it('tells the harm, and leaves a log of it that folds', () => {
     expect(way('rdmsr+tif').failure?.violation).toMatch(
       /^lost-update at event \d+: A reads INIT in sse, but wrote A#1/,
     );
     expect(way('no init state').failure?.violation).toMatch(/kernel code changes a part of PASID 1 .* child has INIT/);
+    expect(way('init_pkru_value', 'pkru').failure?.violation).toMatch(
+      /^lost-update at event \d+: kernel code finds default in pkru of A, which has INIT/,
+    );
     for (const { failure } of ways) {
       if (failure) expect(replayLog(readLog(failure.log))).toMatchObject({ complete: true, verdict: 'violation' });
+    }
+  });
+
+  it('gives each way that fails a line that repeats it', async () => {
+    const failed = ways.filter(({ failure }) => failure !== null);
+    expect(failed).toHaveLength(17);
+    for (const { failure } of failed) {
+      const [, text, flags] = /^fpulab replay '(.+?)' (.*)$/.exec(failure?.replay ?? '') ?? [];
+      const { exitCode, stdout } = await fpulab('replay', text, ...flags.split(' '), '--json');
+      const { violations } = JSON.parse(stdout) as { violations: readonly { id: string }[] };
+      expect([exitCode, violations.at(-1)?.id]).toEqual([1, failure?.oracle]);
     }
   });
 });

@@ -168,6 +168,7 @@ export {
   DEFAULT_PKRU,
   INIT,
   PRINCIPAL,
+  nextSerial,
   principalOfTask,
   serialOf,
   taskOfPrincipal,

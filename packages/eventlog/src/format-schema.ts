@@ -99,6 +99,8 @@ const headerShape = z.strictObject({
   borrowedMm: z.boolean(),
   /** True when tasks trace others: there is a field for them then. */
   ptrace: z.boolean(),
+  /** User components that kernel code updates one by one, as a bitmap, where there are some. */
+  updated: z.int32().optional(),
   /** Where CPUs go down and come up there are fields for that: what CR4, and XCR0 with IA32_XSS, are while a CPU runs. */
   hotplug: z.strictObject({ cr4: z.int32(), xfeatures: z.int32() }).readonly().optional(),
   /** Fields of the packed state behind the core's own. */

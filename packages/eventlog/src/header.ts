@@ -42,6 +42,7 @@ export function headerOf(machine: Machine, meta: LogMeta): LogHeader {
     dynamicXfeatures: at.dynamicXfeatures,
     borrowedMm: at.borrowedMm >= 0,
     ptrace: at.stopped >= 0,
+    ...(at.updated === 0 ? {} : { updated: at.updated }),
     ...(at.cpuState < 0 ? {} : { hotplug: machine.composition.runningFpu }),
     slots: machine.composition.slotFields().map(({ name, space, kind, initial }) => ({
       name,

@@ -44,7 +44,10 @@ export interface Provenance {
 }
 
 /** What of a header says where images lie. */
-export type ProvenanceHeader = Pick<LogHeader, 'componentBits' | 'dynamicXfeatures' | 'fpstateKinds' | 'sizes'>;
+export type ProvenanceHeader = Pick<
+  LogHeader,
+  'componentBits' | 'dynamicXfeatures' | 'fpstateKinds' | 'sizes' | 'updated'
+>;
 
 /** A `Provenance` at the start of a run, where everything is INIT. */
 export function trackProvenance(header: ProvenanceHeader): Provenance {
@@ -135,7 +138,7 @@ class Tracker implements Provenance {
   save({ cpu, fpstate, xfeatures }: MachineEvent['data'], seq: number): void {
     const [source, target] = [this.links('fpregs', cpu), this.links('fpstate', fpstate)];
     const disabled = this.xfd[cpu] ?? 0;
-    const left = this.components(xfeatures & SUPERVISOR_COMPONENTS).filter(
+    const left = this.components(xfeatures & (SUPERVISOR_COMPONENTS | (this.header.updated ?? 0))).filter(
       (bit) => (source[bit]?.value ?? INIT) === INIT,
     );
     this.store(source, target, seq, xfeatures & ~disabled & ~maskOf(left));

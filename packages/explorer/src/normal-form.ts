@@ -12,6 +12,7 @@ import {
   PRINCIPAL,
   contextOf,
   CONTEXT,
+  nextSerial,
   serialOf,
   taskOfPrincipal,
   valueId,
@@ -216,6 +217,8 @@ export class NormalForm {
         if (words[interrupted] === value) return valueId(writer, INTERRUPTED + owner);
       }
     }
+    // The kernel is about to give it to its writer: `askedPkru`.
+    if (serialOf(value) === nextSerial(words[at.serial + task])) return valueId(writer, nextSerial(FRESH));
     return valueId(writer, STALE);
   }
 

@@ -4,10 +4,11 @@ import { BUG_PATCHES } from './bugs';
 import { CPU_UP_FIXES } from './cpu-up-fixes';
 import { ALTSTACK_CHECKED } from './altstack-checked';
 import { RESTORE_BH_OFF, RESTORE_IRQS_OFF } from './eager';
-import { PKRU_AT_SWITCH, SOMETHING_WRITES_PKRU } from './eager-pkru';
+import { PKRU_AT_SWITCH, SOMETHING_WRITES_PKRU, WRITE_PKRU_LOCKED } from './eager-pkru';
 import { CLASSIC_GUEST, FRAME_FIRST, GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
 import { FSAVE_HEADER_STALE } from './load-fpu-deferral';
 import { ACTIVATED_ENDS_AT_EXEC } from './pasid';
+import { UPDATE_PATCHES } from './update-feature';
 import { REFUSED_IMAGE_KEEPS, XCOMP_BV_CLEARED } from './regset';
 import { REFRESH_PATCHES } from './refresh-fpu/patches';
 import { KVM_PATCHES } from './kvm/patches';
@@ -27,9 +28,17 @@ export { RESTORE_BH_OFF, RESTORE_IRQS_OFF, eager, type EagerEra } from './eager'
 export { kvm, type KvmEra } from './kvm';
 export { KVM_PATCHES } from './kvm/patches';
 export { dynamicXstate, type ReallocForm } from './dynamic-xstate';
-export { pasid, ACTIVATED_ENDS_AT_EXEC, UPDATE_WAYS, type NamedWay, type UpdateHelper, type UpdateWay } from './pasid';
+export { pasid, ACTIVATED_ENDS_AT_EXEC } from './pasid';
+export {
+  UPDATE_PATCHES,
+  UPDATE_WAYS,
+  type ClientId,
+  type NamedWay,
+  type UpdateHelper,
+  type UpdateWay,
+} from './update-feature';
 export { FSAVE_HEADER_STALE, loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
-export { eagerPkru, SOMETHING_WRITES_PKRU, type EagerPkruForm } from './eager-pkru';
+export { eagerPkru, SOMETHING_WRITES_PKRU, WRITE_PKRU_LOCKED, type EagerPkruForm } from './eager-pkru';
 export { BUGS, FPRESTORE_FIXUP, bugOf, type Bug, type Fix, type Side } from './bugs';
 export { REFUSED_IMAGE_KEEPS, XCOMP_BV_CLEARED } from './regset';
 export { refreshFpu } from './refresh-fpu';
@@ -50,6 +59,7 @@ export const POLICY_PATCHES: readonly Patch[] = [
   ...FRAME_FIRST,
   ...PKRU_AT_SWITCH,
   SOMETHING_WRITES_PKRU,
+  WRITE_PKRU_LOCKED,
   ACTIVATED_ENDS_AT_EXEC,
   ALTSTACK_CHECKED,
   RESTORE_BH_OFF,
@@ -60,4 +70,5 @@ export const POLICY_PATCHES: readonly Patch[] = [
   ...KVM_PATCHES,
   ...RFC_PATCHES,
   ...REFRESH_PATCHES,
+  ...UPDATE_PATCHES,
 ];

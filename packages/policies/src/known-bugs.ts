@@ -3,6 +3,7 @@ import { ALTSTACK_CHECKED } from './altstack-checked';
 import { bugOf } from './bugs';
 import { NATIVE_CPU_UP_OWNER, PKRU_SUSPEND, XEN_CPU_UP_OWNER, XFD_RESUME_COPY } from './cpu-up-fixes';
 import { RESTORE_BH_OFF, RESTORE_IRQS_OFF } from './eager';
+import { WRITE_PKRU_LOCKED } from './eager-pkru';
 import { PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
 import { ACTIVATED_ENDS_AT_EXEC } from './pasid';
 
@@ -167,6 +168,13 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
     derived: true,
     scenarios: ['suspend-amx'],
   }),
+  known({
+    id: WRITE_PKRU_LOCKED.id,
+    title: 'pkey_alloc() of a task that is preempted, or has PKRU 0, is undone by the return to user code',
+    source: 'Linux 5.2.1 and 5.10.13 arch/x86/include/asm/pgtable.h write_pkru(), get_xsave_addr()',
+    derived: true,
+    scenarios: ['pkey-update'],
+  }),
 ];
 
 /** Whether a bug can show in a scenario of the catalogue, by id. */
@@ -197,8 +205,8 @@ export const MENDED: Readonly<Record<string, Mended>> = {
     preset: 'linux-4.14',
     patches: [REFUSED, 'pkru-at-switch-4.14', RESTORE_IRQS_OFF.id, 'kvm-pkru-by-xcr0', PV_CPU_UP, ALTSTACK],
   },
-  'linux-5.2': { preset: 'linux-5.10', patches: [REFUSED, PV_CPU_UP, ALTSTACK] },
-  'linux-5.10': { preset: 'linux-5.10', patches: [REFUSED, PV_CPU_UP, ALTSTACK] },
+  'linux-5.2': { preset: 'linux-5.10', patches: [REFUSED, PV_CPU_UP, ALTSTACK, WRITE_PKRU_LOCKED.id] },
+  'linux-5.10': { preset: 'linux-5.10', patches: [REFUSED, PV_CPU_UP, ALTSTACK, WRITE_PKRU_LOCKED.id] },
   'linux-5.15': { preset: 'linux-5.15', patches: SUSPEND },
   'linux-6.1': { preset: 'linux-6.1', patches: [ACTIVATED_ENDS_AT_EXEC.id, ...SUSPEND, XFD_RESUME_COPY.id] },
   'linux-6.12': { preset: 'linux-6.12', patches: [ACTIVATED_ENDS_AT_EXEC.id, ...SUSPEND, XFD_RESUME_COPY.id] },

@@ -3,7 +3,7 @@ import { bugOf } from './bugs';
 import { NATIVE_CPU_UP_OWNER, PKRU_SUSPEND, XEN_CPU_UP_OWNER, XFD_RESUME_COPY } from './cpu-up-fixes';
 import { dynamicXstate } from './dynamic-xstate';
 import { RESTORE_BH_OFF, RESTORE_IRQS_OFF, eager, type EagerEra } from './eager';
-import { eagerPkru } from './eager-pkru';
+import { WRITE_PKRU_LOCKED, eagerPkru } from './eager-pkru';
 import { kvm } from './kvm';
 import { KVM_BUGS_5_2 } from './kvm/patches';
 import { PREEMPT_SAFE_UNLAZY, lazyCr0Ts, type LazyEra } from './lazy-cr0-ts';
@@ -136,6 +136,9 @@ const PV_CPU_UP: PresetBug = { id: XEN_CPU_UP_OWNER.id, on: 'xen-pv' };
 const PKRU_LOST: PresetBug = { id: PKRU_SUSPEND.id };
 const XFD_STALE: PresetBug = { id: XFD_RESUME_COPY.id };
 
+/** write_pkru() leaves an image alone that the return to user code loads. */
+const WRITE_PKRU: PresetBug = { id: WRITE_PKRU_LOCKED.id, on: 'processors with protection keys' };
+
 /** Guests that reach PKRU by XCR0 alone. */
 const F12: PresetBug = { id: 'F12', on: 'processors with protection keys, with guests that leave CR4.PKE clear' };
 /** "KVM, pkeys: do not use PKRU value in vcpu->arch.guest_fpu.state": it was the host's when it was saved. */
@@ -203,13 +206,21 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-5.2',
     title: 'Linux 5.2 as released: registers are loaded on the return to user code',
-    bugs: [ALTSTACK, ...[...BUGS_5_2.base, ...BUGS_5_2.pkru].map((id) => ({ id })), WIPED, PV_CPU_UP, F12, ...KVM_5_2],
+    bugs: [
+      ALTSTACK,
+      ...[...BUGS_5_2.base, ...BUGS_5_2.pkru].map((id) => ({ id })),
+      WIPED,
+      PV_CPU_UP,
+      WRITE_PKRU,
+      F12,
+      ...KVM_5_2,
+    ],
     ...deferred('linux-5.2', BUGS_5_2),
   },
   {
     id: 'linux-5.10',
     title: 'Linux 5.10, with the fixes that 5.2 to 5.13 got: registers are loaded on the return to user code',
-    bugs: [ALTSTACK, WIPED, PV_CPU_UP],
+    bugs: [ALTSTACK, WIPED, PV_CPU_UP, WRITE_PKRU],
     ...deferred('linux-5.2'),
   },
   {

@@ -41,6 +41,7 @@ describe.each([
   ['linux-4.14', 'altstack', 'image-overrun'],
   ['linux-6.1', 'suspend-pkru', 'lost-update'],
   ['linux-6.12', 'suspend-amx', 'stale-msr'],
+  ['linux-5.10', 'pkey-update', 'validity'],
   ['rfc-2016', 'io-worker', 'pkru-mismatch'],
 ])('%s in %s', (id, scenario, oracle) => {
   const known = KNOWN_BUGS.filter((bug) => presetOf(id).bugs.some((own) => own.id === bug.id));

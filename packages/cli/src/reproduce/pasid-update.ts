@@ -1,24 +1,25 @@
 /** The thread of September 2021 on updating one XSAVE feature: which ways are safe, and what each costs. */
 import { join } from 'node:path';
-import { compose, replayDriver, scenarioOf, type ComposeOptions, type OracleId, type Policy } from '@fpulab/core';
-import { fileSink } from '@fpulab/eventlog';
+import { scenarioOf, type OracleId } from '@fpulab/core';
+import type { Paint } from '@fpulab/eventlog';
 import type { Counterexample } from '@fpulab/explorer';
-import { bareMetal } from '@fpulab/hypervisor';
-import { UPDATE_WAYS, loadFpuDeferral, pasid, type NamedWay } from '@fpulab/policies';
-import { conductRun } from '../conduct-run';
+import { UPDATE_WAYS, type ClientId, type NamedWay } from '@fpulab/policies';
 import { makeDirectory } from '../directories';
 import { EXIT } from '../exit-codes';
+import { planAll } from '../explore-all';
+import type { CompositionRequest } from '../explore/compose-request';
 import { watched, type Watched } from '../explore/conduct';
+import { foundViolation } from '../explore/found';
 import { grouped } from '../explore/numbers';
-import { RunCollector, describeViolation } from '../report';
+import { exploreOptions, type ExplorePlan } from '../explore/plan';
+import { describeViolation } from '../report';
 import { paintFor, print, printJson, type GlobalOptions } from '../terminal';
 import { OLD_STATES, trapCost, updateCost, type OldState, type UpdateCost } from './update-cost';
 
 /** What it is called on the command line. */
 export const PASID_UPDATE = 'pasid-update';
-const SCENARIO = 'enqcmd-update';
-/** For the states of an exploration: some 12,500 at most. */
-const MEMORY_MAX = 2 ** 27;
+/** For the states of an exploration: some 23,500 at most. */
+const MEBIBYTES = 128;
 
 /** How a way fails, at its shortest: to the harm, not to the first moment at which harm is certain. */
 interface Failure {
@@ -27,12 +28,18 @@ interface Failure {
   readonly steps: number;
   readonly violation: string;
   readonly log: string;
+  /** The command that repeats it. */
+  readonly replay: string;
 }
 
 /** A way, judged and measured. */
 interface JudgedWay {
   readonly id: string;
+  readonly client: ClientId;
   readonly title: string;
+  readonly preset: string;
+  readonly scenario: string;
+  readonly patch: string | null;
   readonly verdict: 'verified' | 'violation' | 'inconclusive';
   readonly asExpected: boolean;
   readonly states: number;
@@ -49,103 +56,123 @@ export async function reproducePasidUpdate({ out }: { readonly out: string }, op
     const judged: JudgedWay[] = [];
     for (const way of UPDATE_WAYS) {
       if (under.signal.aborted) return undefined;
-      judged.push(await judge(way, under, { directory, options }));
+      judged.push(await judge(way, under, directory));
     }
     return under.signal.aborted ? undefined : judged;
   });
   if (ways === undefined) return EXIT.interrupted;
   const asExpected = ways.every((way) => way.asExpected);
   if (options.json) {
-    printJson({ schema: 'fpulab/reproduce@1', id: PASID_UPDATE, scenario: SCENARIO, asExpected, runs: [], ways });
+    const [{ scenario }] = ways;
+    printJson({ schema: 'fpulab/reproduce@1', id: PASID_UPDATE, scenario, asExpected, runs: [], ways });
   } else printText(ways, options);
   return asExpected ? EXIT.ok : EXIT.violation;
 }
 
-/** Linux 5.14 and 5.15, which the thread is about. */
-const policiesOf = ({ way }: NamedWay): readonly Policy[] => [
-  loadFpuDeferral({ era: 'linux-5.14' }),
-  pasid(way === 'trap-gp' ? {} : { update: way }),
-];
+const requestOf = ({ preset, scenario, patch }: NamedWay, oracles: readonly OracleId[] | null): CompositionRequest => ({
+  scenario,
+  policies: [preset],
+  platform: 'bare-metal',
+  patches: patch === null ? [] : [patch.id],
+  cpu: null,
+  cpus: null,
+  oracles,
+});
 
-const composing = (way: NamedWay, oracles?: readonly OracleId[]): ComposeOptions => {
-  const scenario = scenarioOf(SCENARIO);
-  return {
-    platform: bareMetal(),
-    policies: policiesOf(way),
-    scenario: oracles === undefined ? scenario : { ...scenario, oracles },
-  };
-};
+/** Of several ways to fail the first is enough. */
+const planOf = (way: NamedWay, oracles: readonly OracleId[] | null): ExplorePlan =>
+  planAll(requestOf(way, oracles), {
+    all: false,
+    maxMemory: MEBIBYTES,
+    ...(oracles === null ? {} : { oracle: [...oracles] }),
+  });
 
-async function judge(
-  way: NamedWay,
-  under: Watched,
-  output: { readonly directory: string; readonly options: GlobalOptions },
-): Promise<JudgedWay> {
-  const { id, title, safe } = way;
-  const explored = (oracles?: readonly OracleId[]) =>
-    under.explore({ compose: () => composing(way, oracles), bounds: { memoryMax: MEMORY_MAX } }, `${id}: `);
-  const { verdict, states, counterexamples, sometimes } = await explored();
+async function judge(way: NamedWay, under: Watched, directory: string): Promise<JudgedWay> {
+  const { id, client, title, preset, scenario, patch, safe } = way;
+  const explored = async (plan: ExplorePlan) => ({
+    plan,
+    ...(await under.explore(exploreOptions(plan), `${client}, ${id}: `)),
+  });
+  const all = await explored(planOf(way, null));
+  const { verdict, states, sometimes } = all;
   const reached = verdict !== 'verified' || sometimes.every((one) => one.reached);
-  const harmful = scenarioOf(SCENARIO).oracles.filter((oracle) => oracle !== 'validity');
-  const harm = verdict === 'violation' ? (await explored(harmful)).counterexamples : [];
-  const worst = harm.at(0) ?? counterexamples.at(0);
+  const harmful = scenarioOf(scenario).oracles.filter((oracle) => oracle !== 'validity');
+  const harm = verdict === 'violation' ? await explored(planOf(way, harmful)) : all;
+  const worst = harm.counterexamples.length > 0 ? harm : all;
+  const [counterexample] = worst.counterexamples;
   return {
     id,
+    client,
     title,
+    preset,
+    scenario,
+    patch: patch?.id ?? null,
     verdict,
     asExpected: reached && verdict === (safe ? 'verified' : 'violation'),
     states,
-    failure: worst === undefined ? null : await failureOf(way, worst, output),
+    failure: verdict === 'violation' ? failureOf(way, worst.plan, counterexample, directory) : null,
     cost: costsOf(way),
   };
 }
 
 /** Runs a counterexample again, with its log. */
-async function failureOf(
-  way: NamedWay,
-  { oracle, choices, steps }: Counterexample,
-  { directory, options }: { readonly directory: string; readonly options: GlobalOptions },
-): Promise<Failure> {
-  const machine = compose({ ...composing(way), choices: replayDriver(choices) });
-  const meta = { preset: null, seed: null, replay: null };
-  const collector = new RunCollector(machine, meta);
-  const log = join(directory, `${way.id.replace(/\W+/g, '-')}.events.jsonl`);
-  const { verdict } = await conductRun(machine, { meta, sink: fileSink(log), stepsMax: steps }, options);
-  const { violations } = collector.report(verdict);
-  const violation = violations.find(({ id }) => id === oracle) ?? violations[0];
-  return { oracle, choices: choices.length, steps, violation: describeViolation(violation), log };
+function failureOf(way: NamedWay, plan: ExplorePlan, counterexample: Counterexample, directory: string): Failure {
+  const file = join(directory, `${way.client}-${way.id.replace(/[^a-z0-9]+/g, '-')}.events.jsonl`);
+  const found = foundViolation(plan, { ...counterexample, shortest: true }, { file });
+  const { run, choices, steps, replay } = found;
+  if (found.log === null) throw found.problem;
+  return {
+    oracle: counterexample.oracle,
+    choices,
+    steps,
+    violation: describeViolation(run.violation),
+    log: file,
+    replay: replay?.command ?? `fpulab replay ${file}`,
+  };
 }
 
 function costsOf(way: NamedWay): JudgedWay['cost'] {
-  if (way.way === 'trap-gp') return { registers: trapCost(policiesOf(way)), memory: null, neither: null };
-  const cost = (old: OldState): UpdateCost => updateCost(policiesOf(way), old);
+  const request = requestOf(way, null);
+  if (way.id === 'trap-gp') return { registers: trapCost(request), memory: null, neither: null };
+  const cost = (old: OldState): UpdateCost => updateCost(request, way.client, old);
   return { registers: cost('registers'), memory: cost('memory'), neither: cost('neither') };
 }
 
+const HEADINGS: Readonly<Record<ClientId, string>> = {
+  pasid: 'Giving the running task one XSAVE feature (LKML, September 2021): PASID, four components enabled',
+  pkru: 'The same for PKRU, of which a new protection key changes a part: INIT is 0, and programs start with another one',
+};
+
 function printText(ways: readonly JudgedWay[], options: GlobalOptions): void {
   const paint = paintFor(options.color);
-  print(
-    paint.title('Giving the running task one XSAVE feature (LKML, September 2021): PASID, four components enabled'),
-  );
-  print(
-    paint.dim(
-      'From the first step until the task is back in user code. XSAVES n, XRSTORS n: of n components. Stores: words.',
-    ),
-  );
-  for (const { title, verdict, states, failure, cost, asExpected } of ways) {
-    const word = verdict === 'verified' ? paint.tsClear('safe  ') : paint.violation('unsafe');
-    print(`\n${word}  ${paint.head(title)} (${grouped(states)} states)`);
-    for (const old of OLD_STATES) print(`  ${`${old}:`.padEnd(11)}${costText(cost[old])}`);
-    if (failure) {
-      print(paint.violation(`  ! ${failure.violation}`));
-      print(`  shortest: ${failure.choices} choices, ${failure.steps} steps; ${paint.dim(`log: ${failure.log}`)}`);
+  let heading = '';
+  for (const way of ways) {
+    if (HEADINGS[way.client] !== heading) {
+      print(paint.title(`${heading === '' ? '' : '\n\n'}${(heading = HEADINGS[way.client])}`));
+      print(paint.dim(`On ${way.preset}, in ${way.scenario}; as patches on it. ${COSTS}`));
     }
-    if (!asExpected) print(paint.violation('  ! not as expected'));
+    printWay(way, paint);
   }
   const wrong = ways.filter((way) => !way.asExpected).length;
   print(
     `\n${wrong === 0 ? `All ${ways.length} ways end as expected.` : `${wrong} of ${ways.length} ways do not end as expected.`}`,
   );
+}
+
+const COSTS =
+  'Costs: from the first step until the task is back in user code. XSAVES n, XRSTORS n: of n components. Stores: words.';
+
+function printWay({ title, verdict, states, failure, cost, asExpected, patch }: JudgedWay, paint: Paint): void {
+  const word = verdict === 'verified' ? paint.tsClear('safe  ') : paint.violation('unsafe');
+  print(`\n${word}  ${paint.head(title)} (${grouped(states)} states)`);
+  if (patch !== null) print(paint.dim(`  --patch ${patch}`));
+  for (const old of OLD_STATES) print(`  ${`${old}:`.padEnd(11)}${costText(cost[old])}`);
+  if (failure) {
+    print(paint.violation(`  ! ${failure.violation}`));
+    print(`  shortest: ${failure.choices} choices, ${failure.steps} steps; ${paint.dim(`log: ${failure.log}`)}`);
+    print(paint.dim(`  replay: ${failure.replay}`));
+  }
+  if (!asExpected) print(paint.violation('  ! not as expected'));
 }
 
 function costText(cost: UpdateCost | null): string {

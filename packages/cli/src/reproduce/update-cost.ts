@@ -1,18 +1,20 @@
 /** What it costs to give a task another value in one component: instructions and stores, counted in the events of a run. */
 import {
   MOVE_INSTRUCTIONS,
+  PKRU,
   bitsOf,
   compose,
+  pkru,
   program,
-  scenarioOf,
   sse,
   syscall,
+  type ComposeOptions,
   type MachineEvent,
   type Operation,
-  type Policy,
   type Scenario,
 } from '@fpulab/core';
-import { bareMetal } from '@fpulab/hypervisor';
+import type { ClientId } from '@fpulab/policies';
+import { composeRequest, type CompositionRequest } from '../explore/compose-request';
 
 /**
  * Where the old state is: in live registers, in the image, or in neither: the registers are another task's, and XSTATE_BV
@@ -31,27 +33,37 @@ export interface UpdateCost {
   readonly stores: number;
 }
 
-const bind = syscall('sva_bind');
+/** What task A does, and how its allocations go; the last one is measured. It sleeps, and B runs, where A's state is to be in memory. */
+interface Prepared {
+  readonly program: readonly Operation[];
+  readonly alloc: readonly string[];
+}
 
-/** The last sva_bind of A is measured; it sleeps, and B runs, where its state is to be in memory. */
-const PREPARED: Readonly<
-  Record<OldState, { readonly program: readonly Operation[]; readonly alloc: readonly string[] }>
-> = {
-  registers: { program: program(sse.write(), bind, bind), alloc: ['ok', 'ok'] },
-  memory: { program: program(sse.write(), bind, bind), alloc: ['ok', 'sleep'] },
-  neither: { program: program(sse.write(), bind), alloc: ['sleep'] },
+const bind = syscall('sva_bind');
+const key = syscall('pkey_alloc');
+
+const PREPARED: Readonly<Record<ClientId, Readonly<Record<OldState, Prepared>>>> = {
+  pasid: {
+    registers: { program: program(sse.write(), bind, bind), alloc: ['ok', 'ok'] },
+    memory: { program: program(sse.write(), bind, bind), alloc: ['ok', 'sleep'] },
+    neither: { program: program(sse.write(), bind), alloc: ['sleep'] },
+  },
+  pkru: {
+    registers: { program: program(sse.write(), pkru.write(), key, key), alloc: ['ok', 'ok'] },
+    memory: { program: program(sse.write(), pkru.write(), key, key), alloc: ['ok', 'sleep'] },
+    neither: { program: program(sse.write(), pkru.initialise(), key), alloc: ['sleep'] },
+  },
 };
 
-/**
- * Runs one update and counts.
- *
- * @param policies fresh ones
- */
-export function updateCost(policies: readonly Policy[], old: OldState): UpdateCost {
-  const { program: own, alloc } = PREPARED[old];
-  const base = scenarioOf('enqcmd-update');
+/** Where an update begins. */
+const BEGINS: Readonly<Record<ClientId, string>> = { pasid: 'update.begun', pkru: 'hook.pkey-access' };
+
+/** Runs one update and counts. */
+export function updateCost(request: CompositionRequest, client: ClientId, old: OldState): UpdateCost {
+  const composed = composeRequest(request);
+  const { program: own, alloc } = PREPARED[client][old];
   const scenario: Scenario = {
-    ...base,
+    ...composed.scenario,
     tasks: [
       { name: 'A', program: own },
       { name: 'B', program: program(sse.write()) },
@@ -60,24 +72,25 @@ export function updateCost(policies: readonly Policy[], old: OldState): UpdateCo
     schedule: { pick: ['A', 'B', 'A'], alloc },
     sometimes: [],
   };
-  return measured(scenario, policies, ({ type }) => type === 'update.begun');
+  return measured({ ...composed, scenario }, ({ type }) => type === BEGINS[client]);
 }
 
 /** What the `#GP` handler spends. */
-export function trapCost(policies: readonly Policy[]): UpdateCost {
-  const base = scenarioOf('enqcmd-update');
-  const { program: own } = base.tasks[1];
-  const scenario: Scenario = { ...base, tasks: [{ name: 'A', program: own }], interference: {}, sometimes: [] };
-  return measured(scenario, policies, ({ type }) => type === 'hook.trap-gp');
+export function trapCost(request: CompositionRequest): UpdateCost {
+  const composed = composeRequest(request);
+  const { program: own } = composed.scenario.tasks[1];
+  const scenario: Scenario = {
+    ...composed.scenario,
+    tasks: [{ name: 'A', program: own }],
+    interference: {},
+    sometimes: [],
+  };
+  return measured({ ...composed, scenario }, ({ type }) => type === 'hook.trap-gp');
 }
 
 /** Counts from the last event that begins an update of task 0 until its user code runs. */
-function measured(
-  scenario: Scenario,
-  policies: readonly Policy[],
-  begins: (event: MachineEvent) => boolean,
-): UpdateCost {
-  const machine = compose({ platform: bareMetal(), policies, scenario });
+function measured(options: ComposeOptions, begins: (event: MachineEvent) => boolean): UpdateCost {
+  const machine = compose(options);
   let counted: MachineEvent[] | undefined;
   let last: readonly MachineEvent[] = [];
   machine.events$.subscribe((event) => {
@@ -105,6 +118,9 @@ function costOf(events: readonly MachineEvent[]): UpdateCost {
 const moves = ({ data }: MachineEvent): { readonly name: string } => ({
   name: `${MOVE_INSTRUCTIONS[data.instruction]} ${bitsOf(data.xfeatures).length}`,
 });
+/** How kernel code gets at the register of one component. */
+const reads = (component: number): string => (component === PKRU ? 'RDPKRU' : 'RDMSR');
+const writes = (component: number): string => (component === PKRU ? 'WRPKRU' : 'WRMSR');
 const store = (): { readonly store: true } => ({ store: true });
 
 /** What an event stands for: an instruction that moves registers, a word written to memory, or both. */
@@ -112,9 +128,10 @@ const COSTS: Readonly<Record<string, (event: MachineEvent) => { readonly name?: 
   'fpregs.saved': moves,
   'fpregs.saved-alone': ({ data }) => ({ name: `${MOVE_INSTRUCTIONS[data.instruction]} 1` }),
   'fpregs.restored': moves,
-  'fpregs.loaded': () => ({ name: 'WRMSR' }),
-  'fpregs.given': () => ({ name: 'WRMSR' }),
-  'fpstate.register-stored': () => ({ name: 'RDMSR', store: true }),
+  'fpregs.read': ({ data }) => ({ name: reads(data.component) }),
+  'fpregs.loaded': ({ data }) => ({ name: writes(data.component) }),
+  'fpregs.given': ({ data }) => ({ name: writes(data.component) }),
+  'fpstate.register-stored': ({ data }) => ({ name: reads(data.component), store: true }),
   'fpstate.written': store,
   'fpstate.changed': store,
   'fpstate.xstate-bv-written': store,

@@ -1,6 +1,6 @@
 import * as events from '../machine/events';
 import { HEADER, type FpstateKind } from '../machine/state';
-import { INIT, nextSerial, PRINCIPAL, valueId } from '../machine/values';
+import { INIT, nextSerial, PRINCIPAL, principalOfTask, valueId } from '../machine/values';
 import { PKRU, SSE, X87, componentName } from '../x86/components';
 import { VECTOR } from '../x86/faults';
 import { LEGACY_BYTES } from '../x86/layout';
@@ -154,6 +154,14 @@ export abstract class CpuFpu extends CpuCore {
   changeFpstate(fpstate: number, component: number, value: number): void {
     const base = this.readFpstate(fpstate, component);
     this.machine.stream.emit(events.FpstateChanged, this.cpu, this.task, fpstate, component, base, value);
+  }
+
+  get askedPkru(): number {
+    return valueId(principalOfTask(this.task), nextSerial(this.look(this.at.serial + this.task)));
+  }
+
+  readToChange(component: number): void {
+    this.emit(events.FpregsRead, this.cpu, this.task, component, this.readRegister(component));
   }
 
   beginUpdate(component: number): void {

@@ -45,6 +45,7 @@ export const POLICY_HOOKS = [
   'cpu-init',
   'cpu-suspend',
   'cpu-resume',
+  'pkey-access',
 ] as const;
 
 /** A hook of a policy. */
@@ -86,6 +87,7 @@ export const OPTIONAL_HOOKS: readonly PolicyHook[] = [
   'cpu-init',
   'cpu-suspend',
   'cpu-resume',
+  'pkey-access',
 ];
 
 /** Hooks that the machine asks of a platform. None has to be owned: hardware does something by itself. */

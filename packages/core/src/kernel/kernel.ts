@@ -163,6 +163,13 @@ export interface Kernel {
   saveAlone(fpstate: number, component: number): void;
   /** Changes a part of what is in the slot of a component of the current task; the rest of it stays as it was. */
   changeFpstate(fpstate: number, component: number, value: number): void;
+  /**
+   * The PKRU that the current task asks for: the one that it has, with the bits of a key changed. It is a value of its own, and a new one until it
+   * has been given, by `giveRegister` or `finishUpdate`. Ask for it in each step that needs it.
+   */
+  readonly askedPkru: number;
+  /** Reads a register to change a part of what the current task has there: RDPKRU. */
+  readToChange(component: number): void;
   /** The current task will have another value in a component, as soon as `finishUpdate` says which. */
   beginUpdate(component: number): void;
   finishUpdate(component: number, value: number): void;

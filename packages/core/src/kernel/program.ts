@@ -44,6 +44,10 @@ export type SyscallName =
   | 'sigaltstack'
   /** Binds the process to a device that shares its address space, as opening the device does: iommu_sva_bind_device(). */
   | 'sva_bind'
+  /** pkey_alloc(): a protection key, and the access rights that the task wants to have with it. */
+  | 'pkey_alloc'
+  /** mmap(PROT_EXEC) with MAP_POPULATE: a key for memory that can only be executed; then PKRU decides about the pages. */
+  | 'mmap_exec'
   /** ioctl(KVM_RUN): see guest.ts. */
   | 'kvm_run';
 

@@ -19,6 +19,7 @@ import { kernelThreadRoutines } from './kernel-thread';
 import { kvmRoutines, schedIn, schedOut, type KvmServices } from './kvm-run';
 import type { KernelOperation, SyscallName } from './program';
 import { hotplugRoutines, playDead, type HotplugServices } from './hotplug';
+import { pkeyRoutines } from './pkeys';
 import { exitPtrace, traceRoutines, type TraceServices } from './ptrace';
 import { group, routine, unless, when, whileHolds, type Routine, type RoutineNode } from './routine';
 import { userAccess, userAccessRoutines } from './user-access';
@@ -198,6 +199,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
         ]
       : []),
     ...requests(services, 'sigaltstack', 'sigaltstack', events.SigaltstackInstalled),
+    ...pkeyRoutines(services, syscall),
     ...hotplugRoutines(services),
     routine('do_exit', [
       at('exit_thread', (k) => {

@@ -35,6 +35,11 @@ export interface Dimensions {
   readonly ptrace?: boolean;
   /** Processes have PASIDs, and kernel code may update one component of an image; where PASID is among the components, when left out. */
   readonly pasids?: boolean;
+  /**
+   * User components that kernel code updates one by one, as a bitmap; none when left out. XSAVES writes no INIT components: of these, and of
+   * supervisor components, the old value that stays in the slot is kept.
+   */
+  readonly updated?: number;
   /** CPUs go down and come up, or the machine is suspended: what CR4 is, and what XCR0 and IA32_XSS enable, while a CPU runs. */
   readonly hotplug?: { readonly cr4: number; readonly xfeatures: number };
 }
@@ -99,6 +104,8 @@ export interface CoreOffsets {
   readonly framePages: number;
   /** Components for which only the image `dynamic` has room, and which a child does not inherit; see Dimensions. */
   readonly dynamicXfeatures: number;
+  /** User components that kernel code updates one by one; see Dimensions. */
+  readonly updated: number;
   /** IA32_XFD and IA32_XFD_ERR; -1 where nothing uses them. */
   readonly xfd: number;
   readonly xfdErr: number;
@@ -108,9 +115,9 @@ export interface CoreOffsets {
   readonly stopped: number;
   /** `mm->pasid` of the process that a task leads, INIT for none; -1 on kernels that do not enable PASID. */
   readonly mmPasid: number;
-  /** Components of a task that kernel code is about to update: they may be in no place that counts; -1 where `mmPasid` is. */
+  /** Components of a task that kernel code is about to update: they may be in no place that counts; -1 where nothing does that. */
   readonly updating: number;
-  /** XCOMP_BV of an image that holds one component alone, which is the first behind the header then; 0 for all others; -1 where `mmPasid` is. */
+  /** XCOMP_BV of an image that holds one component alone, which is the first behind the header then; 0 for all others; -1 where `updating` is. */
   readonly alone: number;
   /** 1 while a CPU has been asked to run a function and has not run it; -1 where `mmPasid` is: nothing else asks. */
   readonly ipi: number;
@@ -162,12 +169,9 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     field('task.interrupted', 'task', 'value', components),
     field('task.frame-pages', 'task', 'number'),
   ];
-  const pasids = [
-    field('task.mm-pasid', 'task', 'value'),
-    field('task.updating', 'task', 'bits'),
-    field('fpstate.alone', 'fpstate', 'bits'),
-    field('cpu.ipi', 'cpu', 'flag'),
-  ];
+  const updates = [field('task.updating', 'task', 'bits'), field('fpstate.alone', 'fpstate', 'bits')];
+  const pasids = [field('task.mm-pasid', 'task', 'value'), ...updates, field('cpu.ipi', 'cpu', 'flag')];
+  const hasPasids = dimensions.pasids ?? dimensions.componentBits.includes(PASID);
   const xfd = [field('cpu.xfd', 'cpu', 'bits'), field('cpu.xfd-err', 'cpu', 'bits')];
   const { cr4 = 0, xfeatures = 0 } = dimensions.hotplug ?? {};
   const hotplug = [
@@ -202,7 +206,7 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     ...(dimensions.dynamicXfeatures ? xfd : []),
     ...(dimensions.borrowedMm ? [field('task.borrowed-mm', 'task', 'flag')] : []),
     ...(dimensions.ptrace ? [field('task.stopped', 'task', 'flag')] : []),
-    ...((dimensions.pasids ?? dimensions.componentBits.includes(PASID)) ? pasids : []),
+    ...(hasPasids ? pasids : dimensions.updated ? updates : []),
     ...(dimensions.hotplug ? hotplug : []),
   ];
 }
@@ -251,6 +255,7 @@ export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOf
     interrupted: baseIfAny('task.interrupted'),
     framePages: baseIfAny('task.frame-pages'),
     dynamicXfeatures: dimensions.dynamicXfeatures ?? 0,
+    updated: dimensions.updated ?? 0,
     xfd: baseIfAny('cpu.xfd'),
     xfdErr: baseIfAny('cpu.xfd-err'),
     borrowedMm: baseIfAny('task.borrowed-mm'),

@@ -17,7 +17,7 @@ import { guestsOf, refuseBadGuests } from '../kernel/guest';
 import { compileTask, simpleOperations } from '../kernel/program';
 import type { Patch } from '../kernel/routine';
 import type { Scenario, TaskSpec } from '../scenario/scenario';
-import { USER_COMPONENTS, bitsOf } from '../x86/components';
+import { PKRU, USER_COMPONENTS, bitsOf } from '../x86/components';
 import { cpuModel, type CpuModel } from '../x86/cpu-model';
 import { Composition, type Settings } from './composition';
 import { Machine } from './machine';
@@ -97,6 +97,7 @@ const POLICY_HOOK_EVENTS: Readonly<Record<PolicyHook, EventType>> = {
   'cpu-init': events.CpuInit,
   'cpu-suspend': events.CpuSuspending,
   'cpu-resume': events.CpuResumed,
+  'pkey-access': events.PkeyAccess,
 };
 
 const PLATFORM_HOOK_EVENTS: Readonly<Record<PlatformHook, EventType>> = {
@@ -136,6 +137,7 @@ export function compose(options: ComposeOptions): Machine {
       borrowedMm: tasks.some(({ code }) => code.some((one) => one.kind === 'kernel' && one.name === 'use_mm')),
       ptrace: tasks.some(({ code }) => code.some((one) => one.kind === 'syscall' && one.name.startsWith('ptrace'))),
       dynamicXfeatures: composition.dynamicXfeatures,
+      updated: composition.setsPkeys ? 1 << PKRU : 0,
       ...(composition.takesCpusDown ? { hotplug: composition.runningFpu } : {}),
     },
     composition.slotFields(),

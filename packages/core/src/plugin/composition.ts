@@ -4,6 +4,7 @@ import { FpuError } from '../error';
 import { ABIS } from '../kernel/abi';
 import type { OwnedRoutine } from '../kernel/code';
 import { HOTPLUG_SYSCALLS, runningCr4 } from '../kernel/hotplug';
+import { PKEY_SYSCALLS } from '../kernel/pkeys';
 import { NOTHING, OPTIONAL_HOOKS, POLICY_HOOKS, type PolicyHook } from '../kernel/hooks';
 import { programNeeds, simpleOperations, type SyscallName } from '../kernel/program';
 import { applyPatch, type Patch, type Routine } from '../kernel/routine';
@@ -50,6 +51,8 @@ const COMPONENT_OF: Readonly<Partial<Record<InstructionClass, number>>> = {
 
 /** Asked only where a 32-bit program gets signals: elsewhere the code that answers them is left out. */
 const IA32_HOOKS: readonly PolicyHook[] = ['signal-save-ia32', 'signal-restore-ia32'];
+/** Asked only where a task gets protection keys. */
+const PKEY_HOOKS: readonly PolicyHook[] = ['pkey-access'];
 
 /** What tasks can do for which a policy must own hooks that others may leave out. */
 const SURFACES: readonly {
@@ -70,8 +73,13 @@ const SURFACES: readonly {
   { does: (task) => calls(task, 'ptrace'), what: 'traces another task', hooks: ['ptrace-read', 'ptrace-write'] },
   { does: (task) => calls(task, 'abort'), what: 'leaves a core dump', hooks: ['core-dump'] },
   { does: (task) => calls(task, 'kvm_run'), what: 'runs a guest', hooks: ['kvm-enter-guest'] },
+  { does: changesPkru, what: 'gets protection keys', hooks: PKEY_HOOKS },
   { does: takesCpusDown, what: 'takes CPUs down', hooks: ['native-cpu-up', 'cpu-init'] },
 ];
+
+function changesPkru(task: TaskSpec): boolean {
+  return PKEY_SYSCALLS.some((name) => calls(task, name));
+}
 
 function takesCpusDown(task: TaskSpec): boolean {
   return HOTPLUG_SYSCALLS.some((name) => calls(task, name));
@@ -103,9 +111,9 @@ export class Composition {
   /** Those of `xfeatures` that it enables per task. */
   readonly dynamicXfeatures: number;
   /** Routines of all plugins, after modifiers and patches. */
-  readonly routines: readonly OwnedRoutine[];
+  routines: readonly OwnedRoutine[];
   /** What answers each hook of a policy, after modifiers and patches. */
-  readonly hooks: HookAnswers;
+  hooks: HookAnswers;
 
   constructor(
     @multiInject(POLICY) @optional() policies: readonly Policy[] = [],
@@ -138,14 +146,22 @@ export class Composition {
     this.refuseUnknownSurfaces();
     this.refuseDynamicGuests();
     this.refuseUnknownAbis();
-    if (!this.getsIa32Frames) {
-      this.hooks = Object.fromEntries(
-        Object.entries(hooks).filter(([hook]) => !(IA32_HOOKS as readonly string[]).includes(hook)),
-      );
-      const asked = new Set(Object.values(this.hooks));
-      const unasked = new Set<string | undefined>(IA32_HOOKS.map((hook) => hooks[hook]));
-      this.routines = routines.filter(({ routine: { name } }) => asked.has(name) || !unasked.has(name));
-    }
+    const unasked = [...(this.getsIa32Frames ? [] : IA32_HOOKS), ...(this.setsPkeys ? [] : PKEY_HOOKS)];
+    if (unasked.length > 0) this.leaveOut(unasked);
+  }
+
+  /** Code that nobody would run: it makes machines larger, and logs longer. */
+  private leaveOut(unasked: readonly string[]): void {
+    const { hooks, routines } = this;
+    this.hooks = Object.fromEntries(Object.entries(hooks).filter(([hook]) => !unasked.includes(hook)));
+    const asked = new Set(Object.values(this.hooks));
+    const answers = new Set<string | undefined>(unasked.map((hook) => hooks[hook as PolicyHook]));
+    this.routines = routines.filter(({ routine: { name } }) => asked.has(name) || !answers.has(name));
+  }
+
+  /** True when some task gets protection keys, on a processor that has some. */
+  get setsPkeys(): boolean {
+    return (this.xfeatures & (1 << PKRU)) !== 0 && this.settings.scenario.tasks.some(changesPkru);
   }
 
   /** True when a 32-bit program gets signals. Without FXSAVE its frames are what FNSAVE writes, as all are. */

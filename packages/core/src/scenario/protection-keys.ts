@@ -3,6 +3,7 @@ import { kthread } from '../kernel/kernel-thread';
 import { fork, loop, pkru, program, sse, syscall } from '../kernel/program';
 import { ptrace } from '../kernel/trace-request';
 import { ORACLES } from '../oracle/oracles';
+import { AVX, PKRU, SSE, X87 } from '../x86/components';
 import type { Scenario, Sometimes } from './scenario';
 import { USED_BY_ALL } from './sometimes';
 
@@ -155,6 +156,34 @@ const ptracePkru: Own = {
   ...PKU,
 };
 
+/**
+ * A task gets two protection keys, and its PKRU changes with each: the old one is in registers, in memory, or, behind pkru.initialise(), in neither.
+ * The slot of its image has then what XSTATE_BV does not cover. Fewer components make smaller states; AVX lies before PKRU in an image.
+ */
+const pkeyUpdate: Own = {
+  id: 'pkey-update',
+  title: 'a task asks for protection keys and maps memory that can only be executed; another has a PKRU of its own',
+  tasks: [
+    {
+      name: 'A',
+      program: program(
+        sse.write(),
+        pkru.write(),
+        syscall('pkey_alloc'),
+        pkru.initialise(),
+        syscall('mmap_exec'),
+        pkru.read(),
+        sse.read(),
+      ),
+    },
+    { name: 'B', program: program(pkru.write(), sse.write(), pkru.read()) },
+  ],
+  interference: { preempt: 'full', allocation: { sleep: true } },
+  xfeatures: [X87, SSE, AVX, PKRU].reduce((mask, bit) => mask | (1 << bit), 0),
+  sometimes: [...USED_BY_ALL(['A', 'B']), accessedUserMemory('A')],
+  ...PKU,
+};
+
 /** What they are, for the catalogue to complete. */
 export const PROTECTION_KEYS: readonly Own[] = [
   protectionKeys,
@@ -164,4 +193,5 @@ export const PROTECTION_KEYS: readonly Own[] = [
   ioWorker,
   kernelThreads,
   ptracePkru,
+  pkeyUpdate,
 ];

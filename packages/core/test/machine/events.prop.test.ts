@@ -33,6 +33,11 @@ const frame = (task: number, index: number): readonly string[] => [
   `task.frame.local[${task}.${2 * index + 1}]`,
 ];
 
+const serialOfWriter = (value: number): readonly string[] => {
+  const task = taskOfPrincipal(writerOf(value));
+  return task >= 0 ? [`task.serial[${task}]`] : [];
+};
+
 /** The words that an event may touch: written down a second time, independently of `apply`. */
 const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => readonly string[]>> = {
   'kernel.stepped': ({ task, next }, s) => {
@@ -150,18 +155,20 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
   'ipi.sent': ({ target }) => [`cpu.ipi[${target}]`],
   'ipi.done': ({ cpu }) => [`cpu.ipi[${cpu}]`],
   'update.begun': ({ task }) => [`task.updating[${task}]`],
-  'update.finished': ({ task, component }) => [
+  'update.finished': ({ task, component, value }) => [
     `task.updating[${task}]`,
     `task.architectural[${task}.${component}]`,
     `task.execed[${task}]`,
+    ...serialOfWriter(value),
   ],
   'fpstate.register-stored': ({ fpstate, component }) => [`fpstate.image[${fpstate}.${component}]`],
   'fpstate.changed': ({ fpstate, component }) => [`fpstate.image[${fpstate}.${component}]`],
   'fpregs.saved-alone': ({ fpstate }) => [`fpstate.image[${fpstate}.2]`, ...header(fpstate)],
-  'fpregs.given': ({ cpu, task, component }) => [
+  'fpregs.given': ({ cpu, task, component, value }) => [
     `cpu.fpregs[${cpu}.${component}]`,
     `task.architectural[${task}.${component}]`,
     `task.execed[${task}]`,
+    ...serialOfWriter(value),
   ],
   'task.stopped': ({ task }) => [`task.stopped[${task}]`],
   'task.continued': ({ target }) => [`task.stopped[${target}]`],

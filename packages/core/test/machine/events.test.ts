@@ -989,6 +989,7 @@ describe('what events do to the state', () => {
       'sigaltstack',
       'sva-bound',
       'call-function',
+      'pkey-access',
       'kernel-fpu-section',
       'use-mm',
       'unuse-mm',

@@ -209,6 +209,7 @@ describe('compose', () => {
       'io-worker',
       'kernel-threads',
       'ptrace-pkru',
+      'pkey-update',
       'amx',
       'amx-life',
       'amx-signal',
@@ -311,7 +312,8 @@ describe('compose', () => {
         return SCENARIOS.filter((each) => !composes(each)).map(({ id }) => id);
       }),
     );
-    const needMore = [...needTiles, ...needPasid, ...needKvm];
+    const needPkeys = ['pkey-update'];
+    const needMore = [...needTiles, ...needPasid, ...needKvm, ...needPkeys];
     expect(refused).toEqual([inOrder(needMore), ...Array(3).fill(inOrder([...needPkru, ...needMore]))]);
   });
 });

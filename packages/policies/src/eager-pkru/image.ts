@@ -1,6 +1,7 @@
 /** Linux 5.2 to 5.13: switch_fpu_finish() loads PKRU from the new task's XSAVE image. */
 import { INIT, PKRU, group, hasComponent, slot, step, when, type Kernel } from '@fpulab/core';
 import { WRPKRU, type Form } from './form';
+import { writePkru } from './pkey-access';
 
 /** get_xsave_addr(): what the image holds; hardware's init value, 0, where XSTATE_BV says that PKRU is in its init state. */
 const inImage = (k: Kernel): number => {
@@ -36,6 +37,7 @@ export function imageForm(initPkru: number): Form {
           ]),
         ],
       },
+      { edit: 'append', routine: 'hook:pkey-access', nodes: [writePkru.image] },
     ],
   };
 }

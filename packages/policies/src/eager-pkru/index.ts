@@ -24,4 +24,5 @@ export interface EagerPkruOptions {
 }
 
 export { PKRU_AT_SWITCH } from './at-switch';
+export { WRITE_PKRU_LOCKED } from './pkey-access';
 export { SOMETHING_WRITES_PKRU } from './something';

@@ -5,6 +5,7 @@
 import { DEFAULT_PKRU, FPSTATE_KINDS, PKRU, group, hasComponent, slot, step, when, type Kernel } from '@fpulab/core';
 import { isBadHeader } from '../regset';
 import { WRPKRU, type Form } from './form';
+import { writePkru } from './pkey-access';
 
 /** What a tracer has just written to the image of its target; local 1 says which image: setRoutine() of load-fpu-deferral. */
 const writtenByTracer = (k: Kernel): number => k.readFpstate(k.fpstateOf(k.target, FPSTATE_KINDS[k.local(1)]), PKRU);
@@ -86,6 +87,7 @@ export function threadForm(): Form {
         routine: 'hook:cpu-init',
         nodes: [group('setup_pku of a CPU that comes up', [writeDefault('pkru_write_default')])],
       },
+      { edit: 'append', routine: 'hook:pkey-access', nodes: [writePkru.thread] },
     ],
   };
 }

@@ -2,15 +2,12 @@
 import { PASID, slot, type ModifierPolicy } from '@fpulab/core';
 import { childWithoutPasid } from './life';
 import { fixupEnqcmd } from './trap-gp';
-import { bindFillsRegister, type UpdateWay } from './update';
 
 /**
  * Demand population of IA32_PASID, Linux 5.18 and later, on top of `load-fpu-deferral`. PASID is a supervisor component: XSAVES and XRSTORS
  * switch it with all the others.
- *
- * @param options.update the thread that binds is given its PASID at once, in this way; no kernel does that, and others trap as ever
  */
-export function pasid({ update }: { readonly update?: UpdateWay } = {}): ModifierPolicy {
+export function pasid(): ModifierPolicy {
   const activated = slot.task('pasid_activated', 'flag');
   return {
     kind: 'modifier',
@@ -25,14 +22,9 @@ export function pasid({ update }: { readonly update?: UpdateWay } = {}): Modifie
     routines: [],
     edits: [
       { edit: 'append', routine: 'hook:trap-gp', nodes: [fixupEnqcmd(activated)] },
-      ...(update === undefined
-        ? []
-        : [{ edit: 'append' as const, routine: 'hook:sva-bound', nodes: [bindFillsRegister(update)] }]),
       { edit: 'append', routine: 'hook:fork', nodes: [childWithoutPasid(activated)] },
     ],
   };
 }
 
-export { UPDATE_WAYS, type NamedWay } from './ways';
-export type { UpdateHelper, UpdateWay } from './update';
 export { ACTIVATED_ENDS_AT_EXEC } from './life';

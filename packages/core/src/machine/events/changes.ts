@@ -2,7 +2,7 @@
 import { CALLED } from '../frames';
 import { FRAME_PAGES, HEADER, LIFECYCLE, LOCALS, type MachineState } from '../state';
 import { ALL_COMPONENTS, SSE } from '../../x86/components';
-import { INIT } from '../values';
+import { INIT, serialOf, taskOfPrincipal, writerOf } from '../values';
 
 /** The CPU runs nothing any more, and what it ran is dead. */
 export function stopCpu(s: MachineState, cpu: number, task: number): void {
@@ -41,6 +41,12 @@ export function forgetFrame(s: MachineState, task: number): void {
   s.words[s.at.header + frame] = HEADER.valid;
   s.words[s.at.framePages + task] = FRAME_PAGES.unknown;
   s.words[s.at.returning + task] = 0;
+}
+
+/** A task has a new value, which was announced before: the next one of its own is another. */
+export function countValue(s: MachineState, value: number): void {
+  const task = taskOfPrincipal(writerOf(value));
+  if (task >= 0) s.words[s.at.serial + task] = serialOf(value);
 }
 
 /** Word index of the top frame's pc. */

@@ -61,6 +61,8 @@ export const SigaltstackInstalled = defineHook('hook.sigaltstack', { cpu: 'cpu',
 export const SvaBound = defineHook('hook.sva-bound', { cpu: 'cpu', task: 'task' });
 /** Another CPU asked this one to run a function, interrupts off. Linux: flush_smp_call_function_queue(). */
 export const CallFunction = defineHook('hook.call-function', { cpu: 'cpu', task: 'task' });
+/** The task asked for a protection key, and its PKRU changes with that. Linux: arch_set_user_pkey_access(). */
+export const PkeyAccess = defineHook('hook.pkey-access', { cpu: 'cpu', task: 'task' });
 
 /** Code inside a kernel FPU section runs, before the section computes. */
 export const KernelFpuSection = defineHook('hook.kernel-fpu-section', { cpu: 'cpu', task: 'task' });

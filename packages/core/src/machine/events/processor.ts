@@ -59,7 +59,7 @@ export const FpregsLoaded = defineEvent(
   { fpu: true },
 );
 
-/** User code read a component of the fpregs. */
+/** User code read a component of the fpregs, or the kernel did to change a part of it for the task. */
 export const FpregsRead = defineEvent(
   'fpregs.read',
   { cpu: 'cpu', task: 'task', component: 'component', value: 'value' },
@@ -105,9 +105,6 @@ export const FpregsReleased = defineEvent(
   { fpu: true },
 );
 
-/** Of INIT components XSAVES writes none; that the old value stays in the slot is kept of those whose slots kernel code updates. */
-const KEPT = SUPERVISOR_COMPONENTS;
-
 /** The fpregs were written to an image (XSAVE, FXSAVE, FNSAVE). Linux: save_fpregs_to_fpstate(). */
 export const FpregsSaved = defineEvent(
   'fpregs.saved',
@@ -115,10 +112,11 @@ export const FpregsSaved = defineEvent(
   (s, cpu, fpstate, xfeatures) => {
     const n = s.at.components;
     const disabled = s.at.xfd < 0 ? 0 : s.words[s.at.xfd + cpu];
+    const kept = SUPERVISOR_COMPONENTS | s.at.updated; // see Dimensions
     let inUse = s.words[s.at.xstateBv + fpstate] & ~xfeatures;
     eachComponent(s, xfeatures, (index, bit) => {
       const value = disabled & bit ? INIT : s.words[s.at.fpregs + cpu * n + index];
-      if (value !== INIT || !(bit & KEPT)) s.words[s.at.image + fpstate * n + index] = value;
+      if (value !== INIT || !(bit & kept)) s.words[s.at.image + fpstate * n + index] = value;
       if (value !== INIT) inUse |= bit;
     });
     s.words[s.at.xstateBv + fpstate] = inUse;

@@ -2,7 +2,7 @@
 import { defineEvent } from '../event-type';
 import { HEADER } from '../state';
 import { INIT } from '../values';
-import { firstExtended } from './changes';
+import { countValue, firstExtended } from './changes';
 
 /** A process got a PASID, or gave it back (INIT). `leader` stands for its mm. Linux: mm_pasid_set(), mm_pasid_drop(). */
 export const MmPasidWritten = defineEvent(
@@ -26,6 +26,7 @@ export const FpregsGiven = defineEvent(
     s.words[s.at.fpregs + cpu * n + index] = value;
     s.words[s.at.architectural + task * n + index] = value;
     s.words[s.at.execed + task] &= ~(1 << component);
+    countValue(s, value);
   },
   { fpu: true },
 );
@@ -48,6 +49,7 @@ export const UpdateFinished = defineEvent(
     s.words[s.at.updating + task] &= ~(1 << component);
     s.words[s.at.architectural + task * s.at.components + s.at.indexOfBit[component]] = value;
     s.words[s.at.execed + task] &= ~(1 << component);
+    countValue(s, value);
   },
   { fpu: true },
 );
