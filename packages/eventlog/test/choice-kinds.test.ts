@@ -30,7 +30,7 @@ describe('logs and replay strings hold every kind of choice', () => {
   const made = events.filter(({ type }) => type === 'choice.made').map(({ data }) => data);
 
   it('faults and counts among them, by their numbers', () => {
-    const kinds = CHOICE_KINDS.filter((kind) => kind !== 'cpu');
+    const kinds = CHOICE_KINDS.filter((kind) => kind !== 'cpu' && kind !== 'idle');
     expect(new Set(made.map(({ kind }) => CHOICE_KINDS[kind]))).toEqual(new Set(kinds));
     expect(new Set(made.filter(({ kind }) => kind === 4).map(({ count }) => count))).toEqual(new Set([7]));
     expect(new Set(made.filter(({ kind }) => kind === 5).map(({ taken }) => taken))).toEqual(new Set([0, 6]));
@@ -43,6 +43,23 @@ describe('logs and replay strings hold every kind of choice', () => {
     expect(cpus.map(({ data }) => data.count)).toEqual([2]);
     const again = recorded(everyKind(logDriver(hotplug.events), 'cpu-hotplug'));
     expect(firstDifference(hotplug.events, again.events)).toBeUndefined();
+  });
+
+  it('how deep a CPU idles', () => {
+    const idle = (choices: ChoiceDriver): Machine =>
+      compose({
+        platform: bareMetal(),
+        policies: presetOf('linux-6.1').policies(),
+        scenario: scenarioOf('cpu-hotplug-amx'),
+        choices,
+      });
+    const taken = new Set<number>();
+    for (const seed of [1n, 2n, 3n, 4n]) {
+      const { events: slept } = recorded(idle(seededDriver(seed)));
+      for (const { type, data } of slept) if (type === 'choice.made' && data.kind === 9) taken.add(data.taken);
+      expect(firstDifference(slept, recorded(idle(logDriver(slept))).events)).toBeUndefined();
+    }
+    expect(taken).toEqual(new Set([0, 1]));
   });
 
   it('and a log repeats its run', () => {

@@ -2,9 +2,20 @@
 import { FpuError } from '../error';
 
 /** What can be chosen. The order is part of the log and replay formats. */
-export const CHOICE_KINDS = ['next', 'pick', 'alloc', 'program', 'fault', 'count', 'work', 'page', 'cpu'] as const;
+export const CHOICE_KINDS = [
+  'next',
+  'pick',
+  'alloc',
+  'program',
+  'fault',
+  'count',
+  'work',
+  'page',
+  'cpu',
+  'idle',
+] as const;
 
-/** `next`: which CPU acts and whether something intervenes; `pick`: which task runs next; `alloc`: how an allocation ends; `program`: which way a program goes; `fault`: which components an XRSTOR had loaded when it faulted; `count`: whether an abstract counter passes its threshold; `work`: what there is to do before the return to user code; `page`: whether user memory is there; `cpu`: which CPU goes down or comes up. */
+/** `next`: which CPU acts and whether something intervenes; `pick`: which task runs next; `alloc`: how an allocation ends; `program`: which way a program goes; `fault`: which components an XRSTOR had loaded when it faulted; `count`: whether an abstract counter passes its threshold; `work`: what there is to do before the return to user code; `page`: whether user memory is there; `cpu`: which CPU goes down or comes up; `idle`: how deep a CPU idles. */
 export type ChoiceKind = (typeof CHOICE_KINDS)[number];
 
 /** Index of each kind in CHOICE_KINDS. */
@@ -18,6 +29,7 @@ export const CHOICE: Readonly<Record<ChoiceKind, number>> = {
   work: 6,
   page: 7,
   cpu: 8,
+  idle: 9,
 };
 
 /** How an allocation that may sleep ends: values of the choice `alloc`. */
@@ -28,6 +40,9 @@ export const WORK = { none: 0, resched: 1, signal: 2 } as const;
 
 /** What an access to user memory finds: answers to the choice `page`. `sleep`: it has to wait for the page; `gone`: SIGSEGV. */
 export const PAGE = { there: 0, missing: 1, sleep: 2, gone: 3 } as const;
+
+/** How deep a CPU idles: answers to the choice `idle`. */
+export const IDLE = { deep: 0, shallow: 1 } as const;
 
 /** What a CPU can do next: low bits of the alternatives of the choice `next`; the CPU is above them. */
 export const ACTION = { continue: 0, preempt: 1, hardirq: 2, softirq: 3, vcpu: 4, vmExit: 5, ipi: 6 } as const;

@@ -83,6 +83,7 @@ const NO_PROGRAM = -1;
 const ALLOC_NAMES = ['ok', 'sleep', 'fail'];
 const WORK_NAMES = ['none', 'resched', 'signal', 'resched+signal'];
 const PAGE_NAMES = ['there', 'missing', 'sleep', 'gone'];
+const IDLE_NAMES = ['deep', 'shallow'];
 /** Names of CPUs as alternatives of the choice `cpu`. */
 const cpuName = (cpu: number): string => `cpu${cpu}`;
 const ACTION_NAMES = ['continue', 'preempt', 'hardirq', 'softirq', 'vcpu', 'vm-exit', 'ipi'];
@@ -332,6 +333,8 @@ export class Engine implements CpuMachine {
         return PAGE_NAMES[alternative];
       case 'cpu':
         return cpuName(alternative);
+      case 'idle':
+        return IDLE_NAMES[alternative];
     }
   }
 

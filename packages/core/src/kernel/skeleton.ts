@@ -18,6 +18,7 @@ import type { GuestOperation } from './guest';
 import { kernelThreadRoutines } from './kernel-thread';
 import { kvmRoutines, schedIn, schedOut, type KvmServices } from './kvm-run';
 import type { KernelOperation, SyscallName } from './program';
+import { idleStates } from './idle';
 import { hotplugRoutines, playDead, type HotplugServices } from './hotplug';
 import { pkeyRoutines } from './pkeys';
 import { exitPtrace, traceRoutines, type TraceServices } from './ptrace';
@@ -245,16 +246,6 @@ function generalProtection({ answers, userRaisesGp }: SkeletonServices): readonl
   const unlessHelped = unless((k) => k.local(0) !== 0, [at('force_sig(SIGSEGV)', (k) => k.forceSignal())]);
   return [
     when(fromUser, [...(answers('trap-gp') ? [hook('try_fixup_enqcmd_gp', events.TrapGp)] : []), unlessHelped], [die]),
-  ];
-}
-
-/** Deep idle states want registers that are INIT. Linux: the cpuidle driver, interrupts off. */
-function idleStates({ answers }: SkeletonServices): readonly RoutineNode[] {
-  if (!answers('idle')) return [];
-  return [
-    at('local_irq_disable for cpuidle', (k) => k.localIrqDisable()),
-    hook('cpuidle_enter', events.IdleEntered),
-    at('local_irq_enable after cpuidle', (k) => k.localIrqEnable()),
   ];
 }
 

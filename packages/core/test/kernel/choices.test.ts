@@ -15,8 +15,8 @@ const pick = request('pick', 'A', 'B', 'X');
 const alloc = request('alloc', 'ok', 'sleep', 'fail');
 
 describe('choices', () => {
-  it('have nine kinds, in an order that logs and replay strings rely on', () => {
-    expect(CHOICE_KINDS).toEqual(['next', 'pick', 'alloc', 'program', 'fault', 'count', 'work', 'page', 'cpu']);
+  it('have ten kinds, in an order that logs and replay strings rely on', () => {
+    expect(CHOICE_KINDS).toEqual(['next', 'pick', 'alloc', 'program', 'fault', 'count', 'work', 'page', 'cpu', 'idle']);
   });
 });
 
@@ -77,10 +77,10 @@ describe('the script driver', () => {
         return taken;
       });
     for (const used of [
-      [1, 2, 3, 4, 5, 6, 7, 8, 9],
-      [99, 0, 1, 100, 64, 33, 0, 2, 50],
-      [0, 0, 0, 0, 0, 0, 0, 0, 100],
-      [100, 100, 100, 100, 100, 100, 100, 100, 99],
+      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+      [99, 0, 1, 100, 64, 33, 0, 2, 50, 7],
+      [0, 0, 0, 0, 0, 0, 0, 0, 0, 100],
+      [100, 100, 100, 100, 100, 100, 100, 100, 100, 99],
     ]) {
       const driver = scriptDriver(schedule);
       used.forEach((count, kind) => {

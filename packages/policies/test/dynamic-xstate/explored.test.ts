@@ -37,9 +37,9 @@ describe('scenarios with tiles', () => {
 });
 
 it.each([
-  ['F14', 128639],
-  ['F35', 58086],
-  ['F36', 11126],
+  ['F14', 128719],
+  ['F35', 80460],
+  ['F36', 11293],
 ])('%s is verified with its fix', expectVerified);
 
 describe('F14: xfd-signal', () => {

@@ -51,7 +51,7 @@ export const CpuInit = defineHook('hook.cpu-init', { cpu: 'cpu', task: 'task' })
 export const CpuSuspending = defineHook('hook.cpu-suspend', { cpu: 'cpu', task: 'task' });
 /** The machine wakes from suspend, CR0, CR4, XCR0 and IA32_XSS are written. Linux: fpu__resume_cpu(). */
 export const CpuResumed = defineHook('hook.cpu-resume', { cpu: 'cpu', task: 'task' });
-/** The idle loop is about to halt the CPU for long, interrupts off. Linux: fpu_idle_fpregs() from the cpuidle driver. */
+/** The idle loop is about to halt the CPU for long, interrupts off; shallow idle states do not ask. Linux: fpu_idle_fpregs() from the cpuidle driver. */
 export const IdleEntered = defineHook('hook.idle', { cpu: 'cpu', task: 'task' });
 /** The task asks for permission to use a component. Linux: arch_prctl(ARCH_REQ_XCOMP_PERM), xstate_request_perm(). */
 export const XcompPermRequested = defineHook('hook.request-xcomp-perm', { cpu: 'cpu', task: 'task' });
