@@ -4,7 +4,7 @@ import { CONTEXT, contextOf, isAtomic } from '../machine/frames';
 import { CPU_STATE, LIFECYCLE, ORACLE_SLOTS, type CoreOffsets, type MachineState } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import { DEFAULT_PKRU, INIT, principalOfTask, writerOf } from '../machine/values';
-import { PASID, PKRU, SUPERVISOR_COMPONENTS, hasComponent } from '../x86/components';
+import { PASID, PKRU, SUPERVISOR_COMPONENTS, TILECFG, hasComponent } from '../x86/components';
 import { VECTOR } from '../x86/faults';
 import type { Belief, DynamicState, ReadSlot } from '../plugin/plugin';
 import { slotOf } from '../machine/events/changes';
@@ -88,6 +88,7 @@ export class OracleMonitor {
       fields.some(({ component, space }) => component === bit && space === 'task'),
     );
     this.watchReads();
+    this.watchTileConfiguration();
     this.watchUpdates();
     this.watchKernelSections();
     this.watchKernelContexts();
@@ -235,6 +236,21 @@ export class OracleMonitor {
       const isOwn = target !== task && writerOf(value) === principalOfTask(task);
       const isSecret = this.isForeign(target, index, value) && !isOwn;
       this.report(isSecret ? 'leak' : 'lost-update', cpu, task, index, value, expected);
+    });
+  }
+
+  /** Without TILECFG tile instructions raise #UD, and read nothing: a task that has configured its tiles has lost that. */
+  private watchTileConfiguration(): void {
+    const { stream } = this.machine;
+    const index = this.state.at.indexOfBit[TILECFG];
+    if (index < 0) return;
+    stream.watch(events.TrapRaised, (cpu, task, vector, user) => {
+      if (vector !== VECTOR.UD || user === 0) return;
+      stream.footprint?.readFpu(cpu, task);
+      const { words, at } = this.state;
+      const value = words[this.guestRegisters(cpu) + index];
+      const expected = words[at.architectural + task * at.components + index];
+      if (value === INIT && expected !== INIT) this.report('lost-update', cpu, task, index, value, expected);
     });
   }
 

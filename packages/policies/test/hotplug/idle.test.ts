@@ -3,7 +3,7 @@ import { amx, compose, program, scenarioOf, syscall, type Patch, type Scenario }
 import { given } from '@fpulab/core/testing';
 import { bareMetal } from '@fpulab/hypervisor';
 import { presetOf } from '../../src';
-import { judged } from '../explored';
+import { expectInOrder, found, judged } from '../explored';
 import { removing } from '../support';
 
 jest.setTimeout(60_000);
@@ -86,5 +86,17 @@ describe('idle, with tiles in use and interrupts that use the FPU', () => {
     fixed.finish();
     expect(fixed.moments).toContain('A: amx.read');
     expect(fixed.moments).not.toContain('A: #UD');
+  });
+
+  it('which is a lost update, though nothing is read: the configuration of the tiles is gone', async () => {
+    const patches = [removing('owner-kept', 'idle', 'tiles are gone: owner = NULL')];
+    const { oracle, story } = await found({
+      preset: 'linux-6.1',
+      scenario: idling,
+      patches,
+      oracles: ['lost-update'],
+    });
+    expect(oracle).toBe('lost-update');
+    expectInOrder(story, 'A: amx.write', 'idle0: tile_release', 'A: registers are valid', 'A: invalid_op');
   });
 });
