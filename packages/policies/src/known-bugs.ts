@@ -46,7 +46,7 @@ const FRAMES = [
 ];
 
 /** Scenarios in which a thread that runs a guest is switched out. */
-const KVM = ['kvm-run', 'kvm-emulation', 'kvm-migration', 'kvm-pkru', 'kvm-pkru-changed'];
+const KVM = ['kvm-run', 'kvm-emulation', 'kvm-migration', 'kvm-cr3', 'kvm-pkru', 'kvm-pkru-changed'];
 
 /** Every bug that a preset lists, once. */
 export const KNOWN_BUGS: readonly KnownBug[] = [
@@ -126,6 +126,14 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
     scenarios: KVM,
   }),
   known({
+    id: 'kvm-load-guest-nm',
+    title:
+      "KVM loads the guest's registers under CR0.TS: #NM gives the thread its own, and the next switch saves the guest's as the thread's",
+    source:
+      'Linux 3.6 kvm_load_guest_fpu(); 3.7: "x86, kvm: use kernel_fpu_begin/end() in kvm_load/put_guest_fpu()", b1a74bf82123',
+    scenarios: KVM,
+  }),
+  known({
     id: 'pkru-of-kernel-threads',
     title: 'kernel threads access borrowed memory under the PKRU that the last user task has left',
     source:
@@ -193,7 +201,10 @@ export const MENDED: Readonly<Record<string, Mended>> = {
     preset: 'linux-2.6.32',
     patches: ['guest-fix', 'preempt-safe-sigframe', 'preempt-safe-unlazy', 'frame-first-2.6.32'],
   },
-  'linux-3.6': { preset: 'linux-3.6', patches: ['guest-fix', 'frame-first-3.6', NATIVE_CPU_UP_OWNER.id] },
+  'linux-3.6': {
+    preset: 'linux-3.6',
+    patches: ['guest-fix', 'frame-first-3.6', NATIVE_CPU_UP_OWNER.id, 'kvm-under-kernel-fpu'],
+  },
   'linux-4.1': { preset: 'linux-4.1', patches: ['guest-fix', ALTSTACK] },
   'linux-4.1-eager': { preset: 'linux-4.1-eager', patches: ['xcomp-bv-cleared', ALTSTACK] },
   'linux-4.2': { preset: 'linux-4.2', patches: [REFUSED, PV_CPU_UP, ALTSTACK] },

@@ -45,9 +45,15 @@ export interface Preset {
 type Base = Pick<Preset, 'parts' | 'patches' | 'policies'>;
 
 const lazy = (era: LazyEra): Base => ({
-  parts: [{ policy: 'lazy-cr0-ts', era }],
+  parts: [
+    { policy: 'lazy-cr0-ts', era },
+    { policy: 'kvm', era },
+  ],
   patches: [],
-  policies: () => [lazyCr0Ts({ era })],
+  policies: () => {
+    const policy = lazyCr0Ts({ era });
+    return [policy, kvm(policy, { era })];
+  },
 });
 const always = (era: EagerEra): Base => ({
   parts: [
@@ -143,6 +149,8 @@ const WRITE_PKRU: PresetBug = { id: WRITE_PKRU_LOCKED.id, on: 'processors with p
 const F12: PresetBug = { id: 'F12', on: 'processors with protection keys, with guests that leave CR4.PKE clear' };
 /** "KVM, pkeys: do not use PKRU value in vcpu->arch.guest_fpu.state": it was the host's when it was saved. */
 const KVM_PKRU: PresetBug = { id: '38cfd5e3df9c', on: 'processors with protection keys, with guests' };
+/** Up to 3.6 the guest's registers are loaded on top of the thread's: KVM_UNDER_KERNEL_FPU is the fix. */
+const KVM_NM: PresetBug = { id: 'kvm-load-guest-nm', on: 'threads that run guests' };
 /** What KVM_BUGS_5_2 puts back. */
 const KVM_5_2: readonly PresetBug[] = [
   { id: 'ec269475cba7', on: 'threads that run guests' },
@@ -170,7 +178,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-3.6',
     title: 'Linux 3.6: lazy, state allocated at first use with interrupts on',
-    bugs: [F44, { id: 'F49' }, { id: NATIVE_CPU_UP_OWNER.id }],
+    bugs: [F44, { id: 'F49' }, { id: NATIVE_CPU_UP_OWNER.id }, KVM_NM],
     ...lazy('linux-3.6'),
   },
   {

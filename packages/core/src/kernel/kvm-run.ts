@@ -116,10 +116,32 @@ const stoppedBy =
 
 function vcpuEnterGuest(services: KvmServices, emulates: boolean): Routine {
   const ask = asks(services);
+  const pending = ask('kvm-requests-pending', 'vcpu->requests', events.KvmRequestsPending);
+  const enter = enterAndHandleExit(services, emulates);
   return routine('vcpu_enter_guest', [
+    ...ask('kvm-requests', 'kvm_check_request', events.KvmRequests),
     at('preempt_disable', (k) => k.preemptDisable()),
     ...ask('kvm-prepare-guest', 'prepare_guest_switch', events.KvmPrepareGuest),
     at('local_irq_disable', (k) => k.localIrqDisable()),
+    ...pending,
+    ...(pending.length === 0
+      ? enter
+      : [
+          when(
+            (k) => k.local(0) !== 0,
+            [
+              at('cancel: local_irq_enable', (k) => k.localIrqEnable()),
+              at('cancel: preempt_enable', (k) => k.preemptEnable()),
+            ],
+            enter,
+          ),
+        ]),
+  ]);
+}
+
+function enterAndHandleExit(services: KvmServices, emulates: boolean): readonly RoutineNode[] {
+  const ask = asks(services);
+  return [
     ...ask('kvm-enter-guest', 'before VM entry', events.KvmEnterGuest),
     at('VM entry', (k) => k.enterGuest()),
     ...ask('kvm-exit-guest', 'after VM exit', events.KvmExitGuest),
@@ -134,8 +156,11 @@ function vcpuEnterGuest(services: KvmServices, emulates: boolean): Routine {
       ...(services.answers('kvm-guest-nm')
         ? [when(stoppedBy('nm'), [hookStep('handle_exception', events.KvmGuestNm)])]
         : []),
+      ...(services.answers('kvm-guest-cr3')
+        ? [when(stoppedBy('cr3'), [hookStep('handle_cr', events.KvmGuestCr3)])]
+        : []),
     ]),
-  ]);
+  ];
 }
 
 function guestMode({ runGuest }: KvmServices): Routine {

@@ -130,6 +130,8 @@ export interface Patch {
   readonly title: string;
   /** Where the change comes from: a commit, a mail, or `hypothetical`. */
   readonly source: string;
+  /** It changes what KVM does, and is left out where nobody runs a guest. */
+  readonly onlyWithGuests?: boolean;
   readonly edits: readonly PatchEdit[];
   /** The patched kernel is one of those that look whether a frame fits the alternate stack: as in `BasePolicy`. */
   readonly checksAltstack?: true;

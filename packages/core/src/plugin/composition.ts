@@ -74,11 +74,20 @@ const SURFACES: readonly {
   { does: (task) => calls(task, 'abort'), what: 'leaves a core dump', hooks: ['core-dump'] },
   { does: (task) => calls(task, 'kvm_run'), what: 'runs a guest', hooks: ['kvm-enter-guest'] },
   { does: changesPkru, what: 'gets protection keys', hooks: PKEY_HOOKS },
+  {
+    does: ({ kind, program }) => kind === 'guest' && simpleOperations(program).some(isEmulated),
+    what: 'has its host execute an instruction of SSE',
+    hooks: ['kvm-get-fpu'],
+  },
   { does: takesCpusDown, what: 'takes CPUs down', hooks: ['native-cpu-up', 'cpu-init'] },
 ];
 
 function changesPkru(task: TaskSpec): boolean {
   return PKEY_SYSCALLS.some((name) => calls(task, name));
+}
+
+function isEmulated({ kind, name }: { readonly kind: string; readonly name?: string }): boolean {
+  return kind === 'guest' && name === 'emulate';
 }
 
 function takesCpusDown(task: TaskSpec): boolean {
@@ -129,7 +138,7 @@ export class Composition {
       (policy): policy is ModifierPolicy =>
         policy.kind === 'modifier' &&
         (policy.onlyWith === undefined || (policy.onlyWith & this.enabledBy(policy, byBase)) !== 0) &&
-        (policy.onlyWithGuests !== true || settings.scenario.tasks.some(({ kind }) => kind === 'guest')) &&
+        (policy.onlyWithGuests !== true || this.runsGuests) &&
         (policy.dynamicState === undefined || this.canEnable(policy.dynamicState) !== 0),
     );
     this.refuseDuplicateIds();
@@ -144,6 +153,7 @@ export class Composition {
     this.refuseUnknownHooks();
     this.refuseUnownedHooks();
     this.refuseUnknownSurfaces();
+    this.refuseNestedGuests();
     this.refuseDynamicGuests();
     this.refuseUnknownAbis();
     const unasked = [...(this.getsIa32Frames ? [] : IA32_HOOKS), ...(this.setsPkeys ? [] : PKEY_HOOKS)];
@@ -244,6 +254,7 @@ export class Composition {
       change(modifier, modifier.id, `the modifier '${modifier.id}' does not fit the policy '${this.base.id}'`);
     }
     for (const patch of this.settings.patches) {
+      if (patch.onlyWithGuests === true && !this.runsGuests) continue;
       change(patch, 'patch', `the patch '${patch.id}' does not fit ${this.base.id} on ${this.platform.id}`);
     }
     const owned = routines.map((routine) => ({ owner: owners.get(routine.name) ?? 'patch', routine }));
@@ -331,10 +342,25 @@ export class Composition {
     }
   }
 
+  private get runsGuests(): boolean {
+    return this.settings.scenario.tasks.some(({ kind }) => kind === 'guest');
+  }
+
+  private refuseNestedGuests(): void {
+    const { platform } = this;
+    const { id } = this.settings.scenario;
+    if (platform.hidesVmx !== true || !this.runsGuests) return;
+    throw new FpuError(
+      'FPU204',
+      `the scenario '${id}' has a guest of KVM, and the platform '${platform.id}' keeps the processor's virtualisation to itself; take another platform`,
+      { scenario: id, platform: platform.id },
+    );
+  }
+
   /** KVM gives a guest what is enabled per task in a way of its own: KVM_SET_CPUID2, fpu_sync_guest_vmexit_xfd_state(). */
   private refuseDynamicGuests(): void {
     const { cpu, scenario } = this.settings;
-    if (this.dynamicXfeatures === 0 || scenario.tasks.every(({ kind }) => kind !== 'guest')) return;
+    if (this.dynamicXfeatures === 0 || !this.runsGuests) return;
     throw new FpuError(
       'FPU204',
       `the scenario '${scenario.id}' has a guest, and on '${cpu.id}' the kernel enables ${xfeaturesName(this.dynamicXfeatures)} per task, which is not modelled for guests; take another CPU model`,

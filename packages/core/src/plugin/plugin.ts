@@ -116,6 +116,8 @@ export interface Platform extends Plugin, MachinePlatform {
   readonly kind: 'platform';
   /** CPU features that guests do not get. */
   readonly hides?: readonly Feature[];
+  /** It keeps the processor's virtualisation to itself: what it runs can run no guests of KVM. */
+  readonly hidesVmx?: true;
   /** The routine that reacts to each hook; a function decides at run time, undefined leaves it to the hardware. */
   readonly hooks: Readonly<Partial<Record<PlatformHook, string | ((k: Hypervisor) => string | undefined)>>>;
   /** Slots that tools show. */

@@ -57,6 +57,19 @@ const migration: Own = {
   cpus: 2,
 };
 
+/** A guest that switches tasks of its own, on a host that shadows its page tables. */
+const addressSpaces: Own = {
+  id: 'kvm-cr3',
+  title: 'the guest G of V switches its address space between uses of the FPU; interrupts use it, too',
+  tasks: [
+    { name: 'V', program: program(sse.update(), kvm.run('G'), sse.read()) },
+    { name: 'G', kind: 'guest', program: program(sse.write(), guest.cr3(), sse.update(), guest.cr3(), sse.read()) },
+    { name: 'B', program: program(sse.update()) },
+  ],
+  interference: { preempt: 'user', hardirq: true, nesting: 1, allocation: { sleep: true } },
+  sometimes: [...USED_BY_ALL(['V', 'G', 'B']), EXITED],
+};
+
 /** A processor with protection keys and few other components. */
 const PKU = { cpu: 'zen3', oracles: ORACLES.filter((id) => id !== 'speculative-exposure') } as const;
 
@@ -111,4 +124,4 @@ const withoutPke: Own = {
 };
 
 /** What they are, for the catalogue to complete. */
-export const GUESTS: readonly Own[] = [run, emulation, migration, protectionKeys, changed, withoutPke];
+export const GUESTS: readonly Own[] = [run, emulation, migration, addressSpaces, protectionKeys, changed, withoutPke];

@@ -76,6 +76,7 @@ export function xenHvm({ fpu = 'lazy' }: XenHvmOptions = {}): Platform {
     // Guests have protection keys since 4.7. Lazy Xen switches PKRU as a component that is never lazy: XSTATE_NONLAZY is not modelled.
     // ENQCMD is no guest's.
     hides: eager ? ['enqcmd'] : ['pku', 'enqcmd'],
+    hidesVmx: true, // nested virtualisation is not modelled
     source: eager
       ? 'Xen 4.12 with fully_eager_fpu: vcpu_save_fpu(), vcpu_restore_fpu_nonlazy(); 488efc29e4'
       : 'Xen 4.4 hvm/vmx/vmx.c vmx_fpu_enter(), vmx_fpu_leave(), vmx_fpu_dirty_intercept(), vmx_update_guest_cr()',

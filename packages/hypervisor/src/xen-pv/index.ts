@@ -87,6 +87,7 @@ export function xenPv({ lmsw = '#GP' }: XenPvOptions = {}): Platform {
     title: lmsw === '#GP' ? 'Xen PV, lazy hypervisor' : 'Xen PV, lazy hypervisor, as if it emulated LMSW',
     source: 'Xen 4.4 traps.c do_device_not_available(), do_fpu_taskswitch(), i387.c; Linux 3.6 xen/enlighten.c',
     hides: HIDDEN_FEATURES,
+    hidesVmx: true,
     // xen_cpu_up(), xen_play_dead(): VCPUOP_up lets the vCPU go on where VCPUOP_down took it from its CPU, with all that it held.
     paravirtualCpus: true,
     slots: [guestTs, dirtied, cache, batching, queued, bounce],

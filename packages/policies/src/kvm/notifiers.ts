@@ -3,11 +3,10 @@
  * preempt notifiers put them back when the thread is switched out. kvm_load_guest_fpu(), kvm_put_guest_fpu(), emulator_get_fpu() of 4.1.27, 4.8.15
  * and 4.14.74 arch/x86/kvm/x86.c; __kernel_fpu_begin(), __kernel_fpu_end() of their FPU code.
  *
- * With eager switching the guest's FPU is always active. That it is loaded on demand where the host is lazy (vcpu->fpu_active) is not modelled.
+ * With eager switching the guest's FPU is always active; lazy.ts is about the others.
  */
 import {
   KERNEL_FPU_SECTION,
-  NOBODY,
   PKRU,
   group,
   slot,
@@ -20,13 +19,12 @@ import {
   type RoutineNode,
 } from '@fpulab/core';
 import type { EagerEra } from '../eager';
+import { kernelFpu, type FpuSlots } from './kernel-fpu';
 import type { KvmPart } from './pkru';
-import { slotOf } from './slot-of';
 
 const XSAVE = { instruction: 'xsave' } as const;
 
-/** The slots by which each kernel knows that a task uses its registers, and whose they are. */
-const SLOTS: Readonly<Record<EagerEra, { readonly active: string; readonly owner: string }>> = {
+const SLOTS: Readonly<Record<EagerEra, FpuSlots>> = {
   'linux-4.1': { active: 'has_fpu', owner: 'fpu_owner_task' },
   'linux-4.8': { active: 'fpregs_active', owner: 'fpu_fpregs_owner_ctx' },
   'linux-4.14': { active: 'initialized', owner: 'fpu_fpregs_owner_ctx' },
@@ -37,25 +35,15 @@ const loadedFor = (era: EagerEra) => (k: Kernel) => (era === 'linux-4.14' ? k.xf
 
 /** Loading and putting the guest's registers, and where that is done. */
 export function notifierPart(base: BasePolicy, era: EagerEra): KvmPart {
-  const active = slotOf(base, SLOTS[era].active);
-  const owner = slotOf(base, SLOTS[era].owner);
-  const inKernelFpu = slotOf(base, 'in_kernel_fpu');
   const loaded = slot.task('guest_fpu_loaded', 'flag');
-  const isActive: Condition = (k) => k.read(active, k.task) !== 0;
   const isLoaded: Condition = (k) => k.read(loaded, k.task) !== 0;
   const xfeatures = loadedFor(era);
+  const { begin, end } = kernelFpu(base, SLOTS[era], { lazy: false });
 
   const load: RoutineNode = group('kvm_load_guest_fpu', [
     unless(isLoaded, [
       step('guest_fpu_loaded = 1', (k) => k.write(loaded, k.task, 1)),
-      group('__kernel_fpu_begin', [
-        step('in_kernel_fpu = true', (k) => k.write(inKernelFpu, k.cpu, 1)),
-        when(
-          isActive,
-          [step('save user registers', (k) => void k.save(k.fpstateOf(k.task)), XSAVE)],
-          [step('owner = NULL', (k) => k.write(owner, k.cpu, NOBODY))],
-        ),
-      ]),
+      begin,
       group(KERNEL_FPU_SECTION, [
         step('load guest_fpu', (k) => void k.restore(k.fpstateOf(k.task, 'guest'), xfeatures(k)), XSAVE),
       ]),
@@ -65,10 +53,7 @@ export function notifierPart(base: BasePolicy, era: EagerEra): KvmPart {
     when(isLoaded, [
       step('guest_fpu_loaded = 0', (k) => k.write(loaded, k.task, 0)),
       step('save guest_fpu', (k) => void k.save(k.fpstateOf(k.task, 'guest')), XSAVE),
-      group('__kernel_fpu_end', [
-        when(isActive, [step('load user registers', (k) => void k.restore(k.fpstateOf(k.task)), XSAVE)]),
-        step('in_kernel_fpu = false', (k) => k.write(inKernelFpu, k.cpu, 0)),
-      ]),
+      end,
     ]),
   ]);
   return {

@@ -1,5 +1,6 @@
 /** Bugs that KVM had between two of the kernels that are modelled, and what mends those that the modelled ones have. */
 import { PKRU, hasComponent, step, when, type Kernel, type Patch, type RoutineNode } from '@fpulab/core';
+import { KVM_UNDER_KERNEL_FPU } from './under-kernel-fpu';
 
 const XSAVE = { instruction: 'xsave' } as const;
 const mustLoad = (k: Kernel): boolean => k.read(k.slotNamed('TIF_NEED_FPU_LOAD'), k.task) !== 0;
@@ -97,4 +98,9 @@ const KVM_HOST_PKRU_KEPT: Patch = {
 export const KVM_BUGS_5_2: readonly Patch[] = [KVM_USER_IN_THREAD_FPU, KVM_PUT_IGNORES_FLAG];
 
 /** All of them. */
-export const KVM_PATCHES: readonly Patch[] = [...KVM_BUGS_5_2, KVM_PKRU_BY_XCR0, KVM_HOST_PKRU_KEPT];
+export const KVM_PATCHES: readonly Patch[] = [
+  ...KVM_BUGS_5_2,
+  KVM_PKRU_BY_XCR0,
+  KVM_HOST_PKRU_KEPT,
+  KVM_UNDER_KERNEL_FPU,
+];

@@ -10,6 +10,12 @@ jest.setTimeout(120_000);
 
 describe('verified', () => {
   it.each<[string, string, number]>([
+    ['linux-2.6.32', 'kvm-run', 61748],
+    ['linux-2.6.32', 'kvm-cr3', 14111],
+    ['linux-4.1', 'kvm-cr3', 44798],
+    ['linux-4.2', 'kvm-cr3', 40163],
+    ['linux-6.1', 'kvm-cr3', 6902],
+    ['linux-4.14', 'kvm-migration', 109451],
     ['linux-4.14', 'kvm-run', 26535],
     ['linux-6.1', 'kvm-run', 77443],
     ['linux-4.14', 'kvm-emulation', 34329],
@@ -21,7 +27,16 @@ describe('verified', () => {
     ...inLong<[string, string, number]>(
       ['linux-4.1-eager', 'kvm-run', 42787],
       ['linux-4.8', 'kvm-run', 37873],
+      ['linux-4.1', 'kvm-run', 657807],
+      ['linux-4.2', 'kvm-run', 512724],
       ['linux-5.10', 'kvm-run', 92292],
+      ['linux-4.1', 'kvm-emulation', 666496],
+      ['linux-4.2', 'kvm-emulation', 517851],
+      ['linux-4.1-eager', 'kvm-emulation', 54708],
+      ['linux-4.8', 'kvm-emulation', 48549],
+      ['linux-2.6.32', 'kvm-migration', 197491],
+      ['linux-5.10', 'kvm-migration', 377431],
+      ['linux-6.1', 'kvm-migration', 302745],
       ['linux-5.10', 'kvm-emulation', 100355],
       ['linux-5.15', 'kvm-pkru', 73239],
     ),
@@ -32,7 +47,27 @@ describe('verified', () => {
   });
 });
 
+it('linux-3.6 is verified where KVM loads the guest’s registers with TS clear', async () => {
+  const patches = KVM_PATCHES.filter(({ id }) => id === 'kvm-under-kernel-fpu');
+  const { verdict, states } = await judged({ preset: 'linux-3.6', scenario: 'kvm-cr3', patches });
+  expect([verdict, states]).toEqual(['verified', 22020]);
+});
+
 describe('found', () => {
+  it('3.6 loads the guest’s registers under TS, and saves them as the thread’s: b1a74bf82123', async () => {
+    const { oracle, story } = await found({ preset: 'linux-3.6', scenario: 'kvm-run', oracles: ['leak'] });
+    expect(oracle).toBe('leak');
+    expectInOrder(
+      story,
+      'V: guest_fpu_loaded = 1',
+      'V: has_fpu = 1, owner = current',
+      'V: load guest_fpu',
+      'V: VM entry',
+      'V: save guest_fpu',
+      'V: sysret',
+    );
+  });
+
   it('4.8 loads the guest’s image with a PKRU that the host had when it was saved: 38cfd5e3df9c', async () => {
     const { oracle, story } = await found({ preset: 'linux-4.8', scenario: 'kvm-pkru-changed', oracles: ['leak'] });
     expect(oracle).toBe('leak');
@@ -118,6 +153,35 @@ const WITHOUT: readonly (readonly [string, string, string, string])[] = [
   ['linux-6.1', 'kvm-run-begin', 'restore_fpregs_from_fpstate', 'leak'],
   ['linux-6.1', 'kvm-run-end', 'fpu->fpstate = __task_fpstate', 'leak'],
 ];
+
+/** The same on lazy hosts, whose guests do without the emulator. */
+const WITHOUT_LAZY: readonly (readonly [string, string, string, string])[] = [
+  ['linux-2.6.32', 'kvm-prepare-guest', 'kvm_fx_save(host_fx_image)', 'validity'],
+  ['linux-2.6.32', 'kvm-prepare-guest', 'kvm_fx_restore(guest_fx_image)', 'leak'],
+  ['linux-2.6.32', 'kvm-vcpu-put', 'kvm_fx_save(guest_fx_image)', 'validity'],
+  ['linux-2.6.32', 'kvm-vcpu-put', 'kvm_fx_restore(host_fx_image)', 'validity'],
+  ['linux-2.6.32', 'kvm-enter-guest', 'VM entry: CR0.TS of GUEST_CR0', 'leak'],
+  ['linux-2.6.32', 'kvm-exit-guest', 'VM exit: CR0.TS of HOST_CR0', 'validity'],
+  ['linux-2.6.32', 'kvm-enter-guest', 'vmcs_writel(HOST_CR0, read_cr0())', 'leak'],
+  ['linux-4.1', 'kvm-prepare-guest', 'save user registers', 'validity'],
+  ['linux-4.1', 'kvm-prepare-guest', '__kernel_fpu_begin: clts', 'unexpected-fault'],
+  ['linux-4.1', 'kvm-prepare-guest', 'owner = NULL', 'leak'],
+  ['linux-4.1', 'kvm-prepare-guest', 'load guest_fpu', 'leak'],
+  ['linux-4.1', 'kvm-enter-guest', 'VM entry: CR0.TS of GUEST_CR0', 'leak'],
+  ['linux-4.1', 'kvm-exit-guest', 'VM exit: CR0.TS of HOST_CR0', 'unexpected-fault'],
+  ['linux-4.1', 'kvm-vcpu-put', '__vmx_load_host_state: stts', 'leak'],
+  ['linux-4.1', 'kvm-vcpu-put', 'save guest_fpu', 'validity'],
+  ['linux-4.1', 'kvm-vcpu-put', 'load user registers', 'validity'],
+  ['linux-4.1', 'kvm-vcpu-put', '__kernel_fpu_end: stts', 'leak'],
+];
+
+describe('what breaks in kvm-cr3 on lazy hosts without a step', () => {
+  it.each(WITHOUT_LAZY)('%s: %s without %s: %s', async (preset, routine, name, oracle) => {
+    const patches = [removing('drop', routine, name)];
+    const { verdict, counterexamples } = await judged({ preset, scenario: 'kvm-cr3', patches });
+    expect([verdict, counterexamples[0]?.oracle]).toEqual(['violation', oracle]);
+  });
+});
 
 describe('what breaks in kvm-emulation without a step', () => {
   it.each(WITHOUT)('%s: %s without %s: %s', async (preset, routine, name, oracle) => {

@@ -39,8 +39,12 @@ export const KvmVcpuPut = defineHook('hook.kvm-vcpu-put', { cpu: 'cpu', task: 't
 export const KvmRunBegin = defineHook('hook.kvm-run-begin', { cpu: 'cpu', task: 'task' });
 /** KVM_RUN ends, preemptible. Linux 4.15 and later: kvm_put_guest_fpu(). */
 export const KvmRunEnd = defineHook('hook.kvm-run-end', { cpu: 'cpu', task: 'task' });
+/** vcpu_enter_guest() begins: what has been asked of the vCPU since is done, preemptible. */
+export const KvmRequests = defineHook('hook.kvm-requests', { cpu: 'cpu', task: 'task' });
 /** vcpu_enter_guest() with preemption off and interrupts on. */
 export const KvmPrepareGuest = defineHook('hook.kvm-prepare-guest', { cpu: 'cpu', task: 'task' });
+/** Interrupts are off: has anything been asked of the vCPU in between? If so, guest mode is not entered. */
+export const KvmRequestsPending = defineHook('hook.kvm-requests-pending', { cpu: 'cpu', task: 'task' });
 /** Interrupts are off, and guest mode is entered next. */
 export const KvmEnterGuest = defineHook('hook.kvm-enter-guest', { cpu: 'cpu', task: 'task' });
 /** Guest mode was left; interrupts are still off. */
@@ -51,3 +55,5 @@ export const KvmGetFpu = defineHook('hook.kvm-get-fpu', { cpu: 'cpu', task: 'tas
 export const KvmPutFpu = defineHook('hook.kvm-put-fpu', { cpu: 'cpu', task: 'task' });
 /** The guest's #NM made it leave guest mode: handle_exception(). */
 export const KvmGuestNm = defineHook('hook.kvm-guest-nm', { cpu: 'cpu', task: 'task' });
+/** The guest's MOV to CR3 made it leave guest mode: handle_cr(). */
+export const KvmGuestCr3 = defineHook('hook.kvm-guest-cr3', { cpu: 'cpu', task: 'task' });
