@@ -2,10 +2,10 @@
 import { guest, kvm as kvmOf, program, sse, syscall, type ModifierPolicy, type PolicyHook } from '@fpulab/core';
 import { given, type Cell, type Observation, type PolicySpec } from '@fpulab/core/testing';
 import { bareMetal } from '@fpulab/hypervisor';
-import { PRESETS, kvm, lazyCr0Ts, presetOf } from '../../src';
+import { PRESETS, kvm, lazyCr0Ts, type Preset } from '../../src';
 
 /** What `given` needs of a kernel. */
-type Policies = ReturnType<ReturnType<typeof presetOf>['policies']>;
+type Policies = ReturnType<Preset['policies']>;
 
 /** Presets with KVM, but for 5.2, which is 5.10 with bugs; and 4.8 with eagerfpu=off, which is no preset. */
 export const KVM_KERNELS: Readonly<Record<string, () => Policies>> = {
