@@ -95,6 +95,13 @@ describe('fpulab list routines', () => {
     });
   });
 
+  it('those of 32-bit programs and protection keys, too, which a machine has only where tasks need them', async () => {
+    const { stdout } = await fpulab('list', 'routines', 'linux-5.10');
+    expect(stdout).toMatch(/^copy_fpstate_to_sigframe, ia32_fxstate {2}\(signal-save-ia32\)\n/m);
+    expect(stdout).toMatch(/^__fpu__restore_sig, ia32_fxstate {2}\(signal-restore-ia32\)\n/m);
+    expect(stdout).toMatch(/^pkey-access {2}\(pkey-access\)\n {2}arch_set_user_pkey_access\n/m);
+  });
+
   it('asks whose', async () => {
     expect(await fpulab('list', 'routines')).toMatchObject({ exitCode: 2, stdout: '' });
     expect((await fpulab('list', 'routines', 'linux-9')).stderr).toContain("no preset 'linux-9'");

@@ -42,7 +42,7 @@ const ofMuseum = (id: string, own: Partial<KnownBug> & Pick<KnownBug, 'scenarios
 /** Scenarios in which frames fault. */
 const FRAMES = [
   ...['signals', 'frame-fails', 'signal-fault', 'sigreturn-fault', 'signal-irq'],
-  ...['ia32-frames', 'x32-frames', 'frame-unmapped', 'altstack'],
+  ...['ia32-frames', 'x32-frames', 'frame-unmapped', 'altstack', 'avx-signal'],
 ];
 
 /** Scenarios in which a thread that runs a guest is switched out. */

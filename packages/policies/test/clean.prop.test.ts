@@ -22,6 +22,7 @@ const LOSES_FRAMES = 'linux-3.6';
 const FRAMES = [
   'ia32-frames',
   'x32-frames',
+  'avx-signal',
   'signals',
   'frame-fails',
   'signal-fault',

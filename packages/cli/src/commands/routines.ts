@@ -30,17 +30,17 @@ export function routinesOf(preset: string | undefined): readonly ListedRoutine[]
   const platform = platformOf('bare-metal');
   const scenario = scenarioOf('preemption');
   const { composition } = compose({ cpu: CPU, platform, policies: presetOf(preset).policies(), scenario });
-  return composition.routines
+  return composition.whole.routines
     .filter(({ owner }) => owner !== platform.id)
     .map(({ owner, routine: { name, body } }) => ({
       name,
       policy: owner,
-      hooks: hooksOf(name, composition),
+      hooks: hooksOf(name, composition.whole),
       nodes: nodesIn(body, 0),
     }));
 }
 
-function hooksOf(routine: string, { hooks }: Composition): readonly string[] {
+function hooksOf(routine: string, { hooks }: Composition['whole']): readonly string[] {
   const answered = Object.entries(hooks).filter(([, answer]) => answer === routine && answer !== NOTHING);
   return answered.map(([hook]) => hook);
 }

@@ -119,10 +119,12 @@ export class Composition {
   readonly dynamicState: DynamicState | undefined;
   /** Those of `xfeatures` that it enables per task. */
   readonly dynamicXfeatures: number;
-  /** Routines of all plugins, after modifiers and patches. */
-  routines: readonly OwnedRoutine[];
-  /** What answers each hook of a policy, after modifiers and patches. */
-  hooks: HookAnswers;
+  /** Routines of all plugins, after modifiers and patches; those that no task can bring the kernel into are left out. */
+  readonly routines: readonly OwnedRoutine[];
+  /** What answers each hook of a policy, after modifiers and patches, where some task can bring the kernel there. */
+  readonly hooks: HookAnswers;
+  /** The same, whatever tasks do. */
+  readonly whole: { readonly routines: readonly OwnedRoutine[]; readonly hooks: HookAnswers };
 
   constructor(
     @multiInject(POLICY) @optional() policies: readonly Policy[] = [],
@@ -147,9 +149,9 @@ export class Composition {
     this.xfeatures = byBase | (this.present & byModifiers);
     this.dynamicXfeatures = this.dynamicState ? this.canEnable(this.dynamicState) : 0;
     this.refuseMissingFeatures();
-    const { routines, hooks } = this.patched();
-    this.routines = routines;
-    this.hooks = hooks;
+    this.whole = this.patched();
+    this.routines = this.whole.routines;
+    this.hooks = this.whole.hooks;
     this.refuseUnknownHooks();
     this.refuseUnownedHooks();
     this.refuseUnknownSurfaces();
@@ -157,16 +159,9 @@ export class Composition {
     this.refuseDynamicGuests();
     this.refuseUnknownAbis();
     const unasked = [...(this.getsIa32Frames ? [] : IA32_HOOKS), ...(this.setsPkeys ? [] : PKEY_HOOKS)];
-    if (unasked.length > 0) this.leaveOut(unasked);
-  }
-
-  /** Code that nobody would run: it makes machines larger, and logs longer. */
-  private leaveOut(unasked: readonly string[]): void {
-    const { hooks, routines } = this;
-    this.hooks = Object.fromEntries(Object.entries(hooks).filter(([hook]) => !unasked.includes(hook)));
-    const asked = new Set(Object.values(this.hooks));
-    const answers = new Set<string | undefined>(unasked.map((hook) => hooks[hook as PolicyHook]));
-    this.routines = routines.filter(({ routine: { name } }) => asked.has(name) || !answers.has(name));
+    const asked = without(this.whole, unasked);
+    this.routines = asked.routines;
+    this.hooks = asked.hooks;
   }
 
   /** True when some task gets protection keys, on a processor that has some. */
@@ -431,6 +426,20 @@ export class Composition {
     if ((xfeatures & LEGACY) !== LEGACY) refuse('but x87 and SSE are always enabled');
     if (xfeatures & SUPERVISOR_COMPONENTS && !xsaves) refuse('of which it cannot save supervisor state without XSAVES');
   }
+}
+
+/** Code that nobody would run makes machines larger, and logs longer. */
+function without(
+  { routines, hooks }: Composition['whole'],
+  unasked: readonly PolicyHook[],
+): Pick<Composition, 'routines' | 'hooks'> {
+  const left = Object.entries(hooks).filter(([hook]) => !unasked.some((each) => each === hook));
+  const asked = new Set(left.map(([, answer]) => answer));
+  const answers = new Set(unasked.map((hook) => hooks[hook]));
+  return {
+    routines: routines.filter(({ routine: { name } }) => asked.has(name) || !answers.has(name)),
+    hooks: Object.fromEntries(left),
+  };
 }
 
 function applyTo(

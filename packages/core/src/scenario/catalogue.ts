@@ -3,6 +3,7 @@ import { either, fork, forever, frame, loop, mmx, program, sse, syscall, x87 } f
 import type { OracleId } from '../oracle/oracles';
 import { ALTSTACKS } from './altstack';
 import { ABI_SCENARIOS } from './abis';
+import { AVX_SCENARIOS } from './avx';
 import type { Scenario } from './scenario';
 import { GUESTS } from './guests';
 import { HOTPLUG } from './hotplug';
@@ -225,6 +226,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...THREADS.map(scenario),
   ...HOTPLUG.map(scenario),
   ...ALTSTACKS.map(scenario),
+  ...AVX_SCENARIOS.map(scenario),
 ];
 
 const VARIANT = /^(.*?)(?:\.any-(\d{1,2})|\.with-(\d))?(\.moves)?(\.irqs)?(?:\.nest-(\d))?$/s;

@@ -242,6 +242,7 @@ describe('compose', () => {
       'suspend-pkru',
       'suspend-amx',
       'altstack',
+      'avx-signal',
     ]);
   });
 
