@@ -136,7 +136,7 @@ export function restoreRoutine(context: FpuContext): Routine {
 
 /**
  * __fpu_restore_sig() of a 32-bit frame, from 5.14 on: through the kernel's image, with all components of the kernel. TIF_NEED_FPU_LOAD keeps switches
- * from saving over it.
+ * from saving over it. That nobody owns the registers meanwhile is 6f9866a166cd "x86/fpu/signal: Let xrstor handle the features to init", of June 2021.
  */
 export function ia32RestoreRoutine(context: FpuContext): Routine {
   const { era, needLoad, lastCpu, owner, mustLoad, markActivate, fpstate, features } = context;
