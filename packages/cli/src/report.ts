@@ -144,6 +144,8 @@ export function describeViolation(violation: Violation): string {
       return `stale-msr at ${at}: ${staleMsrText(violation)}`;
     case 'image-overrun':
       return `image-overrun at ${at}: ${component} of ${task} is saved to an image without room for it`;
+    case 'livelock':
+      return `livelock at ${at}: ${task} goes round for ever, at ${violation.at}`;
     default:
       return unreachable(id);
   }

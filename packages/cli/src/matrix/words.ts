@@ -32,6 +32,7 @@ export const LETTERS: Readonly<Record<OracleId, string>> = {
   'pkru-mismatch': 'P',
   'stale-msr': 'M',
   'image-overrun': 'O',
+  livelock: 'C',
 };
 
 /** What stands beside the sign: states, or letters of violations, with a + where there may be others. */

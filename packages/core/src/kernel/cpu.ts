@@ -221,9 +221,10 @@ export class Cpu extends CpuFpu implements Hypervisor {
     this.emit(events.HeaderWritten, this.fpstateOf(this.task, 'sigframe'), HEADER.absent);
   }
 
-  faultIn(): boolean {
+  faultIn(frameSaysHowFar = false): boolean {
     this.emit(events.MightSleepReached, this.cpu, this.task, this.status);
     if (this.framePages === FRAME_PAGES.gone) return false;
+    if (this.framePages === FRAME_PAGES.endGone) return frameSaysHowFar;
     const how = this.machine.choose(CHOICE.page, this.machine.pageInAlternatives);
     const pages = how === PAGE.gone ? FRAME_PAGES.gone : FRAME_PAGES.there;
     if (this.framePages !== pages) this.emit(events.FramePagesChanged, this.task, pages);

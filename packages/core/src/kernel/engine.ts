@@ -13,7 +13,14 @@ import { frameAbi, type Abi } from './abi';
 import { ChoicePoint } from './choice-point';
 import { controlFault } from './control-fault';
 import { ACTION, ACTION_BITS, ALLOC, CHOICE, CHOICE_KINDS, PAGE, type ChoiceDriver } from './choices';
-import { compileCode, type Code, type OwnedRoutine, type ReturnInstruction, type StepInstruction } from './code';
+import {
+  compileCode,
+  type Code,
+  type JumpInstruction,
+  type OwnedRoutine,
+  type ReturnInstruction,
+  type StepInstruction,
+} from './code';
 import { Cpu } from './cpu';
 import { CPU_STOPPED, STEP_FAULTED, type CpuMachine } from './cpu-core';
 import { EXIT } from './guest';
@@ -109,6 +116,8 @@ export class Engine implements CpuMachine {
   readonly choices: ChoicePoint;
   /** Called after every step, with the CPU that took it. For oracles. */
   afterStep: ((cpu: number) => void) | undefined;
+  /** The end of the loop from which the last step went back to its head, if it did. */
+  lap: JumpInstruction | undefined;
   private readonly words: Int32Array;
   /** Scratch: whose program a choice of the kind `program` is about. */
   private deciding = 0;
@@ -234,6 +243,7 @@ export class Engine implements CpuMachine {
   stepAmong(count: number): void {
     this.refuseSubscribers();
     this.stream.cause = -1;
+    this.lap = undefined;
     const action = this.choices.take(CHOICE.next, count);
     const cpu = this.cpus[action >> ACTION_BITS];
     this.stream.footprint?.readCpu(cpu.cpu, cpu.task);
@@ -402,6 +412,7 @@ export class Engine implements CpuMachine {
       if (next < instruction.pc) {
         if (instruction.pc === looped) this.refuseEndlessLoop(looped);
         looped = instruction.pc;
+        if (instruction.op === 'jump') this.lap = instruction;
       }
       instruction = this.code.instructions[next];
     }
@@ -580,6 +591,7 @@ export class Engine implements CpuMachine {
     const isAbsent = this.words[header] === HEADER.absent;
     if (this.words[at.resume + task] < 0 || isAbsent) return;
     if (spoiled === 'unmapped') this.stream.emit(events.FramePagesChanged, task, FRAME_PAGES.gone);
+    else if (spoiled === 'short') this.stream.emit(events.FramePagesChanged, task, FRAME_PAGES.endGone);
     else if (spoiled === 'fsave') this.writeFsaveHeader(task);
     else this.stream.emit(events.HeaderWritten, at.firstFpstate.sigframe + task, spoiled);
   }

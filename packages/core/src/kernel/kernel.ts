@@ -225,8 +225,12 @@ export interface Kernel {
   frameIsThere(): boolean;
   /** The signal frame gets no FPU state: the task has none. */
   leaveOutOfFrame(): void;
-  /** Brings the pages of the signal frame in (fault_in_writeable(), or a fault that the kernel takes); may sleep. False: there are none. */
-  faultIn(): boolean;
+  /**
+   * Brings the pages of the signal frame in (fault_in_writeable(), or a fault that the kernel takes); may sleep. False: there are none.
+   *
+   * @param frameSaysHowFar true: no further than the frame says that it goes, which its task can change
+   */
+  faultIn(frameSaysHowFar?: boolean): boolean;
   /** True when the image's memory is there. */
   isAllocated(fpstate: number): boolean;
   /** The image's memory is there from now on; its contents are undefined. */

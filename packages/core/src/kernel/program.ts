@@ -68,8 +68,11 @@ export interface FpuOperation {
 export interface FrameOperation {
   readonly kind: 'frame';
   readonly text: string;
-  /** One of HEADER; `unmapped`: the memory is gone; `fsave`: the header of 32-bit programs has a new x87 state, the rest is as it was. */
-  readonly header: number | 'unmapped' | 'fsave';
+  /**
+   * One of HEADER; `unmapped`: the memory is gone; `short`: the end of it is gone, and `xstate_size` says that the frame ends before; `fsave`: the
+   * header of 32-bit programs has a new x87 state, the rest is as it was.
+   */
+  readonly header: number | 'unmapped' | 'short' | 'fsave';
 }
 
 /** A system call. `fork` names the task slot that becomes the child, `ptrace` the task that it is about, `kvm_run` the guest. */
@@ -197,10 +200,10 @@ export const enqcmd = (): FpuOperation => ({
 });
 
 /**
- * In a signal handler: the frame loses its magic (`fx-only`), gets a header that XRSTOR refuses (`forged`), or its memory goes. `fsave`: a 32-bit program
- * puts a new x87 state into the FSAVE header.
+ * In a signal handler: the frame loses its magic (`fx-only`), gets a header that XRSTOR refuses (`forged`), or its memory goes: all of it
+ * (`unmapped`), or the end (`short`), with an `xstate_size` that says so. `fsave`: a 32-bit program puts a new x87 state into the FSAVE header.
  */
-export const frame = (how: 'fx-only' | 'forged' | 'unmapped' | 'fsave'): FrameOperation => ({
+export const frame = (how: 'fx-only' | 'forged' | 'unmapped' | 'short' | 'fsave'): FrameOperation => ({
   kind: 'frame',
   text: `frame.${how}`,
   header: how === 'forged' ? HEADER.reserved : how === 'fx-only' ? HEADER.fxOnly : how,

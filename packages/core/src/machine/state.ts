@@ -142,8 +142,11 @@ export const HEADER = { valid: 0, fxOnly: 1, reserved: 2, absent: 3 } as const;
 /** Where a task is in its life. Values of the field `task.lifecycle`. */
 export const LIFECYCLE = { unborn: 0, alive: 1, dead: 2 } as const;
 
-/** The pages of a signal frame. `unknown`: an access will find out whether they are there. */
-export const FRAME_PAGES = { unknown: 0, there: 1, gone: 2 } as const;
+/**
+ * The pages of a signal frame. `unknown`: an access will find out whether they are there. `endGone`: all are there but the last, and the frame says that it
+ * ends before that.
+ */
+export const FRAME_PAGES = { unknown: 0, there: 1, gone: 2, endGone: 3 } as const;
 
 /** Locals per frame: numbers that kernel code holds in registers or on its stack. */
 export const LOCALS = 2;

@@ -116,6 +116,12 @@ export class OracleMonitor {
     if (dynamicState !== undefined && this.watchesXfd) checkXfd(stream, dynamicState, { cpu, task }, this.reportXfd);
   }
 
+  /** The task that runs goes round in a loop of its kernel, and will for ever. */
+  goesRound(cpu: number): void {
+    const { words, at } = this.state;
+    this.report('livelock', cpu, words[at.current + cpu], NO_COMPONENT, INIT, INIT);
+  }
+
   /** What the guest can get at whatever it does next. Memory that it accesses without CR4.PKE asks for no PKRU. */
   private checkGuest(cpu: number, thread: number): void {
     const { guestOf, setsPke } = this.machine.guests as Guests;

@@ -12,6 +12,7 @@ export const ORACLES = [
   'pkru-mismatch',
   'stale-msr',
   'image-overrun',
+  'livelock',
 ] as const;
 
 /** The id of an oracle. */
@@ -32,6 +33,7 @@ export const ORACLE_TEXT: Readonly<Record<OracleId, string>> = {
     "user code runs while the registers hold another principal's data, even behind TS=1 (on affected CPUs: CVE-2018-3665)",
   'pkru-mismatch': "the kernel or user code accesses user memory under another PKRU than the task's",
   'stale-msr': 'user code runs while IA32_XFD or IA32_PASID is not what the task or the kernel believes it to be',
+  livelock: 'a task that nothing disturbs goes round in its kernel for ever',
   'image-overrun': 'a save writes a component for which the image has no room',
   validity:
     "a task's latest FPU state is lost, its registers are written before they were loaded, or its policy takes for valid what is not",

@@ -7,8 +7,9 @@ import type { EventType } from '../machine/event-type';
 import { CONTEXT } from '../machine/frames';
 import { FPSTATE_KINDS, createState, type FpstateKind } from '../machine/state';
 import { EventStream } from '../machine/stream';
-import { scriptDriver, type ChoiceDriver } from '../kernel/choices';
+import { ACTION, ACTION_BITS, firstDriver, scriptDriver, type ChoiceDriver } from '../kernel/choices';
 import { NOTHING, type PlatformHook, type PolicyHook } from '../kernel/hooks';
+import { LoopWatch, type Shadow } from '../oracle/livelock';
 import { OracleMonitor } from '../oracle/monitor';
 import { ORACLES, type OracleId } from '../oracle/oracles';
 import { Engine, type EngineTask } from '../kernel/engine';
@@ -124,8 +125,34 @@ const PARAVIRTUAL: ReadonlySet<string> = new Set<PlatformHook>(['context-switch-
  */
 export function compose(options: ComposeOptions): Machine {
   const composition = compositionOf(options);
-  const { settings } = composition;
   const tasks = engineTasks(composition);
+  const driver = options.choices ?? scriptDriver(composition.settings.scenario.schedule);
+  const engine = engineOf(composition, tasks, driver, options.counters);
+  const { stream } = engine;
+  bindSlots(composition, (name) => stream.state.layout.field(name).base);
+  const oracles = options.oracles ?? ORACLES;
+  if (oracles !== false) {
+    watchOracles(composition, engine, oracles, () => shadowOf(composition, tasks, options.counters));
+  }
+  react(composition, engine);
+  return new Machine(
+    composition,
+    stream,
+    engine,
+    tasks.map((task) => task.name),
+    tasks.map((task) => task.code.map((operation) => operation.text)),
+    tasks,
+  );
+}
+
+/** The state of a machine, its stream, and what takes its steps. */
+function engineOf(
+  composition: Composition,
+  tasks: readonly EngineTask[],
+  driver: ChoiceDriver,
+  counters: ComposeOptions['counters'],
+): Engine {
+  const { settings } = composition;
   const { cpus, scenario } = settings;
   const signals = scenario.tasks.some(({ handler }) => handler !== undefined);
   const kinds = fpstateKinds(composition, signals);
@@ -145,10 +172,9 @@ export function compose(options: ComposeOptions): Machine {
     },
     composition.slotFields(),
   );
-  const stream = new EventStream(state);
-  const engine = new Engine(
+  return new Engine(
     {
-      stream,
+      stream: new EventStream(state),
       model: composition.guestCpu,
       host: settings.cpu,
       xsaves: composition.base.xsaves ?? false,
@@ -159,23 +185,35 @@ export function compose(options: ComposeOptions): Machine {
       routines: composition.routines,
       slots: composition.plugins.flatMap(({ slots }) => slots),
       interference: settings.scenario.interference,
-      abstractCounters: options.counters === 'abstract',
+      abstractCounters: counters === 'abstract',
       platform: composition.platform,
       answers: (hook) => reactionTo(composition, hook) !== undefined,
     },
-    options.choices ?? scriptDriver(settings.scenario.schedule),
+    driver,
   );
-  bindSlots(composition, (name) => state.layout.field(name).base);
-  if (options.oracles !== false) watchOracles(composition, stream, engine, options.oracles ?? ORACLES);
-  react(composition, stream, engine);
-  return new Machine(
-    composition,
-    stream,
-    engine,
-    tasks.map((task) => task.name),
-    tasks.map((task) => task.code.map((operation) => operation.text)),
-    tasks,
-  );
+}
+
+/** A machine of the same parts in the same state, to which nothing happens by itself, and of which nobody hears. */
+function shadowOf(
+  composition: Composition,
+  tasks: readonly EngineTask[],
+  counters: ComposeOptions['counters'],
+): Shadow {
+  const engine = engineOf(composition, tasks, firstDriver(), counters);
+  engine.choices.recording = false;
+  react(composition, engine);
+  return {
+    words: engine.stream.state.words,
+    lap: () => engine.lap,
+    step: (cpu) => {
+      const { alternatives } = engine.choices;
+      const goOn = (cpu << ACTION_BITS) | ACTION.continue;
+      if (!alternatives.subarray(0, engine.enabledActions()).includes(goOn)) return false;
+      alternatives[0] = goOn;
+      engine.stepAmong(1);
+      return true;
+    },
+  };
 }
 
 /** The images that tasks of this machine can have. */
@@ -381,12 +419,13 @@ function reactionTo(composition: Composition, hook: PolicyHook | PlatformHook) {
 /** Oracles look at every step and at the events that concern them. */
 function watchOracles(
   { base, platform, modifiers, dynamicXfeatures, dynamicState }: Composition,
-  stream: EventStream,
   engine: Engine,
   oracles: readonly OracleId[],
+  shadow: () => Shadow,
 ): void {
-  const { cpus, code } = engine;
+  const { cpus, code, stream } = engine;
   const activated = modifiers.find(({ pasidActivated }) => pasidActivated !== undefined)?.pasidActivated;
+  const runsUserCode = (task: number): boolean => !engine.isKernelThread(task) && !engine.isIoWorker(task);
   const monitor = new OracleMonitor({
     stream,
     trapsUserFpu: (cpu) => platform.trapsUserFpu(cpus[cpu]),
@@ -396,7 +435,7 @@ function watchOracles(
       const instruction = code.instructions[pc];
       return instruction.op === 'step' && instruction.nmExpected;
     },
-    runsUserCode: (task) => !engine.isKernelThread(task) && !engine.isIoWorker(task),
+    runsUserCode,
     pasids: stream.state.at.mmPasid < 0 ? undefined : { processOf: (task) => engine.processOf(task), activated },
     guests: engine.hasGuests
       ? { guestOf: (task) => engine.guestOf(task), setsPke: (guest) => engine.setsPke(guest) }
@@ -406,11 +445,16 @@ function watchOracles(
     belief: base.belief,
     dynamicState: dynamicXfeatures === 0 ? undefined : dynamicState,
   });
-  engine.afterStep = (cpu) => monitor.afterStep(cpu);
+  const loops = oracles.includes('livelock') ? new LoopWatch(stream, shadow, runsUserCode) : undefined;
+  engine.afterStep = (cpu) => {
+    monitor.afterStep(cpu);
+    if (engine.lap !== undefined && loops?.isEndless(cpu, engine.lap)) monitor.goesRound(cpu);
+  };
 }
 
 /** Policies and platform subscribe to their hooks and react by calling routines. */
-function react(composition: Composition, stream: EventStream, engine: Engine): void {
+function react(composition: Composition, engine: Engine): void {
+  const { stream } = engine;
   for (const [hook, type] of Object.entries(POLICY_HOOK_EVENTS)) {
     const routine = reactionTo(composition, hook as PolicyHook);
     if (typeof routine !== 'string') continue;

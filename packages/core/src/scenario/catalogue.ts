@@ -9,7 +9,7 @@ import { GUESTS } from './guests';
 import { HOTPLUG } from './hotplug';
 import { NARROW } from './narrow';
 import { PROTECTION_KEYS } from './protection-keys';
-import { USED_BY_ALL, cameBack } from './sometimes';
+import { USED_BY_ALL, cameBack, diesIn } from './sometimes';
 import { SVA } from './sva';
 import { THREADS } from './threads';
 import { TILES } from './tiles';
@@ -26,6 +26,7 @@ const ARCHITECTURAL: readonly OracleId[] = [
   'validity',
   'stale-msr',
   'image-overrun',
+  'livelock',
 ];
 
 /** What most scenarios have in common. */
@@ -189,6 +190,26 @@ const frameFails = scenario({
   sometimes: [...USED_BY_ALL(['A']), cameBack('A')],
 });
 
+/** A frame of which XRSTOR takes more than it says. */
+const shortFrame = scenario({
+  id: 'short-frame',
+  title: 'a handler takes the end of its frame away, and makes xstate_size say that the frame ends before',
+  tasks: [
+    {
+      name: 'A',
+      program: program(sse.write(), syscall('raise'), sse.read()),
+      handler: program(either(sse.update(), frame('short'))),
+    },
+    { name: 'B', program: program(sse.write(), syscall('sched_yield'), sse.read()) },
+  ],
+  interference: { preempt: 'user', allocation: { sleep: true } },
+  sometimes: [
+    ...USED_BY_ALL(['A', 'B']),
+    cameBack('A'),
+    diesIn('A', 'sys_rt_sigreturn', 'the end of its frame was gone'),
+  ],
+});
+
 /** For processors that have nothing but FNSAVE, which leaves INIT in the registers. */
 const x87Only = scenario({
   id: 'x87-only',
@@ -214,6 +235,7 @@ export const SCENARIOS: readonly Scenario[] = [
   signals,
   signalsPreempted,
   frameFails,
+  shortFrame,
   x87Only,
   endless,
   ...NARROW.map(scenario),

@@ -16,3 +16,12 @@ export const cameBack = (name: string): Sometimes => ({
   tasks: [name],
   test: (event, [task]) => event.type === 'signal.handler-left' && event.data.task === task,
 });
+
+/** A task is killed in a system call: sys_rt_sigreturn. */
+export const diesIn = (name: string, routine: string, why: string): Sometimes => ({
+  id: `${name}-died-in-${routine}`,
+  text: `${name} was killed because ${why}`,
+  tasks: [name],
+  test: (event, [task], where) =>
+    event.type === 'task.exiting' && event.data.task === task && where.isInside(task, routine),
+});

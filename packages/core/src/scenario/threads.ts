@@ -1,17 +1,9 @@
 /** Scenarios of processes with several threads: what one of them does concerns the others. */
 import { fork, munmapFrame, program, sse, syscall } from '../kernel/program';
-import type { Scenario, Sometimes } from './scenario';
-import { USED_BY_ALL, cameBack } from './sometimes';
+import type { Scenario } from './scenario';
+import { USED_BY_ALL, cameBack, diesIn } from './sometimes';
 
 type Own = Pick<Scenario, 'id' | 'title' | 'tasks' | 'interference' | 'sometimes'> & Partial<Scenario>;
-
-const diesIn = (name: string, routine: string, why: string): Sometimes => ({
-  id: `${name}-died-in-${routine}`,
-  text: `${name} was killed because ${why}`,
-  tasks: [name],
-  test: (event, [task], where) =>
-    event.type === 'task.exiting' && event.data.task === task && where.isInside(task, routine),
-});
 
 /** How a fault in the middle of sigreturn comes about: the memory is another thread's, too. */
 const frameUnmapped: Own = {

@@ -79,6 +79,7 @@ describe('the oracles', () => {
       'pkru-mismatch',
       'stale-msr',
       'image-overrun',
+      'livelock',
     ]);
     for (const id of ORACLES) expect(ORACLE_TEXT[id]).not.toBe('');
   });

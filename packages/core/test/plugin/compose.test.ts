@@ -189,6 +189,7 @@ describe('compose', () => {
       'signals',
       'signals-preempted',
       'frame-fails',
+      'short-frame',
       'x87-only',
       'endless',
       'exec-migration',

@@ -1,5 +1,6 @@
 /** Bugs of kernels that load registers on the return to user code. */
-import { expectInOrder } from '../explored';
+import { bugOf } from '../../src';
+import { expectInOrder, found } from '../explored';
 import { broken, expectVerified } from './museum';
 
 it.each([
@@ -7,6 +8,7 @@ it.each([
   ['F03', 29582],
   ['F04', 2349],
   ['F05', 356],
+  ['F20', 897],
 ])('%s is verified with its fix', expectVerified);
 
 describe('F01: owner-ctx-cached', () => {
@@ -86,5 +88,26 @@ describe('F05: irq-in-fpregs-lock', () => {
       'A: fpregs_unlock',
       'A: sse.read',
     );
+  });
+});
+
+describe('F20: sigreturn-fault-loop', () => {
+  it('XRSTOR faults behind what the frame says, and the kernel faults in what is there: for ever', async () => {
+    const { oracle, choices, steps, story } = await broken('F20');
+    expect([oracle, choices, steps]).toEqual(['livelock', 9, 63]);
+    expectInOrder(
+      story,
+      'A: frame.short',
+      'A: rt_sigreturn',
+      'A: xrstor_from_user_sigframe',
+      'A: fault_in_readable(xstate_size)',
+      'A: fpregs_lock',
+    );
+  });
+
+  it('is found where everything can be interrupted, too', async () => {
+    const { buggy, scenario } = bugOf('F20');
+    const question = { ...buggy, scenario: `${scenario}.irqs.nest-1`, oracles: ['livelock'] as const };
+    expect((await found(question)).oracle).toBe('livelock');
   });
 });
