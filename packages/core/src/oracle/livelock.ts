@@ -1,4 +1,5 @@
 /** Whether a task that goes round in a loop of its kernel will ever leave it. */
+import { PART, type Footprint } from '../machine/footprint';
 import { CONTEXT, contextOf } from '../machine/frames';
 import type { CoreOffsets } from '../machine/state';
 import type { EventStream } from '../machine/stream';
@@ -6,6 +7,8 @@ import type { EventStream } from '../machine/stream';
 /** A machine like the one that is watched, on which the future is tried: nobody hears of it. */
 export interface Shadow {
   readonly words: Int32Array;
+  /** What its steps have looked at and changed since it was cleared. */
+  readonly footprint: Footprint;
   /** One step of a CPU, if it can take one; whatever it asks has the first answer: nothing disturbs it. */
   step(cpu: number): boolean;
   /** The end of the loop from which the last step went back to its head, if it did. */
@@ -39,7 +42,7 @@ export class LoopWatch {
 
   /**
    * After a step of a CPU that began a lap: whether the next lap leads back to here, if this CPU goes on, no interrupt comes, memory is there and
-   * allocations succeed. A lap in which user code or a guest runs is none of the kernel's.
+   * allocations succeed. A lap in which user code or a guest runs is none of the kernel's, and one that looks at what other CPUs change waits for them.
    */
   isEndless(cpu: number, loop: Loop): boolean {
     const { at, words } = this;
@@ -50,14 +53,22 @@ export class LoopWatch {
     this.stream.footprint?.readEverything(); // whatever the lap looks at
     const shadow = (this.shadow ??= this.makeShadow());
     shadow.words.set(words);
+    shadow.footprint.clear();
     for (let steps = 0; steps < STEPS_MAX; steps++) {
       if (!shadow.step(cpu) || shadow.words[at.current + cpu] !== task) return false;
       if (!this.isIn(shadow.words, task, depth, loop)) return false;
       if (shadow.lap()?.pc === loop.pc && shadow.words[at.depth + task] === depth) {
-        return shadow.words.every((word, index) => word === words[index]);
+        return shadow.words.every((word, index) => word === words[index]) && this.isAbout(cpu, task, shadow.footprint);
       }
     }
     return false;
+  }
+
+  /** Whether all that was looked at is a CPU's and its current task's own, or there is no other CPU. */
+  private isAbout(cpu: number, task: number, { trail, everything }: Footprint): boolean {
+    const { at } = this;
+    const own = [PART.cpu(at, cpu), PART.cpuFpu(at, cpu), PART.task(at, task), PART.taskFpu(at, task)];
+    return at.cpus === 1 || (!everything && trail.every((part) => part < 0 || own.includes(part)));
   }
 
   /** Whether the frame at this depth of a task's stack is in the loop, and kernel code is on top. */

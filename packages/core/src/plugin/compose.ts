@@ -4,6 +4,7 @@ import { Container, ContainerModule } from 'inversify';
 import { FpuError } from '../error';
 import * as events from '../machine/events';
 import type { EventType } from '../machine/event-type';
+import { Footprint } from '../machine/footprint';
 import { CONTEXT } from '../machine/frames';
 import { FPSTATE_KINDS, createState, type FpstateKind } from '../machine/state';
 import { EventStream } from '../machine/stream';
@@ -200,17 +201,22 @@ function shadowOf(
   counters: ComposeOptions['counters'],
 ): Shadow {
   const engine = engineOf(composition, tasks, firstDriver(), counters);
+  const { stream } = engine;
+  const footprint = new Footprint(stream.state);
   engine.choices.recording = false;
   react(composition, engine);
   return {
-    words: engine.stream.state.words,
+    words: stream.state.words,
+    footprint,
     lap: () => engine.lap,
     step: (cpu) => {
       const { alternatives } = engine.choices;
       const goOn = (cpu << ACTION_BITS) | ACTION.continue;
       if (!alternatives.subarray(0, engine.enabledActions()).includes(goOn)) return false;
       alternatives[0] = goOn;
+      stream.footprint = footprint;
       engine.stepAmong(1);
+      stream.footprint = undefined;
       return true;
     },
   };

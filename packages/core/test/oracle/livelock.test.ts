@@ -4,10 +4,12 @@ import {
   events,
   forever,
   mmx,
+  slot,
   step,
   syscall,
   whileHolds,
   type Interference,
+  type Machine,
   type MachineEvent,
   type RoutineNode,
 } from '@fpulab/core';
@@ -18,6 +20,10 @@ function reported(loop: RoutineNode, interference: Interference = {}): readonly 
   const policy = answering({ 'cpu-up': CLEAR_TS, exec: [loop] });
   const compose = { oracles: ['livelock'] } as const;
   const machine = machineOf({ tasks: { A: [mmx.write()], B: [mmx.write()] }, policy, interference, compose });
+  return violationsOf(machine);
+}
+
+function violationsOf(machine: Machine): readonly string[] {
   const seen: MachineEvent[] = [];
   machine.on(events.OracleViolated).subscribe((event) => seen.push(event));
   machine.run({ stepsMax: 2000 });
@@ -65,9 +71,22 @@ describe('livelock', () => {
       tasks: { A: [forever(mmx.write(), syscall('getpid'))] },
       policy: answering({ 'cpu-up': CLEAR_TS }),
     });
-    const seen: MachineEvent[] = [];
-    machine.on(events.OracleViolated).subscribe((event) => seen.push(event));
-    machine.run({ stepsMax: 500 });
-    expect(seen).toEqual([]);
+    expect(violationsOf(machine)).toEqual([]);
+  });
+
+  it('is none that waits for another CPU', () => {
+    const waits = step('look at CPU 1', (k) => void k.read(k.slotNamed('flag'), 1));
+    const machine = (nodes: readonly RoutineNode[]) =>
+      machineOf({
+        tasks: { A: [mmx.write()] },
+        cpus: 2,
+        policy: {
+          ...answering({ 'cpu-up': CLEAR_TS, exec: [whileHolds(() => true, nodes)] }),
+          slots: [slot.cpu('flag', 'flag')],
+        },
+        compose: { oracles: ['livelock'] },
+      });
+    expect(violationsOf(machine([waits]))).toEqual([]);
+    expect(violationsOf(machine([nothing]))).toEqual(['livelock A']);
   });
 });
