@@ -98,7 +98,7 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
     title: 'a kernel FPU section of a hardirq at the same place does so, too, whether bottom halves are off or not',
     source: 'Linux 4.14.74 __fpu__restore_sig(), __kernel_fpu_begin()',
     derived: true,
-    scenarios: ['ia32-preempted', 'ia32-frames'],
+    scenarios: ['ia32-preempted', 'ia32-frames', 'ia32-irq'],
     byInterrupt: true,
   }),
   known({

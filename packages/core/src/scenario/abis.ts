@@ -14,6 +14,15 @@ const died = (name: string): Sometimes => ({
     event.type === 'task.exiting' && event.data.task === task && where.isInside(task, 'sys_rt_sigreturn'),
 });
 
+/** One task and interrupts, no more: sigreturn moves the state through memory, where an interrupt that uses the FPU may save over it. */
+const ia32Irq: AbiScenario = {
+  id: 'ia32-irq',
+  title: 'a 32-bit program takes a signal while hardirqs and softirqs use the FPU',
+  tasks: [{ name: 'A', abi: 'ia32', program: program(x87.write(), syscall('raise'), x87.read()), handler: program() }],
+  interference: { hardirq: true, softirq: true, nesting: 1 },
+  sometimes: [...USED_BY_ALL(['A']), cameBack('A')],
+};
+
 /** Its x87 state is in two places of the frame. */
 const ia32Frames: AbiScenario = {
   id: 'ia32-frames',
@@ -62,4 +71,4 @@ const x32Frames: AbiScenario = {
 };
 
 /** All of them. */
-export const ABI_SCENARIOS: readonly AbiScenario[] = [ia32Frames, ia32Preempted, x32Frames];
+export const ABI_SCENARIOS: readonly AbiScenario[] = [ia32Frames, ia32Preempted, ia32Irq, x32Frames];

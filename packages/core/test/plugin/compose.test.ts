@@ -234,6 +234,7 @@ describe('compose', () => {
       'kvm-pkru-without-pke',
       'ia32-frames',
       'ia32-preempted',
+      'ia32-irq',
       'x32-frames',
       'frame-unmapped',
       'cpu-hotplug',

@@ -20,6 +20,7 @@ import { F32 } from './F32-bogus-xcomp-bv';
 import { F35 } from './F35-xfd-nm-sleep';
 import { F36 } from './F36-fpu-clone-rt';
 import { F39 } from './F39-kfpu-cpu-online';
+import { F40 } from './F40-math-state-restore-irq';
 import { F42 } from './F42-sigframe-usedfpu-nonatomic';
 import { F44 } from './F44-xen-pv-nm';
 import { F45 } from './F45-fnsave-eager';
@@ -50,6 +51,7 @@ export const BUGS: readonly Bug[] = [
   F35,
   F36,
   F39,
+  F40,
   F42,
   F44,
   F45,

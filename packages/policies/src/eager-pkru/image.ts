@@ -37,7 +37,10 @@ export function imageForm(initPkru: number): Form {
           ]),
         ],
       },
-      { edit: 'append', routine: 'hook:pkey-access', nodes: [writePkru.image] },
+      // The RFC of 2016 is on 4.8, which has no pkey_alloc().
+      ...(initPkru === INIT
+        ? []
+        : [{ edit: 'append' as const, routine: 'hook:pkey-access', nodes: [writePkru.image] }]),
     ],
   };
 }

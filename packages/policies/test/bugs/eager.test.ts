@@ -3,9 +3,27 @@ import { expectInOrder } from '../explored';
 import { broken, expectVerified } from './museum';
 
 it.each([
+  ['F40', 130],
   ['F45', 16820],
   ['F51', 42787],
 ])('%s is verified with its fix', expectVerified);
+
+describe('F40: math-state-restore-irq', () => {
+  it('an interrupt believes has_fpu, and saves the registers over the state that sigreturn is about to load', async () => {
+    const { oracle, choices, steps, story } = await broken('F40');
+    expect([oracle, choices, steps]).toEqual(['lost-update', 54, 88]);
+    expectInOrder(
+      story,
+      'A: x87.write',
+      'A: __thread_fpu_begin',
+      'A: do_IRQ',
+      'A: __save_init_fpu',
+      'A: restore_fpu_checking',
+      'A: sysret',
+      'A: x87.read',
+    );
+  });
+});
 
 describe('F45: fnsave-eager', () => {
   it('fork() takes the parent’s registers, and nobody loads them again', async () => {
