@@ -243,10 +243,12 @@ describe('fpulab matrix', () => {
     const child = spawn(
       process.execPath,
       [join(ROOT, 'packages/cli/bin/fpulab.cjs'), ...args, '--scenario', 'xen-pv-leak,interrupts,preemption.any-3'],
-      { cwd: directory, stdio: ['ignore', 'pipe', 'ignore'] },
+      { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] },
     );
-    let stdout = '';
+    let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (text) => (stdout += String(text)));
+    child.stderr.on('data', (text) => (stderr += String(text)));
+    const closed = new Promise((resolve) => child.on('close', resolve));
     const kept = (): number => {
       try {
         return readdirSync(join(directory, '.fpulab/matrix')).length;
@@ -254,9 +256,13 @@ describe('fpulab matrix', () => {
         return 0;
       }
     };
-    while (kept() === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    while (kept() === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      // Not built, as a rule: worker threads need `npm run build`.
+      if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode} before its first cell:\n${stderr}`);
+    }
     child.kill('SIGINT');
-    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
+    expect(await closed).toBe(130);
     const document = JSON.parse(stdout) as MatrixDocument;
     expect(document.interrupted).toBe(true);
     expect(verdicts(document)).toEqual([['linux-3.6 xen-hvm xen-pv-leak', 'verified']]);

@@ -51,7 +51,7 @@ describe('a machine under a probe, over seeds, presets, platforms and scenarios'
         }));
         let acting = -1;
         machine.events$.subscribe(({ type, data }) => {
-          if (/^(kernel\.stepped|context\.entered|trap\.raised)$/.test(type)) acting = data.cpu;
+          if (/^(kernel\.stepped|context\.entered|trap\.raised|guest\.exited)$/.test(type)) acting = data.cpu;
         });
         for (let step = 0; step < STEPS_MAX; step++) {
           const before = machine.snapshot();
