@@ -9,8 +9,6 @@ const home = process.cwd();
 beforeAll(() => process.chdir(temporaryDirectory()));
 afterAll(() => process.chdir(home));
 
-jest.setTimeout(60_000);
-
 /** What is between two fences, and the word behind the first. */
 interface Block {
   readonly language: string;

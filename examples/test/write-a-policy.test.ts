@@ -15,8 +15,6 @@ let reader: Reader;
 beforeAll(() => (reader = new Reader()));
 afterAll(() => process.chdir(home));
 
-jest.setTimeout(60_000);
-
 it.each(sectionsOf('docs/write-a-policy.md').map((section) => [section.title, section] as const))(
   '%s',
   async (_, section) => {

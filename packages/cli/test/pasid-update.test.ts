@@ -20,8 +20,6 @@ interface WayDocument {
   readonly cost: Readonly<Record<'registers' | 'memory' | 'neither', Cost | null>>;
 }
 
-jest.setTimeout(120_000);
-
 describe('fpulab reproduce pasid-update', () => {
   const out = temporaryDirectory();
   let ways: readonly WayDocument[];

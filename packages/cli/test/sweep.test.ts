@@ -7,8 +7,6 @@ import { planOfCell, sweepCells, type SweepCell } from '../src/sweep/cells';
 import { judged } from '../src/sweep/judge';
 import { fpulab, temporaryDirectory } from './command';
 
-jest.setTimeout(120_000);
-
 interface SweepDocument {
   readonly verdict: string;
   readonly missing: readonly string[];

@@ -13,8 +13,6 @@ import {
 import { expectInOrder, found, judged, type Question } from './explored';
 import { removing } from './support';
 
-jest.setTimeout(120_000);
-
 const verdict = async (question: Question) => {
   const { verdict: said, complete, states, sometimes } = await judged(question);
   const unreached = sometimes.filter(({ reached }) => !reached).map(({ id }) => id);

@@ -9,8 +9,6 @@ import { presetOf } from '../src';
 import { judged } from './explored';
 import { nap } from './support';
 
-jest.setTimeout(60_000);
-
 const on = (preset: string, situation: Omit<Situation, 'platform' | 'policies'>) =>
   given({ ...situation, platform: bareMetal(), policies: presetOf(preset).policies() });
 

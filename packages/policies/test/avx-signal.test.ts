@@ -2,8 +2,6 @@
 import { found, expectInOrder, judged } from './explored';
 import { removing } from './support';
 
-jest.setTimeout(120_000);
-
 const scenario = 'avx-signal';
 
 it.each([

@@ -3,8 +3,6 @@ import { SCENARIOS } from '@fpulab/core';
 import { KNOWN_BUGS, MENDED, POLICY_PATCHES, PRESETS, presetOf, showsIn } from '../src';
 import { found, judged } from './explored';
 
-jest.setTimeout(60_000);
-
 const listed = [...new Set(PRESETS.flatMap(({ bugs }) => bugs.map(({ id }) => id)))].sort();
 
 it('are those that presets list, each once', () => {

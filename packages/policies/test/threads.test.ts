@@ -5,8 +5,6 @@ import { bareMetal } from '@fpulab/hypervisor';
 import { bugOf, dynamicXstate, loadFpuDeferral, presetOf } from '../src';
 import { expectInOrder, found, judged } from './explored';
 
-jest.setTimeout(120_000);
-
 describe('frame-unmapped', () => {
   it.each([
     ['linux-5.10', 26330],

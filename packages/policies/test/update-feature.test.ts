@@ -3,8 +3,6 @@ import { scenarioOf, type OracleId, type Scenario } from '@fpulab/core';
 import { UPDATE_WAYS, WRITE_PKRU_LOCKED, type ClientId, type NamedWay } from '../src';
 import { expectInOrder, found, judged, type Question } from './explored';
 
-jest.setTimeout(60_000);
-
 const wayOf = (client: ClientId, id: string): NamedWay =>
   UPDATE_WAYS.find((way) => way.client === client && way.id === id) as NamedWay;
 

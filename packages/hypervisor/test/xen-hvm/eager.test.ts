@@ -4,8 +4,6 @@ import { explore } from '@fpulab/explorer';
 import { presetOf } from '@fpulab/policies';
 import { platformOf, xenHvm } from '../../src';
 
-jest.setTimeout(60_000);
-
 /** The physical CPU is taken away wherever that can be. */
 const taken = (id: string): Scenario => {
   const scenario = scenarioOf(id);

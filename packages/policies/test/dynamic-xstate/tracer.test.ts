@@ -16,8 +16,6 @@ import { bareMetal } from '@fpulab/hypervisor';
 import { dynamicXstate, loadFpuDeferral, type ReallocForm } from '../../src';
 import { judged } from '../explored';
 
-jest.setTimeout(60_000);
-
 const useTiles: readonly Operation[] = [syscall('req_xcomp_perm'), amx.configure(), amx.write()];
 const stop = syscall('ptrace_stop');
 

@@ -13,8 +13,6 @@ import {
 import { expectInOrder, found, judged, type Question } from '../explored';
 import { removing } from '../support';
 
-jest.setTimeout(60_000);
-
 /** The idle task of the CPU that goes down: CPUs are interchangeable. */
 function idleThatDies(story: readonly string[]): string {
   const [idle] = (story.find((moment) => moment.endsWith('/play_dead')) ?? 'nobody: ').split(':');

@@ -6,8 +6,6 @@ import { presetOf } from '../../src';
 import { expectInOrder, found, judged } from '../explored';
 import { removing } from '../support';
 
-jest.setTimeout(60_000);
-
 const ask = syscall('req_xcomp_perm');
 const idling: Scenario = {
   ...scenarioOf('amx'),

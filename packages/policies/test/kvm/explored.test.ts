@@ -6,8 +6,6 @@ import { KVM_PATCHES, presetOf } from '../../src';
 import { expectInOrder, found, judged } from '../explored';
 import { removing } from '../support';
 
-jest.setTimeout(120_000);
-
 describe('verified', () => {
   it.each<[string, string, number]>([
     ['linux-2.6.32', 'kvm-run', 61748],
