@@ -53,7 +53,7 @@ describe('fpulab --patch <file>', () => {
   it('takes several, from files and built in, in their order', async () => {
     const two = file('two.js', `module.exports = [1, 2].map((n) => ({ ...require('./one.js'), id: 'no-' + n }));`);
     file('one.js', plain('one'));
-    const { stderr } = await fpulab(...RUN, '--patch', `fnsave-eager,${two}`);
+    const { stderr } = await fpulab(...RUN, '--patch', `refused-image-keeps,${two}`);
     expect(stderr).toContain("patch 'no-2' needs exactly one 'preempt_enable' in fpu__copy, found 0");
   });
 

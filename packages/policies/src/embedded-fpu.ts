@@ -40,11 +40,16 @@ export interface EmbeddedFpuOptions {
   readonly eager: boolean;
   /**
    * fpu__clear() at execve(). `drop-or-init`: lazy drops, eager loads INIT and leaves the image (4.2 on; last read in
-   * 4.6.2).
+   * 4.6.2; its eager half also in Ubuntu's 4.4.164, which has no lazy one).
    * `drop-and-init`: drops, initialises the image, activates and loads INIT in both modes (read in
    * 4.8.15 and 4.10.17).
    */
   readonly clear: 'drop-or-init' | 'drop-and-init';
+  /**
+   * Eager mode as it was up to 4.5: do_device_not_available() begins with BUG_ON(use_eager_fpu()), and fork() and fpu__save() leave a task without
+   * registers after FNSAVE, for want of 5ed73f40735c.
+   */
+  readonly eagerBefore46?: boolean;
   /** Components that it enables in XCR0. */
   readonly xfeatures: number;
   /**
@@ -59,7 +64,7 @@ const LOADS = { instruction: 'xsave', nmExpected: true } as const;
 
 /** The policy of Linux 4.2 to 4.9, lazy or eager. */
 export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
-  const { id, title, source, eager, clear, xfeatures, xsaves } = options;
+  const { id, title, source, eager, clear, eagerBefore46 = false, xfeatures, xsaves } = options;
   const active = slot.task('fpregs_active', 'flag');
   const fpstateActive = slot.task('fpstate_active', 'flag');
   const lastCpu = slot.task('last_cpu', 'cpu', NOBODY);
@@ -100,6 +105,8 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
     instruction: 'xsave',
   });
   const restore = step('copy_fpstate_to_fpregs', (k) => k.restore(k.fpstateOf(k.task)), { instruction: 'xsave' });
+  /** fork() and fpu__save(): FNSAVE has reset the registers. */
+  const afterFnsave = eager && !eagerBefore46 ? [restore] : [fpregsDeactivate];
   const fpuActivateCurr = group('fpu__activate_curr', [
     unless(
       (k) => k.read(fpstateActive, k.task) !== 0,
@@ -163,6 +170,10 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
     step('kernel_fpu_enable', (k) => k.write(inKernelFpu, k.cpu, 0)),
   ]);
 
+  const eagerBug = eagerBefore46
+    ? [routine('do_device_not_available', [step('BUG_ON(use_eager_fpu())', (k) => k.killCurrent())])]
+    : [];
+
   const kernelFpuBegin = routine('kernel_fpu_begin', [
     step('preempt_disable', (k) => k.preemptDisable()),
     step('kernel_fpu_disable', (k) => k.write(inKernelFpu, k.cpu, 1)),
@@ -209,7 +220,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
           (k) => k.local(0) !== 0,
           [
             step('memcpy(src, dst)', (k) => k.copyFpstate({ from: k.fpstateOf(k.child), to: k.fpstateOf(k.task) })),
-            ...(eager ? [restore] : [fpregsDeactivate]),
+            ...afterFnsave,
           ],
         ),
         step('preempt_enable', (k) => k.preemptEnable()),
@@ -332,7 +343,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
   /** fpu__save(): only current has active registers. FNSAVE destroys them. */
   const fpuSave = group('fpu__save', [
     step('preempt_disable', (k) => k.preemptDisable()),
-    when(isActive, [copyFpregsToFpstate, unless((k) => k.local(0) !== 0, eager ? [restore] : [fpregsDeactivate])]),
+    when(isActive, [copyFpregsToFpstate, unless((k) => k.local(0) !== 0, afterFnsave)]),
     step('preempt_enable', (k) => k.preemptEnable()),
   ]);
 
@@ -353,6 +364,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
       switchFpuPrepare,
       switchFpuFinish,
       fpuRestore,
+      ...eagerBug,
       kernelFpuBegin,
       kernelFpuEnd,
       irqFpuUsable,
@@ -371,7 +383,7 @@ export function embeddedFpu(options: EmbeddedFpuOptions): BasePolicy {
     hooks: {
       'switch-out': 'switch_fpu_prepare',
       'switch-in': 'switch_fpu_finish',
-      'trap-nm': 'fpu__restore',
+      'trap-nm': eagerBefore46 ? 'do_device_not_available' : 'fpu__restore',
       'irq-fpu-usable': 'irq_fpu_usable',
       'kernel-fpu-begin': 'kernel_fpu_begin',
       'kernel-fpu-end': 'kernel_fpu_end',

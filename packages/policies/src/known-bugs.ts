@@ -1,6 +1,6 @@
 /** What is known of the bugs that presets have: where they show, and the same kernels without them. */
 import { ALTSTACK_CHECKED } from './altstack-checked';
-import { bugOf } from './bugs';
+import { FNSAVE_RELOADS, bugOf } from './bugs';
 import { NATIVE_CPU_UP_OWNER, PKRU_SUSPEND, XEN_CPU_UP_OWNER, XFD_RESUME_COPY } from './cpu-up-fixes';
 import { RESTORE_BH_OFF, RESTORE_IRQS_OFF } from './eager';
 import { WRITE_PKRU_LOCKED } from './eager-pkru';
@@ -58,6 +58,7 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
   ofMuseum('F32', { scenarios: ['ptrace-headers', 'ptrace-refused'] }),
   ofMuseum('F42', { scenarios: ['signals', 'signals-preempted', 'sigreturn-fault', 'ia32-preempted'] }),
   ofMuseum('F44', { scenarios: ['xen-pv-leak'] }),
+  ofMuseum('F45', { scenarios: ['x87-only'] }),
   ofMuseum('F49', { scenarios: FRAMES }),
   known({
     id: PREEMPT_SAFE_UNLAZY.id,
@@ -208,6 +209,7 @@ export const MENDED: Readonly<Record<string, Mended>> = {
   'linux-4.1': { preset: 'linux-4.1', patches: ['guest-fix', ALTSTACK] },
   'linux-4.1-eager': { preset: 'linux-4.1-eager', patches: ['xcomp-bv-cleared', ALTSTACK] },
   'linux-4.2': { preset: 'linux-4.2', patches: [REFUSED, PV_CPU_UP, ALTSTACK] },
+  'linux-4.2-eager': { preset: 'linux-4.2-eager', patches: [REFUSED, PV_CPU_UP, ALTSTACK, FNSAVE_RELOADS.id] },
   'linux-4.8': {
     preset: 'linux-4.8',
     patches: [REFUSED, 'pkru-at-switch-4.8', 'kvm-host-pkru-kept', PV_CPU_UP, ALTSTACK],

@@ -131,6 +131,8 @@ const withDynamicXstate = (era: DeferralEra): Base => {
 const F44: PresetBug = { id: 'F44', on: 'xen-pv' };
 /** execve() forgets `pasid_activated`: the fix is hypothetical. */
 const ACTIVATED: PresetBug = { id: ACTIVATED_ENDS_AT_EXEC.id, on: 'processors with ENQCMD' };
+/** FNSAVE leaves a task without registers that nobody will load. */
+const F45: PresetBug = { id: 'F45', on: 'processors without FXSAVE' };
 /** A register set's image that is refused costs the target of a tracer what it had: REFUSED_IMAGE_KEEPS is the fix. */
 const WIPED: PresetBug = { id: '43be46e89698' };
 
@@ -198,6 +200,12 @@ export const PRESETS: readonly Preset[] = [
     title: 'Linux 4.2 to 4.5 without XSAVEOPT, or with eagerfpu=off: lazy, state embedded in the task',
     bugs: [ALTSTACK, WIPED, PV_CPU_UP],
     ...lazy('linux-4.2'),
+  },
+  {
+    id: 'linux-4.2-eager',
+    title: 'Linux 4.2 to 4.5 with XSAVEOPT or MPX, or with eagerfpu=on: eager, state embedded in the task',
+    bugs: [ALTSTACK, WIPED, PV_CPU_UP, F45],
+    ...always('linux-4.2'),
   },
   {
     id: 'linux-4.8',

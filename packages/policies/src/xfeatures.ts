@@ -15,7 +15,7 @@ export const XFEATURES_3_6 = maskOf(X87, SSE, AVX);
  */
 export const XFEATURES_LAZY = maskOf(X87, SSE, AVX, OPMASK, ZMM_HI256, HI16_ZMM);
 
-/** XCNTXT_MASK of Linux 4.1.27: asm/xsave.h. XSTATE_LAZY, and MPX, which needs eager mode. */
+/** XCNTXT_MASK of Linux 4.1.27: asm/xsave.h. XSTATE_LAZY, and MPX, which needs eager mode. So up to 4.5: PKRU came with 4.6. */
 export const XFEATURES_4_1 = XFEATURES_LAZY | maskOf(BNDREGS, BNDCSR);
 
 /** XCNTXT_MASK of Linux 4.8.15: XFEATURE_MASK_LAZY and XFEATURE_MASK_EAGER, which is MPX and PKRU. */

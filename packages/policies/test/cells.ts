@@ -14,6 +14,7 @@ export const KERNELS = {
   'linux-4.2 lazy': () => lazyCr0Ts({ era: 'linux-4.2' }),
   'linux-4.8 lazy': () => lazyCr0Ts({ era: 'linux-4.8' }),
   'linux-4.1 eager': () => eager({ era: 'linux-4.1' }),
+  'linux-4.2 eager': () => eager({ era: 'linux-4.2' }),
   'linux-4.8 eager': () => eager({ era: 'linux-4.8' }),
   'linux-4.14': () => eager({ era: 'linux-4.14' }),
   'linux-5.2': () => loadFpuDeferral({ era: 'linux-5.2' }),

@@ -52,7 +52,7 @@ describe.each(['linux-2.6.32', 'linux-3.6', 'linux-4.1', 'linux-4.2', 'linux-4.8
   },
 );
 
-describe.each(['linux-4.1', 'linux-4.8', 'linux-4.14'] as const)('eager, %s', (era) => {
+describe.each(['linux-4.1', 'linux-4.2', 'linux-4.8', 'linux-4.14'] as const)('eager, %s', (era) => {
   it('kthread runs: the previous values remain, it is neither loaded nor saved, the owner stays', () => {
     const run = beforeK(eager({ era }));
     const into = run.when('switch-in', { task: 'K' });

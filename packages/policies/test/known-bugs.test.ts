@@ -30,6 +30,8 @@ describe.each([
   ['linux-3.6', 'ia32-frames', 'validity'],
   ['linux-4.1-eager', 'ptrace-refused', 'lost-update'],
   ['linux-4.2', 'ptrace-refused', 'validity'],
+  ['linux-4.2-eager', 'x87-only', 'lost-update'],
+  ['linux-4.2-eager', 'ptrace-refused', 'validity'],
   ['linux-4.8', 'protection-keys', 'pkru-mismatch'],
   ['linux-4.14', 'protection-keys', 'pkru-mismatch'],
   ['linux-4.8', 'kvm-pkru-changed', 'leak'],

@@ -114,7 +114,7 @@ describe('ptrace read (stopped), A3E: linux-4.1-eager', () => {
   });
 });
 
-describe.each(['linux-4.2', 'linux-4.8', 'linux-4.14', 'linux-5.10', 'linux-5.15', 'linux-6.1'])(
+describe.each(['linux-4.2', 'linux-4.2-eager', 'linux-4.8', 'linux-4.14', 'linux-5.10', 'linux-5.15', 'linux-6.1'])(
   'ptrace read (stopped), B to F: %s',
   (preset) => {
     it('memory is current: nothing', () => {
@@ -210,7 +210,7 @@ describe('ptrace write of an image with a bad header', () => {
     expect(write('linux-4.1', 'write-xcomp-bv').after).toMatchObject({ 'A.image': ALL_WRITTEN });
   });
 
-  it.each(['linux-4.2', 'linux-4.8'])(
+  it.each(['linux-4.2', 'linux-4.2-eager', 'linux-4.8'])(
     '%s: XCOMP_BV is refused, and the target has INIT; the bytes behind it are cleared',
     (preset) => {
       expect(write(preset, 'write-xcomp-bv').changes).toEqual({
@@ -320,7 +320,7 @@ describe('core dump (current)', () => {
     });
   });
 
-  it.each(['linux-4.1-eager', 'linux-4.2', 'linux-4.8', 'linux-4.14', 'linux-5.10', 'linux-6.1'])(
+  it.each(['linux-4.1-eager', 'linux-4.2', 'linux-4.2-eager', 'linux-4.8', 'linux-4.14', 'linux-5.10', 'linux-6.1'])(
     'A3E to F, %s: saved, and the registers are kept',
     (preset) => {
       const cell = dump(preset);
@@ -358,7 +358,17 @@ describe('core dump (current)', () => {
     });
   });
 
-  it('BE, linux-4.8, FNSAVE: the registers are loaded again at once', () => {
+  it('BE, linux-4.2-eager, FNSAVE: they are given up as well, and nobody traps (F45)', () => {
+    const cell = dump('linux-4.2-eager', [mmx.write()], 'pentium-mmx');
+    expect(cell.changes).toEqual({
+      fpregs: 'x87=A:1 -> INIT',
+      'A.image': 'INIT -> x87=A:1',
+      'A.fpregs_active': '1 -> 0',
+      fpu_fpregs_owner_ctx: 'A -> nobody',
+    });
+  });
+
+  it('C1, linux-4.8, FNSAVE: the registers are loaded again at once', () => {
     expect(dump('linux-4.8', [mmx.write()], 'pentium-mmx').changes).toEqual({ 'A.image': 'INIT -> x87=A:1' });
   });
 });

@@ -28,7 +28,7 @@ const ALL = Object.keys(KERNELS) as readonly KernelName[];
 /** Registers are loaded at the first #NM. */
 export const LAZY = ALL.filter((name) => name === 'linux-2.6.32' || name === 'linux-3.6' || name.endsWith(' lazy'));
 /** Registers are loaded by the switch. */
-export const EAGER: readonly KernelName[] = ['linux-4.1 eager', 'linux-4.8 eager', 'linux-4.14'];
+export const EAGER: readonly KernelName[] = ['linux-4.1 eager', 'linux-4.2 eager', 'linux-4.8 eager', 'linux-4.14'];
 /** They do not load registers when they switch, but on the way to user code. */
 const LATE = ALL.filter((name) => !LAZY.includes(name) && !EAGER.includes(name));
 const DEFERRAL = LATE.filter((name) => name.startsWith('linux-'));

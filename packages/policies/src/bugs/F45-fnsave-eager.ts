@@ -1,13 +1,20 @@
-import { NOBODY, step } from '@fpulab/core';
+import { step, type Patch } from '@fpulab/core';
 import type { Bug } from './bug';
 
-/** fpregs_deactivate() of an eager kernel: CR0.TS stays clear. */
-const deactivate = step('fpregs_deactivate', (k) => {
-  k.write(k.slotNamed('fpregs_active'), k.task, 0);
-  k.write(k.slotNamed('fpu_fpregs_owner_ctx'), k.cpu, NOBODY);
-});
+/** The fix: eager tasks get their registers back at once. */
+export const FNSAVE_RELOADS: Patch = {
+  id: 'fnsave-reloads',
+  title: 'fork() and fpu__save() of eager kernels load the registers again after FNSAVE',
+  source: '5ed73f40735c "x86/fpu: Fix FNSAVE usage in eagerfpu mode"',
+  edits: ['fpu__copy', 'xstateregs_get'].map((routine) => ({
+    edit: 'replace',
+    routine,
+    step: 'fpregs_deactivate',
+    nodes: [step('copy_fpstate_to_fpregs', (k) => k.restore(k.fpstateOf(k.task)), { instruction: 'xsave' })],
+  })),
+};
 
-/** FNSAVE leaves nothing behind, and nobody will trap. docs/write-a-patch.md walks through it. */
+/** FNSAVE leaves nothing behind, and nobody will trap. docs/write-a-patch.md puts it into 4.8. */
 export const F45: Bug = {
   id: 'F45',
   name: 'fnsave-eager',
@@ -24,21 +31,6 @@ export const F45: Bug = {
     'once, in fork() and in fpu__save(). One task, no interrupt; it takes a processor without FXSAVE.',
   scenario: 'x87-only',
   platform: 'bare-metal',
-  buggy: {
-    preset: 'linux-4.8',
-    patches: [
-      {
-        id: 'fnsave-eager',
-        title: 'fork() and fpu__save() leave an eager task without registers after FNSAVE',
-        source: 'before 5ed73f40735c',
-        edits: ['fpu__copy', 'xstateregs_get'].map((routine) => ({
-          edit: 'replace',
-          routine,
-          step: 'copy_fpstate_to_fpregs',
-          nodes: [deactivate],
-        })),
-      },
-    ],
-  },
-  fixes: [{ by: '5ed73f40735c', preset: 'linux-4.8' }],
+  buggy: { preset: 'linux-4.2-eager' },
+  fixes: [{ by: '5ed73f40735c', preset: 'linux-4.2-eager', patches: [FNSAVE_RELOADS] }],
 };

@@ -28,6 +28,7 @@ import { F49 } from './F49-frame-drop-before-commit';
 import { F51 } from './F51-kvm-kernel-fpu-preempt';
 
 export type { Bug, Fix, Side } from './bug';
+export { FNSAVE_RELOADS } from './F45-fnsave-eager';
 export { FPRESTORE_FIXUP } from './F32-bogus-xcomp-bv';
 
 /** By number. */

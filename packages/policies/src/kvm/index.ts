@@ -30,6 +30,7 @@ const LAZY_SOURCES: Readonly<Record<LazyEra, string>> = {
 
 const SOURCES: Readonly<Record<DeferralEra | EagerEra, string>> = {
   'linux-4.1': 'Linux 4.1.27 arch/x86/kvm/x86.c, kernel/i387.c __kernel_fpu_begin(), __kernel_fpu_end()',
+  'linux-4.2': 'Linux 4.1.27 arch/x86/kvm/x86.c, with __kernel_fpu_begin(), __kernel_fpu_end() of 4.8.15',
   'linux-4.8': 'Linux 4.8.15 arch/x86/kvm/x86.c, vmx.c, kernel/fpu/core.c',
   'linux-4.14': 'Linux 4.14.74 arch/x86/kvm/x86.c, vmx.c, with kernel/fpu/core.c',
   'linux-5.2': 'Linux 5.10.13 arch/x86/kvm/x86.c, emulate.c',
@@ -69,7 +70,7 @@ function lazyForm(base: BasePolicy, era: LazyEra): Form {
 
 function otherForm(base: BasePolicy, era: EagerEra | DeferralEra): Form {
   const source = SOURCES[era];
-  if (era === 'linux-4.1' || era === 'linux-4.8' || era === 'linux-4.14') {
+  if (era === 'linux-4.1' || era === 'linux-4.2' || era === 'linux-4.8' || era === 'linux-4.14') {
     const asks = era === 'linux-4.14' ? 'cr4-pke' : 'xcr0';
     return {
       source,

@@ -26,6 +26,7 @@ const XSAVE = { instruction: 'xsave' } as const;
 
 const SLOTS: Readonly<Record<EagerEra, FpuSlots>> = {
   'linux-4.1': { active: 'has_fpu', owner: 'fpu_owner_task' },
+  'linux-4.2': { active: 'fpregs_active', owner: 'fpu_fpregs_owner_ctx' },
   'linux-4.8': { active: 'fpregs_active', owner: 'fpu_fpregs_owner_ctx' },
   'linux-4.14': { active: 'initialized', owner: 'fpu_fpregs_owner_ctx' },
 };

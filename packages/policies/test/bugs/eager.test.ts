@@ -28,14 +28,14 @@ describe('F40: math-state-restore-irq', () => {
 describe('F45: fnsave-eager', () => {
   it('fork() takes the parent’s registers, and nobody loads them again', async () => {
     const { oracle, choices, steps, story } = await broken('F45');
-    expect([oracle, choices, steps]).toEqual(['lost-update', 4, 37]);
+    expect([oracle, choices, steps]).toEqual(['lost-update', 4, 33]);
     expectInOrder(
       story,
       'A: x87.write',
       'A: fork(child)',
       'A: copy_fpregs_to_fpstate(dst)',
       'A: memcpy(src, dst)',
-      'A: fpregs_deactivate',
+      'A: fpregs_active = 0, owner = NULL',
       'A: sysret',
       'A: x87.update',
     );

@@ -55,7 +55,7 @@ const SUSPEND: readonly Row[] = [
     'A.image INIT -> sse=A:1',
   ],
   [
-    'linux-4.2 lazy, linux-4.8 lazy, linux-4.8 eager',
+    'linux-4.2 lazy, linux-4.8 lazy, linux-4.2 eager, linux-4.8 eager',
     'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
     'A.image INIT -> sse=A:1',
   ],
@@ -143,7 +143,7 @@ const NATIVE: readonly Row[] = [
   ['linux-4.2 lazy, linux-4.8 lazy', 'TS=1 fpregs=x87=A:1 owner=A', 'TS=1 fpregs=INIT owner=nobody'],
   ['linux-4.1 eager', 'TS=0 fpregs=x87=A:1 owner=A', 'TS=0 fpregs=x87=A:1 owner=nobody'],
   [
-    'linux-4.8 eager, linux-4.14, linux-5.2, linux-5.14, linux-6.1, linux-6.12, rfc-2016, refresh-fpu',
+    'linux-4.2 eager, linux-4.8 eager, linux-4.14, linux-5.2, linux-5.14, linux-6.1, linux-6.12, rfc-2016, refresh-fpu',
     'TS=0 fpregs=x87=A:1 owner=A',
     'TS=0 fpregs=INIT owner=nobody',
   ],
@@ -154,7 +154,7 @@ const XEN_PV: readonly Row[] = [
   ['linux-3.6, linux-4.1 lazy, linux-4.1 eager', `TS=1 fpregs=${ANOTHERS} owner=A`, `TS=1 fpregs=${ANOTHERS} owner=A`],
   ['linux-4.2 lazy, linux-4.8 lazy', `TS=1 fpregs=${ANOTHERS} owner=A`, 'TS=1 fpregs=INIT owner=A'],
   [
-    'linux-4.8 eager, linux-4.14, linux-5.2, linux-5.14, linux-6.1, linux-6.12, rfc-2016',
+    'linux-4.2 eager, linux-4.8 eager, linux-4.14, linux-5.2, linux-5.14, linux-6.1, linux-6.12, rfc-2016',
     `TS=1 fpregs=${ANOTHERS} owner=A`,
     'TS=0 fpregs=INIT owner=A',
   ],

@@ -119,7 +119,7 @@ describe.each(KERNELS)('KVM_RUN, %s', (preset) => {
   });
 });
 
-const EAGER = ['linux-4.1-eager', 'linux-4.8', 'linux-4.14'] as const;
+const EAGER = ['linux-4.1-eager', 'linux-4.2-eager', 'linux-4.8', 'linux-4.14'] as const;
 
 describe.each(EAGER)('KVM_RUN with preempt notifiers, %s', (preset) => {
   const observed = (run: PolicySpec, hook: PolicyHook): readonly [string, Readonly<Record<string, string>>] => {

@@ -19,7 +19,7 @@ export const IA32_SIGNALS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'A.image INIT -> x87=A:1 sse=A:2, A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
     ],
     [
-      'linux-4.2 lazy, linux-4.8 lazy, linux-4.8 eager',
+      'linux-4.2 lazy, linux-4.8 lazy, linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=x87=A:1 sse=A:2 owner=A image=INIT fpregs_active=1 fpstate_active=1',
       'A.image INIT -> x87=A:1 sse=A:2, A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
     ],
@@ -71,7 +71,7 @@ export const IA32_SIGNALS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
     ],
     [
-      'linux-4.8 eager',
+      'linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=x87=A:1 sse=A:2 owner=A image=x87=A:1 sse=A:2 fpregs_active=1 fpstate_active=1',
       'A.frame INIT -> x87=A:1 sse=A:2, A.fsave INIT -> x87=A:1',
     ],
@@ -126,6 +126,11 @@ export const IA32_SIGNALS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'linux-4.1 eager',
       'TS=0 fpregs=x87=A:3 owner=A image=x87=A:1 sse=A:2 has_fpu=1 PF_USED_MATH=1',
       'fpregs x87=A:3 -> x87=A:1 sse=A:2, A.fpu_counter 0 -> 1',
+    ],
+    [
+      'linux-4.2 eager',
+      'TS=0 fpregs=x87=A:3 owner=A image=x87=A:1 sse=A:2 fpregs_active=1 fpstate_active=1',
+      'fpregs x87=A:3 -> x87=A:1 sse=A:2, A.counter 0 -> 1',
     ],
     [
       'linux-4.8 eager',
@@ -185,7 +190,7 @@ export const IA32_SIGNALS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'fpregs x87=A:3 -> x87=A:4 sse=A:2, A.image x87=A:3 -> x87=A:4 sse=A:2',
     ],
     [
-      'linux-4.8 eager',
+      'linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=x87=A:3 owner=A image=x87=A:3 fpregs_active=1 fpstate_active=1',
       'fpregs x87=A:3 -> x87=A:4 sse=A:2, A.image x87=A:3 -> x87=A:4 sse=A:2',
     ],
@@ -242,7 +247,7 @@ export const IA32_SIGNALS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'fpregs x87=A:3 -> x87=A:1 sse=A:2, A.image x87=A:3 -> x87=A:1 sse=A:2',
     ],
     [
-      'linux-4.8 eager',
+      'linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=x87=A:3 owner=A image=x87=A:3 fpregs_active=1 fpstate_active=1',
       'fpregs x87=A:3 -> x87=A:1 sse=A:2, A.image x87=A:3 -> x87=A:1 sse=A:2',
     ],

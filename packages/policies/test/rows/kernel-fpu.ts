@@ -19,7 +19,7 @@ export const KERNEL_FPU_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'A.image INIT -> sse=A:1, in_kernel_fpu 0 -> 1',
     ],
     [
-      'linux-4.2 lazy, linux-4.8 lazy, linux-4.8 eager',
+      'linux-4.2 lazy, linux-4.8 lazy, linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
       'A.image INIT -> sse=A:1, in_kernel_fpu 0 -> 1',
     ],
@@ -86,7 +86,7 @@ export const KERNEL_FPU_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'fpregs sse=kernel:1 -> sse=A:1, in_kernel_fpu 1 -> 0',
     ],
     [
-      'linux-4.2 lazy, linux-4.8 lazy, linux-4.8 eager',
+      'linux-4.2 lazy, linux-4.8 lazy, linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=kernel:1 owner=A image=sse=A:1 fpregs_active=1 fpstate_active=1',
       'fpregs sse=kernel:1 -> sse=A:1, in_kernel_fpu 1 -> 0',
     ],

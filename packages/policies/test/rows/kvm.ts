@@ -83,7 +83,7 @@ export const KVM_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'fpregs sse=V:1 -> INIT, V.image INIT -> sse=V:1, in_kernel_fpu 0 -> 1, V.guest_fpu_loaded 0 -> 1, V.host_state.loaded 0 -> 1',
     ],
     [
-      'linux-4.8',
+      'linux-4.2-eager, linux-4.8',
       'TS=0 fpregs=sse=V:1 image=INIT guest_fpu=INIT fpregs_active=1 guest_fpu_loaded=0',
       'fpregs sse=V:1 -> INIT, V.image INIT -> sse=V:1, in_kernel_fpu 0 -> 1, V.guest_fpu_loaded 0 -> 1',
     ],
@@ -120,7 +120,7 @@ export const KVM_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'TS 1 -> 0, fpregs sse=B:1 -> INIT, fpu_fpregs_owner_ctx B -> nobody, in_kernel_fpu 0 -> 1, V.guest_fpu_loaded 0 -> 1, V.host_state.loaded 0 -> 1',
     ],
     [
-      'linux-4.8',
+      'linux-4.2-eager, linux-4.8',
       'TS=0 fpregs=sse=V:1 image=sse=V:1 guest_fpu=INIT fpregs_active=1 guest_fpu_loaded=0',
       'fpregs sse=V:1 -> INIT, in_kernel_fpu 0 -> 1, V.guest_fpu_loaded 0 -> 1',
     ],
@@ -225,7 +225,11 @@ export const KVM_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT fpregs_active=1 fpu_active=1 guest_fpu_loaded=1',
       '',
     ],
-    ['linux-4.8', 'TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT fpregs_active=1 guest_fpu_loaded=1', ''],
+    [
+      'linux-4.2-eager, linux-4.8',
+      'TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT fpregs_active=1 guest_fpu_loaded=1',
+      '',
+    ],
     ['linux-4.14', 'TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT guest_fpu_loaded=1', ''],
     ['linux-5.10, linux-5.15', 'TS=0 fpregs=INIT image=INIT user_fpu=sse=V:1 guest_fpu=INIT TIF_NEED_FPU_LOAD=0', ''],
     ['linux-6.1, linux-6.12', 'TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT TIF_NEED_FPU_LOAD=0', ''],
@@ -270,7 +274,11 @@ export const KVM_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'TS=0 fpregs=sse=G:1 image=sse=V:1 guest_fpu=INIT fpregs_active=1 fpu_active=1 guest_fpu_loaded=1',
       '',
     ],
-    ['linux-4.8', 'TS=0 fpregs=sse=G:1 image=sse=V:1 guest_fpu=INIT fpregs_active=1 guest_fpu_loaded=1', ''],
+    [
+      'linux-4.2-eager, linux-4.8',
+      'TS=0 fpregs=sse=G:1 image=sse=V:1 guest_fpu=INIT fpregs_active=1 guest_fpu_loaded=1',
+      '',
+    ],
     ['linux-4.14', 'TS=0 fpregs=sse=G:1 image=sse=V:1 guest_fpu=INIT guest_fpu_loaded=1', ''],
     [
       'linux-5.10, linux-5.15',
@@ -353,7 +361,7 @@ export const KVM_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'fpregs sse=G:1 -> sse=V:1, V.guest_fpu INIT -> sse=G:1, in_kernel_fpu 1 -> 0, V.guest_fpu_loaded 1 -> 0, V.KVM_REQ_DEACTIVATE_FPU 0 -> 1, V.host_state.loaded 1 -> 0',
     ],
     [
-      'linux-4.8',
+      'linux-4.2-eager, linux-4.8',
       'TS=0 fpregs=sse=G:1 image=sse=V:1 guest_fpu=INIT fpregs_active=1 guest_fpu_loaded=1',
       'fpregs sse=G:1 -> sse=V:1, V.guest_fpu INIT -> sse=G:1, in_kernel_fpu 1 -> 0, V.guest_fpu_loaded 1 -> 0',
     ],
@@ -417,7 +425,7 @@ export const KVM_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'TS 1 -> 0, fpregs sse=B:1 -> sse=G:1, fpu_fpregs_owner_ctx B -> nobody, in_kernel_fpu 0 -> 1, V.guest_fpu_loaded 0 -> 1',
     ],
     [
-      'linux-4.8',
+      'linux-4.2-eager, linux-4.8',
       'TS=0 fpregs=sse=V:1 image=sse=V:1 guest_fpu=sse=G:1 fpregs_active=1 guest_fpu_loaded=0',
       'fpregs sse=V:1 -> sse=G:1, in_kernel_fpu 0 -> 1, V.guest_fpu_loaded 0 -> 1',
     ],
@@ -449,7 +457,11 @@ export const KVM_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'TS=0 fpregs=sse=G:1 image=sse=V:1 guest_fpu=INIT fpregs_active=1 fpu_active=1 guest_fpu_loaded=1',
       '',
     ],
-    ['linux-4.8', 'TS=0 fpregs=sse=G:1 image=sse=V:1 guest_fpu=INIT fpregs_active=1 guest_fpu_loaded=1', ''],
+    [
+      'linux-4.2-eager, linux-4.8',
+      'TS=0 fpregs=sse=G:1 image=sse=V:1 guest_fpu=INIT fpregs_active=1 guest_fpu_loaded=1',
+      '',
+    ],
     ['linux-4.14', 'TS=0 fpregs=sse=G:1 image=sse=V:1 guest_fpu=INIT guest_fpu_loaded=1', ''],
     [
       'linux-5.10, linux-5.15',

@@ -19,7 +19,7 @@ export const LIFE_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'TS 0 -> 1, A.image INIT -> sse=A:1, child.image none -> sse=A:1, A.has_fpu 1 -> 0, child.PF_USED_MATH 0 -> 1, fpu_owner_task A -> nobody',
     ],
     [
-      'linux-4.2 lazy, linux-4.8 lazy, linux-4.8 eager',
+      'linux-4.2 lazy, linux-4.8 lazy, linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
       'child.image INIT -> sse=A:1, child.fpstate_active 0 -> 1',
     ],
@@ -109,7 +109,7 @@ export const LIFE_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'TS 0 -> 1, A.fpregs_active 1 -> 0, A.fpstate_active 1 -> 0, A.counter 1 -> 0, fpu_fpregs_owner_ctx A -> nobody',
     ],
     [
-      'linux-4.8 lazy, linux-4.8 eager',
+      'linux-4.8 lazy, linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
       'fpregs sse=A:1 -> INIT',
     ],
@@ -202,7 +202,7 @@ export const LIFE_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'A.has_fpu 1 -> 0, A.PF_USED_MATH 1 -> 0, fpu_owner_task A -> nobody',
     ],
     [
-      'linux-4.8 eager',
+      'linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
       'A.fpregs_active 1 -> 0, A.fpstate_active 1 -> 0, fpu_fpregs_owner_ctx A -> nobody',
     ],

@@ -10,7 +10,11 @@ export const REGSETS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'A.last_cpu cpu0 -> none',
     ],
     ['linux-4.2 lazy', 'TS=1 fpregs=sse=A:1 owner=A image=sse=A:1 fpregs_active=0 fpstate_active=1', ''],
-    ['linux-4.8 lazy, linux-4.8 eager', 'TS=0 fpregs=INIT owner=D image=sse=A:1 fpregs_active=0 fpstate_active=1', ''],
+    [
+      'linux-4.8 lazy, linux-4.2 eager, linux-4.8 eager',
+      'TS=0 fpregs=INIT owner=D image=sse=A:1 fpregs_active=0 fpstate_active=1',
+      '',
+    ],
     ['linux-4.1 eager', 'TS=0 fpregs=INIT owner=D image=sse=A:1 has_fpu=0 PF_USED_MATH=1', 'A.last_cpu cpu0 -> none'],
     ['linux-4.14', 'TS=0 fpregs=INIT owner=D image=sse=A:1 initialized=1', ''],
     ['linux-5.2, linux-5.14, linux-6.1, linux-6.12', 'TS=0 fpregs=INIT owner=D image=sse=A:1 TIF_NEED_FPU_LOAD=0', ''],
@@ -52,7 +56,7 @@ export const REGSETS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'A.image sse=A:1 -> x87=A:2 sse=A:2 avx=A:2, A.last_cpu cpu0 -> none',
     ],
     [
-      'linux-4.8 lazy, linux-4.8 eager',
+      'linux-4.8 lazy, linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=INIT owner=D image=sse=A:1 fpregs_active=0 fpstate_active=1',
       'A.image sse=A:1 -> x87=A:2 sse=A:2 avx=A:2, A.last_cpu cpu0 -> none',
     ],
@@ -94,7 +98,7 @@ export const REGSETS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'A.image sse=A:1 -> INIT, A.last_cpu cpu0 -> none',
     ],
     [
-      'linux-4.8 lazy, linux-4.8 eager',
+      'linux-4.8 lazy, linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=INIT owner=D image=sse=A:1 fpregs_active=0 fpstate_active=1',
       'A.image sse=A:1 -> INIT, A.last_cpu cpu0 -> none',
     ],
@@ -137,7 +141,7 @@ export const REGSETS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'TS 0 -> 1, A.image INIT -> sse=A:1, A.has_fpu 1 -> 0, fpu_owner_task A -> nobody',
     ],
     [
-      'linux-4.2 lazy, linux-4.8 lazy, linux-4.8 eager',
+      'linux-4.2 lazy, linux-4.8 lazy, linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
       'A.image INIT -> sse=A:1',
     ],

@@ -19,7 +19,7 @@ export const SIGNALS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'A.frame INIT -> sse=A:1',
     ],
     [
-      'linux-4.2 lazy, linux-4.8 lazy, linux-4.8 eager',
+      'linux-4.2 lazy, linux-4.8 lazy, linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
       'A.frame INIT -> sse=A:1',
     ],
@@ -63,7 +63,7 @@ export const SIGNALS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'A.frame INIT -> sse=A:1',
     ],
     [
-      'linux-4.8 eager',
+      'linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:1 owner=A image=sse=A:1 fpregs_active=1 fpstate_active=1',
       'A.frame INIT -> sse=A:1',
     ],
@@ -94,7 +94,7 @@ export const SIGNALS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'TS 0 -> 1, A.fpregs_active 1 -> 0, A.fpstate_active 1 -> 0, A.counter 1 -> 0, fpu_fpregs_owner_ctx A -> nobody',
     ],
     [
-      'linux-4.8 lazy, linux-4.8 eager',
+      'linux-4.8 lazy, linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
       'fpregs sse=A:1 -> INIT',
     ],
@@ -124,7 +124,7 @@ export const SIGNALS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'fpregs sse=A:2 -> sse=A:1',
     ],
     [
-      'linux-4.2 lazy, linux-4.8 lazy, linux-4.8 eager',
+      'linux-4.2 lazy, linux-4.8 lazy, linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:2 owner=A image=INIT fpregs_active=1 fpstate_active=1',
       'fpregs sse=A:2 -> sse=A:1',
     ],
@@ -167,7 +167,7 @@ export const SIGNALS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'fpregs sse=A:2 -> sse=A:1',
     ],
     [
-      'linux-4.8 eager',
+      'linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:2 owner=A image=sse=A:2 fpregs_active=1 fpstate_active=1',
       'fpregs sse=A:2 -> sse=A:1',
     ],
@@ -210,7 +210,7 @@ export const SIGNALS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'fpregs sse=A:2 -> sse=A:1',
     ],
     [
-      'linux-4.8 eager',
+      'linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:2 owner=A image=sse=A:2 fpregs_active=1 fpstate_active=1',
       'fpregs sse=A:2 -> sse=A:1',
     ],
@@ -259,6 +259,11 @@ export const SIGNALS_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'TS 1 -> 0, fpregs sse=B:1 -> INIT, A.image sse=A:2 -> INIT, A.fpregs_active 0 -> 1, fpu_fpregs_owner_ctx B -> A',
     ],
     ['linux-4.1 eager', 'TS=0 fpregs=sse=A:2 owner=A image=sse=A:2 has_fpu=1 PF_USED_MATH=1', 'fpregs sse=A:2 -> INIT'],
+    [
+      'linux-4.2 eager',
+      'TS=0 fpregs=sse=A:2 owner=A image=sse=A:2 fpregs_active=1 fpstate_active=1',
+      'fpregs sse=A:2 -> INIT',
+    ],
     [
       'linux-4.8 eager',
       'TS=0 fpregs=sse=A:2 owner=A image=sse=A:2 fpregs_active=1 fpstate_active=1',

@@ -4,7 +4,11 @@ import type { Row } from '../cells';
 export const SWITCH_ROWS: Readonly<Record<string, readonly Row[]>> = {
   'CPU up': [
     ['linux-4.1 eager', 'TS=1 fpregs=INIT owner=nobody image=none has_fpu=0 PF_USED_MATH=0', 'TS 1 -> 0'],
-    ['linux-4.8 eager', 'TS=1 fpregs=INIT owner=nobody image=INIT fpregs_active=0 fpstate_active=0', 'TS 1 -> 0'],
+    [
+      'linux-4.2 eager, linux-4.8 eager',
+      'TS=1 fpregs=INIT owner=nobody image=INIT fpregs_active=0 fpstate_active=0',
+      'TS 1 -> 0',
+    ],
     ['linux-4.14', 'TS=1 fpregs=INIT owner=nobody image=INIT initialized=0', 'TS 1 -> 0'],
     [
       'linux-5.2, linux-5.14, linux-6.1, linux-6.12',
@@ -45,7 +49,7 @@ export const SWITCH_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'A.image INIT -> sse=A:1, A.has_fpu 1 -> 0, B.has_fpu 0 -> 1, B.fpu_counter 0 -> 1, fpu_owner_task A -> B, preload 0 -> 1',
     ],
     [
-      'linux-4.8 eager',
+      'linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
       'A.image INIT -> sse=A:1, A.fpregs_active 1 -> 0, B.fpregs_active 0 -> 1, B.counter 0 -> 1, fpu_fpregs_owner_ctx A -> B, preload 0 -> 1',
     ],
@@ -84,7 +88,7 @@ export const SWITCH_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'A.has_fpu 1 -> 0, B.has_fpu 0 -> 1, B.fpu_counter 1 -> 2, fpu_owner_task A -> B, preload 0 -> 1',
     ],
     [
-      'linux-4.8 eager',
+      'linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:1 owner=A image=sse=A:1 fpregs_active=1 fpstate_active=1',
       'A.fpregs_active 1 -> 0, B.fpregs_active 0 -> 1, B.counter 1 -> 2, fpu_fpregs_owner_ctx A -> B, preload 0 -> 1',
     ],
@@ -178,7 +182,7 @@ export const SWITCH_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'fpregs sse=B:1 -> sse=A:1, preload 1 -> 0',
     ],
     [
-      'linux-4.8 eager',
+      'linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=B:1 owner=A image=sse=A:1 fpregs_active=1 fpstate_active=1',
       'fpregs sse=B:1 -> sse=A:1, preload 1 -> 0',
     ],
@@ -201,7 +205,11 @@ export const SWITCH_ROWS: Readonly<Record<string, readonly Row[]>> = {
   ],
   'switch-in, the registers are still its own': [
     ['linux-4.1 eager', 'TS=0 fpregs=sse=A:1 owner=A image=sse=A:1 has_fpu=1 PF_USED_MATH=1', ''],
-    ['linux-4.8 eager', 'TS=0 fpregs=sse=A:1 owner=A image=sse=A:1 fpregs_active=1 fpstate_active=1', ''],
+    [
+      'linux-4.2 eager, linux-4.8 eager',
+      'TS=0 fpregs=sse=A:1 owner=A image=sse=A:1 fpregs_active=1 fpstate_active=1',
+      '',
+    ],
     ['linux-4.14', 'TS=0 fpregs=sse=A:1 owner=A image=sse=A:1 initialized=1', ''],
     [
       'linux-5.2, linux-5.14, linux-6.1, linux-6.12',
@@ -224,7 +232,11 @@ export const SWITCH_ROWS: Readonly<Record<string, readonly Row[]>> = {
       '',
     ],
     ['linux-4.1 eager', 'TS=0 fpregs=sse=A:1 owner=A image=sse=A:1 has_fpu=0 PF_USED_MATH=1', ''],
-    ['linux-4.8 eager', 'TS=0 fpregs=sse=A:1 owner=A image=sse=A:1 fpregs_active=0 fpstate_active=1', ''],
+    [
+      'linux-4.2 eager, linux-4.8 eager',
+      'TS=0 fpregs=sse=A:1 owner=A image=sse=A:1 fpregs_active=0 fpstate_active=1',
+      '',
+    ],
     ['linux-4.14', 'TS=0 fpregs=sse=A:1 owner=A image=sse=A:1 initialized=1', ''],
     [
       'linux-5.2, linux-5.14, linux-6.1, linux-6.12',
@@ -248,7 +260,7 @@ export const SWITCH_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'A.has_fpu 0 -> 1, A.fpu_counter 0 -> 1',
     ],
     [
-      'linux-4.8 eager',
+      'linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=sse=A:1 owner=A image=INIT fpregs_active=0 fpstate_active=0',
       'A.fpregs_active 0 -> 1, A.counter 0 -> 1',
     ],
@@ -274,7 +286,7 @@ export const SWITCH_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'TS 0 -> 1, fpregs x87=A:1 -> INIT, A.image INIT -> x87=A:1, A.fpregs_active 1 -> 0',
     ],
     [
-      'linux-4.8 eager',
+      'linux-4.2 eager, linux-4.8 eager',
       'TS=0 fpregs=x87=A:1 owner=A image=INIT fpregs_active=1 fpstate_active=1',
       'fpregs x87=A:1 -> INIT, A.image INIT -> x87=A:1, A.fpregs_active 1 -> 0, B.fpregs_active 0 -> 1, B.counter 1 -> 2, fpu_fpregs_owner_ctx A -> B, preload 0 -> 1',
     ],
