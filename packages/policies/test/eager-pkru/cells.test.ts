@@ -48,6 +48,19 @@ const forking = (make: Make, kind: TaskKind): ReturnType<typeof given> =>
     unborn: ['C'],
   });
 
+/** A asks for a protection key; B may run before it gets one. */
+const asking = (make: Make, alloc: 'ok' | 'sleep'): ReturnType<typeof given> => {
+  const asks = program(pkru.write(), sse.write(), syscall('pkey_alloc'), pkru.read());
+  const run = make({
+    tasks: { A: asks, B },
+    pick: ['A', 'B', 'A'],
+    alloc: [alloc],
+    interference: { allocation: { sleep: true } },
+  });
+  run.until('A: pkey_alloc');
+  return run;
+};
+
 const EXEC = program(pkru.write(), sse.write(), syscall('execve'), pkru.read());
 
 describe('eager-pkru in the image, linux-5.2 (D)', () => {
@@ -118,6 +131,18 @@ describe('eager-pkru in the image, linux-5.2 (D)', () => {
 
   it('CPU up: PKRU is left as reset leaves it', () => {
     expect(make({ tasks: { A } }).when('cpu-up', { task: 'idle0' }).changes).toEqual({ TS: '1 -> 0' });
+  });
+
+  it('pkey-access, registers live: the register, and the image only if XSTATE_BV has PKRU', () => {
+    const cell = asking(make, 'ok').when('pkey-access', { task: 'A' });
+    expect(cell.before).toMatchObject({ fpregs: SSE_AND_PKRU, 'A.image': 'INIT', 'A.TIF_NEED_FPU_LOAD': 0 });
+    expect(cell.changes).toEqual({ fpregs: `${SSE_AND_PKRU} -> sse=A:2 pkru=A:3` });
+  });
+
+  it('pkey-access, TIF set: the register and the image, which will be loaded', () => {
+    const cell = asking(make, 'sleep').when('pkey-access', { task: 'A' });
+    expect(cell.before).toMatchObject({ fpregs: 'pkru=A:1', 'A.image': SSE_AND_PKRU, 'A.TIF_NEED_FPU_LOAD': 1 });
+    expect(cell.changes).toEqual({ fpregs: 'pkru=A:1 -> pkru=A:3', 'A.image': `${SSE_AND_PKRU} -> sse=A:2 pkru=A:3` });
   });
 });
 
@@ -218,6 +243,12 @@ describe.each(['linux-5.14', 'linux-6.1', 'linux-6.12'] as const)('eager-pkru in
       TS: '1 -> 0',
       fpregs: 'INIT -> pkru=default',
     });
+  });
+
+  it.each(['ok', 'sleep'] as const)('pkey-access, allocation %s: the register alone, whatever TIF says', (alloc) => {
+    const cell = asking(make, alloc).when('pkey-access', { task: 'A' });
+    expect(Object.keys(cell.changes)).toEqual(['fpregs']);
+    expect(cell.changes.fpregs).toMatch(/pkru=A:1 -> .*pkru=A:3$/);
   });
 });
 
