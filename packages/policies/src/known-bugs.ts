@@ -46,7 +46,7 @@ const FRAMES = [
 ];
 
 /** Scenarios in which a thread that runs a guest is switched out. */
-const KVM = ['kvm-run', 'kvm-emulation', 'kvm-migration', 'kvm-cr3', 'kvm-pkru', 'kvm-pkru-changed'];
+const KVM = ['kvm-run', 'kvm-emulation', 'kvm-migration', 'kvm-cr3', 'kvm-xcr0', 'kvm-pkru', 'kvm-pkru-changed'];
 
 /** Every bug that a preset lists, once. */
 export const KNOWN_BUGS: readonly KnownBug[] = [
@@ -55,6 +55,7 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
   ofMuseum('F05', { scenarios: 'any', byInterrupt: true }),
   ofMuseum('F07', { scenarios: ['protection-keys', 'pkru-switch', 'kernel-fpu-pkru'] }),
   ofMuseum('F12', { scenarios: ['kvm-pkru-without-pke'] }),
+  ofMuseum('F23', { scenarios: ['kvm-xcr0'] }),
   ofMuseum('F32', { scenarios: ['ptrace-headers', 'ptrace-refused'] }),
   ofMuseum('F42', { scenarios: ['signals', 'signals-preempted', 'sigreturn-fault', 'ia32-preempted'] }),
   ofMuseum('F44', { scenarios: ['xen-pv-leak'] }),
@@ -204,7 +205,7 @@ export const MENDED: Readonly<Record<string, Mended>> = {
   },
   'linux-3.6': {
     preset: 'linux-3.6',
-    patches: ['guest-fix', 'frame-first-3.6', NATIVE_CPU_UP_OWNER.id, 'kvm-under-kernel-fpu'],
+    patches: ['guest-fix', 'frame-first-3.6', NATIVE_CPU_UP_OWNER.id, 'kvm-under-kernel-fpu', 'kvm-xcr0-put'],
   },
   'linux-4.1': { preset: 'linux-4.1', patches: ['guest-fix', ALTSTACK] },
   'linux-4.1-eager': { preset: 'linux-4.1-eager', patches: ['xcomp-bv-cleared', ALTSTACK] },

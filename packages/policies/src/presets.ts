@@ -6,6 +6,7 @@ import { RESTORE_BH_OFF, RESTORE_IRQS_OFF, eager, type EagerEra } from './eager'
 import { WRITE_PKRU_LOCKED, eagerPkru } from './eager-pkru';
 import { kvm } from './kvm';
 import { KVM_BUGS_5_2 } from './kvm/patches';
+import { kvmXcr0, type Xcr0Form } from './kvm-xcr0';
 import { PREEMPT_SAFE_UNLAZY, lazyCr0Ts, type LazyEra } from './lazy-cr0-ts';
 import { loadFpuDeferral, type DeferralEra } from './load-fpu-deferral';
 import { ACTIVATED_ENDS_AT_EXEC, pasid } from './pasid';
@@ -44,26 +45,25 @@ export interface Preset {
 
 type Base = Pick<Preset, 'parts' | 'patches' | 'policies'>;
 
+const xcr0Form = (era: string): Xcr0Form => (era === 'linux-3.6' ? 'with-registers' : 'around-guest-mode');
+const XCR0_PART = (era: string): PresetPart => ({ policy: 'kvm-xcr0', era: xcr0Form(era) });
+
+/** 2.6.32 has no XSETBV for guests. */
 const lazy = (era: LazyEra): Base => ({
-  parts: [
-    { policy: 'lazy-cr0-ts', era },
-    { policy: 'kvm', era },
-  ],
+  parts: [{ policy: 'lazy-cr0-ts', era }, { policy: 'kvm', era }, ...(era === 'linux-2.6.32' ? [] : [XCR0_PART(era)])],
   patches: [],
   policies: () => {
     const policy = lazyCr0Ts({ era });
-    return [policy, kvm(policy, { era })];
+    const xcr0 = era === 'linux-2.6.32' ? [] : [kvmXcr0({ form: xcr0Form(era) })];
+    return [policy, kvm(policy, { era }), ...xcr0];
   },
 });
 const always = (era: EagerEra): Base => ({
-  parts: [
-    { policy: 'eager', era },
-    { policy: 'kvm', era },
-  ],
+  parts: [{ policy: 'eager', era }, { policy: 'kvm', era }, XCR0_PART(era)],
   patches: [],
   policies: () => {
     const policy = eager({ era });
-    return [policy, kvm(policy, { era })];
+    return [policy, kvm(policy, { era }), kvmXcr0({ form: xcr0Form(era) })];
   },
 });
 /** PKRU and KVM go with the era; without PKRU, and without guests, their modifiers are left out. */
@@ -83,11 +83,17 @@ const deferred = (
       { policy: 'load-fpu-deferral', era },
       { policy: 'eager-pkru', era: form },
       { policy: 'kvm', era },
+      XCR0_PART(era),
     ],
     patches: [...base, ...pkru, ...bugs.kvm].map(({ id }) => id),
     policies: () => {
       const policy = patched(loadFpuDeferral({ era }), base);
-      return [policy, extended(eagerPkru({ form }), pkru), extended(kvm(policy, { era }), bugs.kvm)];
+      return [
+        policy,
+        extended(eagerPkru({ form }), pkru),
+        extended(kvm(policy, { era }), bugs.kvm),
+        kvmXcr0({ form: xcr0Form(era) }),
+      ];
     },
   };
 };
@@ -153,6 +159,8 @@ const F12: PresetBug = { id: 'F12', on: 'processors with protection keys, with g
 const KVM_PKRU: PresetBug = { id: '38cfd5e3df9c', on: 'processors with protection keys, with guests' };
 /** Up to 3.6 the guest's registers are loaded on top of the thread's: KVM_UNDER_KERNEL_FPU is the fix. */
 const KVM_NM: PresetBug = { id: 'kvm-load-guest-nm', on: 'threads that run guests' };
+/** XSETBV of a guest. */
+const F23: PresetBug = { id: 'F23', on: 'threads whose guests execute XSETBV' };
 /** What KVM_BUGS_5_2 puts back. */
 const KVM_5_2: readonly PresetBug[] = [
   { id: 'ec269475cba7', on: 'threads that run guests' },
@@ -180,7 +188,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'linux-3.6',
     title: 'Linux 3.6: lazy, state allocated at first use with interrupts on',
-    bugs: [F44, { id: 'F49' }, { id: NATIVE_CPU_UP_OWNER.id }, KVM_NM],
+    bugs: [F44, { id: 'F49' }, { id: NATIVE_CPU_UP_OWNER.id }, KVM_NM, F23],
     ...lazy('linux-3.6'),
   },
   {

@@ -23,7 +23,7 @@ describe.each(PRESETS.map((preset) => [preset.id, preset] as const))('%s', (_, p
 it('linux-5.2 is the kernel of 5.2 to 5.13 with the bugs that it was released with', () => {
   const preset = PRESETS.find(({ id }) => id === 'linux-5.2');
   expect(preset?.parts[0]).toEqual({ policy: 'load-fpu-deferral', era: 'linux-5.2' });
-  expect(preset?.parts.slice(1).map(({ policy }) => policy)).toEqual(['eager-pkru', 'kvm']);
+  expect(preset?.parts.slice(1).map(({ policy }) => policy)).toEqual(['eager-pkru', 'kvm', 'kvm-xcr0']);
   expect(preset?.patches).toEqual(
     expect.arrayContaining(['owner-ctx-cached', 'failed-xrstor-user', 'irq-in-fpregs-lock']),
   );

@@ -1,7 +1,7 @@
 import * as events from '../machine/events';
 import { HEADER, type FpstateKind } from '../machine/state';
 import { INIT, nextSerial, PRINCIPAL, principalOfTask, valueId } from '../machine/values';
-import { PKRU, SSE, X87, componentName } from '../x86/components';
+import { PKRU, SSE, SUPERVISOR_COMPONENTS, X87, componentName } from '../x86/components';
 import { VECTOR } from '../x86/faults';
 import { LEGACY_BYTES } from '../x86/layout';
 import { INSTRUCTIONS_OF, saveArea, type SaveArea } from './save-format';
@@ -77,7 +77,8 @@ export abstract class CpuFpu extends CpuCore {
   restore(fpstate: number, requested = this.allMask): boolean {
     this.needDeclaration('loads registers');
     const xfeatures = this.enabledOf(requested);
-    if (this.headerOf(fpstate) === HEADER.reserved || this.hasBitsOutsideXcompBv(fpstate)) {
+    const isRefused = this.hasBitsOutsideXcompBv(fpstate) || this.hasDisabledBits(fpstate);
+    if (this.headerOf(fpstate) === HEADER.reserved || isRefused) {
       this.raiseGp();
       return false;
     }
@@ -86,6 +87,17 @@ export abstract class CpuFpu extends CpuCore {
     this.emit(events.FpregsRestored, this.cpu, fpstate, xfeatures, this.bytesOf(fpstate), this.area.restore);
     this.watchPkru(pkru);
     return true;
+  }
+
+  writeXcr0(xfeatures: number): void {
+    if (this.at.xcr0 < 0) this.refuseStep('executes XSETBV in a machine whose XCR0 never changes');
+    this.emit(events.Xcr0Written, this.cpu, xfeatures & ~SUPERVISOR_COMPONENTS);
+  }
+
+  /** XSTATE_BV has components that XCR0 and IA32_XSS do not enable. */
+  private hasDisabledBits(fpstate: number): boolean {
+    if (this.at.xcr0 < 0 || !this.hasXsave) return false;
+    return (this.xstateBv(fpstate) & ~this.enabledOf(this.allMask)) !== 0;
   }
 
   /** Components that XCR0 and IA32_XSS let XSAVE and XRSTOR move; FXSAVE and FNSAVE do not ask. */
@@ -219,7 +231,7 @@ export abstract class CpuFpu extends CpuCore {
   initFpregs(xfeatures = this.allMask): void {
     this.needDeclaration('loads registers');
     const { pkru } = this;
-    this.emit(events.FpregsInitialised, this.cpu, xfeatures);
+    this.emit(events.FpregsInitialised, this.cpu, this.enabledOf(xfeatures));
     this.watchPkru(pkru);
   }
 

@@ -11,9 +11,9 @@ import { compileTask, simpleOperations, type FpuOperation, type Operation, type 
 
 /**
  * Why the processor left guest mode. `interrupt`: an interrupt for the host; `nm`: #NM that the host intercepts; `shutdown`: the guest's
- * program is over; `cr3`: MOV to CR3, where the host shadows page tables.
+ * program is over; `cr3`: MOV to CR3, where the host shadows page tables; `xsetbv`: it always does so.
  */
-export const EXITS = ['none', 'interrupt', 'hlt', 'io', 'cpuid', 'emulate', 'nm', 'shutdown', 'cr3'] as const;
+export const EXITS = ['none', 'interrupt', 'hlt', 'io', 'cpuid', 'emulate', 'nm', 'shutdown', 'cr3', 'xsetbv'] as const;
 
 /** One of EXITS. */
 export type Exit = (typeof EXITS)[number];
@@ -30,7 +30,7 @@ export const GUEST_ROUTINE = 'guest';
  */
 export interface GuestOperation extends Omit<FpuOperation, 'kind' | 'needs' | 'initialises'> {
   readonly kind: 'guest';
-  readonly name: Extract<Exit, 'hlt' | 'io' | 'cpuid' | 'cr3' | 'emulate'>;
+  readonly name: Extract<Exit, 'hlt' | 'io' | 'cpuid' | 'cr3' | 'xsetbv' | 'emulate'>;
 }
 
 const exit = (name: GuestOperation['name'], text: string = name): GuestOperation => ({
@@ -52,6 +52,8 @@ export const guest = {
   cpuid: (): GuestOperation => exit('cpuid'),
   /** MOV to CR3: the guest switches its address space. */
   cr3: (): GuestOperation => exit('cr3'),
+  /** XSETBV: the guest enables all that its host has. Before the first one it is as RESET leaves it: XCR0 has x87 alone. */
+  xsetbv: (): GuestOperation => exit('xsetbv'),
   /** MOVDQA from an XMM register to a device in the kernel. */
   store: (): GuestOperation => ({ ...exit('emulate', 'store'), reads: [SSE] }),
   /** MOVDQA from a device in the kernel to an XMM register. */

@@ -151,6 +151,12 @@ export interface Kernel {
   skipRestore(task: number): void;
   /** Puts components (all when none are named) into INIT state. */
   initFpregs(xfeatures?: number): void;
+  /**
+   * XSETBV: XCR0 of this CPU. XSAVE and XRSTOR move no others from here on, and XRSTOR of an image that has others raises #GP.
+   *
+   * @throws FpuError FPU209 in machines whose XCR0 never changes
+   */
+  writeXcr0(xfeatures: number): void;
   /** What a register holds: RDPKRU, RDMSR. To be moved, not to be looked at: see docs/explorer.md. */
   readRegister(component: number): number;
   /** Puts a value into a register: WRPKRU, WRMSR. */

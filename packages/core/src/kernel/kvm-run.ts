@@ -159,6 +159,9 @@ function enterAndHandleExit(services: KvmServices, emulates: boolean): readonly 
       ...(services.answers('kvm-guest-cr3')
         ? [when(stoppedBy('cr3'), [hookStep('handle_cr', events.KvmGuestCr3)])]
         : []),
+      ...(services.answers('kvm-guest-xsetbv')
+        ? [when(stoppedBy('xsetbv'), [hookStep('handle_xsetbv', events.KvmGuestXsetbv)])]
+        : []),
     ]),
   ];
 }

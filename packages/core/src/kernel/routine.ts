@@ -132,6 +132,8 @@ export interface Patch {
   readonly source: string;
   /** It changes what KVM does, and is left out where nobody runs a guest. */
   readonly onlyWithGuests?: boolean;
+  /** It changes what KVM does with XCR0, and is left out where no guest sets its own. */
+  readonly onlyWithXsetbv?: boolean;
   readonly edits: readonly PatchEdit[];
   /** The patched kernel is one of those that look whether a frame fits the alternate stack: as in `BasePolicy`. */
   readonly checksAltstack?: true;

@@ -41,7 +41,15 @@ export interface Dimensions {
    */
   readonly updated?: number;
   /** CPUs go down and come up, or the machine is suspended: what CR4 is, and what XCR0 and IA32_XSS enable, while a CPU runs. */
-  readonly hotplug?: { readonly cr4: number; readonly xfeatures: number };
+  readonly hotplug?: ControlRegisters;
+  /** Where CPUs stay up, but their XCR0 changes all the same: guests of KVM set their own. */
+  readonly controls?: ControlRegisters;
+}
+
+/** CR4, and what XCR0 and IA32_XSS enable, while a CPU runs. */
+export interface ControlRegisters {
+  readonly cr4: number;
+  readonly xfeatures: number;
 }
 
 /**
@@ -176,11 +184,11 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
   const pasids = [field('task.mm-pasid', 'task', 'value'), ...updates, field('cpu.ipi', 'cpu', 'flag')];
   const hasPasids = dimensions.pasids ?? dimensions.componentBits.includes(PASID);
   const xfd = [field('cpu.xfd', 'cpu', 'bits'), field('cpu.xfd-err', 'cpu', 'bits')];
-  const { cr4 = 0, xfeatures = 0 } = dimensions.hotplug ?? {};
+  const { cr4 = 0, xfeatures = 0 } = dimensions.hotplug ?? dimensions.controls ?? {};
+  const controls = [field('cpu.cr4', 'cpu', 'bits', 1, cr4), field('cpu.xcr0', 'cpu', 'bits', 1, xfeatures)];
   const hotplug = [
     field('cpu.state', 'cpu', 'number'),
-    field('cpu.cr4', 'cpu', 'bits', 1, cr4),
-    field('cpu.xcr0', 'cpu', 'bits', 1, xfeatures),
+    ...controls,
     field('kernel.frozen-by', 'machine', 'task', 1, -1),
   ];
   return [
@@ -210,7 +218,7 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     ...(dimensions.borrowedMm ? [field('task.borrowed-mm', 'task', 'flag')] : []),
     ...(dimensions.ptrace ? [field('task.stopped', 'task', 'flag')] : []),
     ...(hasPasids ? pasids : dimensions.updated ? updates : []),
-    ...(dimensions.hotplug ? hotplug : []),
+    ...(dimensions.hotplug ? hotplug : dimensions.controls ? controls : []),
   ];
 }
 

@@ -97,6 +97,7 @@ const POLICY_HOOK_EVENTS: Readonly<Record<PolicyHook, EventType>> = {
   'kvm-put-fpu': events.KvmPutFpu,
   'kvm-guest-nm': events.KvmGuestNm,
   'kvm-guest-cr3': events.KvmGuestCr3,
+  'kvm-guest-xsetbv': events.KvmGuestXsetbv,
   'call-function': events.CallFunction,
   'native-cpu-up': events.NativeCpuUp,
   'cpu-init': events.CpuInit,
@@ -170,6 +171,7 @@ function engineOf(
       dynamicXfeatures: composition.dynamicXfeatures,
       updated: composition.setsPkeys ? 1 << PKRU : 0,
       ...(composition.takesCpusDown ? { hotplug: composition.runningFpu } : {}),
+      ...(composition.guestsSetXcr0 ? { controls: composition.runningFpu } : {}),
     },
     composition.slotFields(),
   );

@@ -3,6 +3,7 @@ import { inject, injectable, multiInject, optional } from 'inversify';
 import { FpuError } from '../error';
 import { ABIS } from '../kernel/abi';
 import type { OwnedRoutine } from '../kernel/code';
+import type { GuestOperation } from '../kernel/guest';
 import { HOTPLUG_SYSCALLS, runningCr4 } from '../kernel/hotplug';
 import { PKEY_SYSCALLS } from '../kernel/pkeys';
 import { NOTHING, OPTIONAL_HOOKS, POLICY_HOOKS, type PolicyHook } from '../kernel/hooks';
@@ -75,10 +76,11 @@ const SURFACES: readonly {
   { does: (task) => calls(task, 'kvm_run'), what: 'runs a guest', hooks: ['kvm-enter-guest'] },
   { does: changesPkru, what: 'gets protection keys', hooks: PKEY_HOOKS },
   {
-    does: ({ kind, program }) => kind === 'guest' && simpleOperations(program).some(isEmulated),
+    does: (task) => asksHostFor(task, 'emulate'),
     what: 'has its host execute an instruction of SSE',
     hooks: ['kvm-get-fpu'],
   },
+  { does: setsXcr0, what: 'executes XSETBV', hooks: ['kvm-guest-xsetbv'] },
   { does: takesCpusDown, what: 'takes CPUs down', hooks: ['native-cpu-up', 'cpu-init'] },
 ];
 
@@ -86,8 +88,12 @@ function changesPkru(task: TaskSpec): boolean {
   return PKEY_SYSCALLS.some((name) => calls(task, name));
 }
 
-function isEmulated({ kind, name }: { readonly kind: string; readonly name?: string }): boolean {
-  return kind === 'guest' && name === 'emulate';
+function setsXcr0(task: TaskSpec): boolean {
+  return asksHostFor(task, 'xsetbv');
+}
+
+function asksHostFor({ program }: TaskSpec, name: GuestOperation['name']): boolean {
+  return simpleOperations(program).some((one) => one.kind === 'guest' && one.name === name);
 }
 
 function takesCpusDown(task: TaskSpec): boolean {
@@ -141,6 +147,7 @@ export class Composition {
         policy.kind === 'modifier' &&
         (policy.onlyWith === undefined || (policy.onlyWith & this.enabledBy(policy, byBase)) !== 0) &&
         (policy.onlyWithGuests !== true || this.runsGuests) &&
+        (policy.onlyWithXsetbv !== true || this.guestsSetXcr0) &&
         (policy.dynamicState === undefined || this.canEnable(policy.dynamicState) !== 0),
     );
     this.refuseDuplicateIds();
@@ -192,6 +199,11 @@ export class Composition {
   /** True when some task takes CPUs down, or suspends the machine. */
   get takesCpusDown(): boolean {
     return this.settings.scenario.tasks.some(takesCpusDown);
+  }
+
+  /** True when some guest of KVM sets its XCR0. */
+  get guestsSetXcr0(): boolean {
+    return hasFeature(this.guestCpu, 'xsave') && this.settings.scenario.tasks.some(setsXcr0);
   }
 
   /** CR4, and XCR0 with IA32_XSS, while a CPU runs. */
@@ -250,6 +262,7 @@ export class Composition {
     }
     for (const patch of this.settings.patches) {
       if (patch.onlyWithGuests === true && !this.runsGuests) continue;
+      if (patch.onlyWithXsetbv === true && !this.guestsSetXcr0) continue;
       change(patch, 'patch', `the patch '${patch.id}' does not fit ${this.base.id} on ${this.platform.id}`);
     }
     const owned = routines.map((routine) => ({ owner: owners.get(routine.name) ?? 'patch', routine }));

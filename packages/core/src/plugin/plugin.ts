@@ -100,6 +100,8 @@ export interface ModifierPolicy extends Plugin {
   readonly onlyWith?: number;
   /** It is about guests of KVM, and left out where nobody runs one. */
   readonly onlyWithGuests?: boolean;
+  /** It is about XCR0 of guests, and left out where none executes XSETBV. */
+  readonly onlyWithXsetbv?: boolean;
   /** Components that it enables beside those of the base policy, as a bitmap. */
   readonly xfeatures?: number;
   readonly dynamicState?: DynamicState;

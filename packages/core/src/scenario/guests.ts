@@ -70,6 +70,19 @@ const addressSpaces: Own = {
   sometimes: [...USED_BY_ALL(['V', 'G', 'B']), EXITED],
 };
 
+/** A guest that boots: it enables its components while its thread may be switched out. */
+const xcr0: Own = {
+  id: 'kvm-xcr0',
+  title: 'the guest G of V sets its XCR0; B computes',
+  tasks: [
+    { name: 'V', program: program(sse.update(), kvm.run('G'), sse.read()) },
+    { name: 'G', kind: 'guest', program: program(guest.xsetbv(), sse.write(), guest.cpuid(), sse.read()) },
+    { name: 'B', program: program(sse.update(), sse.read()) },
+  ],
+  interference: { preempt: 'full', allocation: { sleep: true } },
+  sometimes: [...USED_BY_ALL(['V', 'G', 'B']), EXITED],
+};
+
 /** A processor with protection keys and few other components. */
 const PKU = { cpu: 'zen3', oracles: ORACLES.filter((id) => id !== 'speculative-exposure') } as const;
 
@@ -124,4 +137,13 @@ const withoutPke: Own = {
 };
 
 /** What they are, for the catalogue to complete. */
-export const GUESTS: readonly Own[] = [run, emulation, migration, addressSpaces, protectionKeys, changed, withoutPke];
+export const GUESTS: readonly Own[] = [
+  run,
+  emulation,
+  migration,
+  addressSpaces,
+  xcr0,
+  protectionKeys,
+  changed,
+  withoutPke,
+];

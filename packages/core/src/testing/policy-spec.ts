@@ -231,6 +231,7 @@ export class PolicySpec {
         seen[`${prefix}XFD`] = xfeaturesName(words[at.xfd + cpu]);
         seen[`${prefix}XFD_ERR`] = xfeaturesName(words[at.xfdErr + cpu]);
       }
+      if (at.xcr0 >= 0) seen[`${prefix}XCR0`] = xfeaturesName(words[at.xcr0 + cpu]);
       seen[`${prefix}TS`] = words[at.cr0 + cpu] & CR0_TS ? 1 : 0;
       seen[`${prefix}fpregs`] = this.registers(at.fpregs + cpu * at.components);
       seen[`${prefix}vcpu.image`] = this.registers(at.image + (at.vcpuFpstates + cpu) * at.components);

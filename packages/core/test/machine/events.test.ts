@@ -962,6 +962,7 @@ describe('what events do to the state', () => {
       'kvm-put-fpu',
       'kvm-guest-nm',
       'kvm-guest-cr3',
+      'kvm-guest-xsetbv',
       'switch-out',
       'switch-in',
       'trap-nm',

@@ -13,6 +13,7 @@ import { F12 } from './F12-kvm-pkru-cr4pke';
 import { F14 } from './F14-xfd-signal';
 import { F16 } from './F16-pasid-ipi';
 import { F20 } from './F20-sigreturn-fault-loop';
+import { F23 } from './F23-kvm-guest-xcr0';
 import { F25 } from './F25-ptrace-lazy';
 import { F26 } from './F26-i386-irqstack';
 import { F29 } from './F29-lazyfp';
@@ -45,6 +46,7 @@ export const BUGS: readonly Bug[] = [
   F14,
   F16,
   F20,
+  F23,
   F25,
   F26,
   F29,

@@ -1,6 +1,7 @@
 /** Bugs that KVM had between two of the kernels that are modelled, and what mends those that the modelled ones have. */
 import { PKRU, hasComponent, step, when, type Kernel, type Patch, type RoutineNode } from '@fpulab/core';
 import { KVM_UNDER_KERNEL_FPU } from './under-kernel-fpu';
+import { KVM_XCR0_PUT } from '../kvm-xcr0';
 
 const XSAVE = { instruction: 'xsave' } as const;
 const mustLoad = (k: Kernel): boolean => k.read(k.slotNamed('TIF_NEED_FPU_LOAD'), k.task) !== 0;
@@ -103,4 +104,5 @@ export const KVM_PATCHES: readonly Patch[] = [
   KVM_PKRU_BY_XCR0,
   KVM_HOST_PKRU_KEPT,
   KVM_UNDER_KERNEL_FPU,
+  KVM_XCR0_PUT,
 ];

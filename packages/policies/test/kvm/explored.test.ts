@@ -1,5 +1,5 @@
 /** Guests of KVM under every interleaving, and what their verdicts rest on. */
-import { compose, events, scenarioOf } from '@fpulab/core';
+import { compose, events, scenarioOf, type OracleId, type Patch } from '@fpulab/core';
 import { bareMetal } from '@fpulab/hypervisor';
 import { inLong } from '../../../core/test/support/often';
 import { KVM_PATCHES, presetOf } from '../../src';
@@ -13,6 +13,10 @@ describe('verified', () => {
     ['linux-4.1', 'kvm-cr3', 44798],
     ['linux-4.2', 'kvm-cr3', 40163],
     ['linux-6.1', 'kvm-cr3', 6902],
+    ['linux-4.1-eager', 'kvm-xcr0', 8712],
+    ['linux-4.14', 'kvm-xcr0', 4511],
+    ['linux-5.10', 'kvm-xcr0', 21479],
+    ['linux-6.1', 'kvm-xcr0', 16325],
     ['linux-4.14', 'kvm-migration', 109451],
     ['linux-4.14', 'kvm-run', 26535],
     ['linux-6.1', 'kvm-run', 77443],
@@ -25,6 +29,8 @@ describe('verified', () => {
     ...inLong<[string, string, number]>(
       ['linux-4.1-eager', 'kvm-run', 42787],
       ['linux-4.8', 'kvm-run', 37873],
+      ['linux-4.1', 'kvm-xcr0', 202786],
+      ['linux-4.2', 'kvm-xcr0', 161012],
       ['linux-4.1', 'kvm-run', 657807],
       ['linux-4.2', 'kvm-run', 512724],
       ['linux-5.10', 'kvm-run', 92292],
@@ -107,6 +113,32 @@ describe('found', () => {
 
   it('so linux-5.2 has both', async () => {
     expect((await judged({ preset: 'linux-5.2', scenario: 'kvm-run' })).verdict).toBe('violation');
+  });
+});
+
+describe('XCR0 of a guest', () => {
+  const removed = [removing('drop', 'kvm-exit-guest', 'xsetbv(host_xcr0)')];
+  const early: Patch = {
+    id: 'xcr0-early',
+    title: 'the guest’s XCR0 is there when its registers are loaded',
+    source: 'hypothetical',
+    edits: [
+      {
+        edit: 'move-before',
+        routine: 'hook:kvm-enter-guest',
+        step: 'xsetbv(vcpu->arch.xcr0)',
+        anchor: 'vcpu_enter_guest FPU',
+      },
+    ],
+  };
+
+  it.each<[string, string, readonly Patch[], OracleId]>([
+    ['stays after VM exit', 'linux-4.14', removed, 'lost-update'],
+    ['stays after VM exit', 'linux-6.1', removed, 'lost-update'],
+    ['comes before its registers', 'linux-5.10', [early], 'leak'],
+  ])('%s: %s', async (_, preset, patches, oracle) => {
+    const { verdict, counterexamples } = await judged({ preset, scenario: 'kvm-xcr0', patches });
+    expect([verdict, counterexamples[0]?.oracle]).toEqual(['violation', oracle]);
   });
 });
 

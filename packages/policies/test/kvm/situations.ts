@@ -20,16 +20,17 @@ export const KVM_KERNELS: Readonly<Record<string, () => Policies>> = {
   },
 };
 
-const modifierOf = (kernel: string): ModifierPolicy | undefined =>
+/** That of KVM, and that of its guests' XCR0. */
+const modifiersOf = (kernel: string): readonly ModifierPolicy[] =>
   KVM_KERNELS[kernel]()
     .slice(1)
     .map((policy) => policy as ModifierPolicy)
-    .find(({ id }) => id === 'kvm');
+    .filter(({ id }) => id.startsWith('kvm'));
 
 /** Kernels whose KVM answers a hook. */
 export const answering = (hook: PolicyHook): readonly string[] =>
   Object.keys(KVM_KERNELS).filter((kernel) =>
-    modifierOf(kernel)?.edits.some(({ routine }) => routine === `hook:${hook}`),
+    modifiersOf(kernel).some(({ edits }) => edits.some(({ routine }) => routine === `hook:${hook}`)),
   );
 
 const ALL = Object.keys(KVM_KERNELS);
@@ -42,6 +43,8 @@ const EMULATES = ALL.filter((kernel) => kernel !== 'linux-2.6.32');
 const V = program(sse.write(), kvmOf.run('G'), sse.read(), kvmOf.run('G'), sse.read(), kvmOf.run('G'));
 /** The second KVM_RUN begins with an instruction that is not the FPU's, and goes on with one that is. */
 const G = program(sse.write(), guest.cr3(), guest.io(), guest.cpuid(), sse.update(), guest.io(), sse.read());
+/** It boots, and enables what its host has. */
+const BOOTS = program(guest.xsetbv(), sse.write(), guest.io(), sse.read());
 const STORES = program(sse.write(), guest.store(), sse.read());
 
 function spec(kernel: string, code = G): PolicySpec {
@@ -115,6 +118,19 @@ export const KVM_SITUATIONS: Readonly<Record<string, KvmCell>> = {
   'VM exit, the FPU is not active': cell('kvm-exit-guest', LAZY, second),
   '#NM of the guest': cell('kvm-guest-nm', LAZY, second),
   'MOV to CR3 of the guest': cell('kvm-guest-cr3', answering('kvm-guest-cr3'), spec),
+  'XSETBV of the guest': cell('kvm-guest-xsetbv', answering('kvm-guest-xsetbv'), (kernel) => spec(kernel, BOOTS)),
+  'preemption off before VM entry, the guest has enabled x87 alone': cell(
+    'kvm-prepare-guest',
+    ['linux-3.6'],
+    (kernel) => spec(kernel, BOOTS),
+  ),
+  'VM entry, the guest has enabled x87 alone': cell('kvm-enter-guest', answering('kvm-guest-xsetbv'), (kernel) =>
+    spec(kernel, BOOTS),
+  ),
+  'VM exit, the guest has enabled x87 alone': cell('kvm-exit-guest', answering('kvm-guest-xsetbv'), (kernel) =>
+    spec(kernel, BOOTS),
+  ),
+  'vCPU is put, the guest has enabled all': cell('kvm-vcpu-put', ['linux-3.6'], (kernel) => spec(kernel, BOOTS)),
   'vCPU is put': cell('kvm-vcpu-put', answering('kvm-vcpu-put'), spec),
   'vCPU is put, its FPU was not active': cell('kvm-vcpu-put', LAZY, (kernel) =>
     preemptedAt(second(kernel), 'V: vcpu_enter_guest/preempt_enable'),
@@ -126,7 +142,7 @@ export const KVM_SITUATIONS: Readonly<Record<string, KvmCell>> = {
   'KVM_RUN ends': cell('kvm-run-end', answering('kvm-run-end'), spec),
 };
 
-const SHOWN = ['TS', 'fpregs', 'V.image', 'V.user_fpu', 'V.guest_fpu'];
+const SHOWN = ['XCR0', 'TS', 'fpregs', 'V.image', 'V.user_fpu', 'V.guest_fpu'];
 const FLAGS = ['TS_USEDFPU', 'has_fpu', 'fpregs_active', 'TIF_NEED_FPU_LOAD', 'fpu_active', 'guest_fpu_loaded'];
 
 /** What a cell starts from: `TS=0 fpregs=sse=V:1 image=INIT guest_fpu=INIT has_fpu=1 fpu_active=1 guest_fpu_loaded=0`. */

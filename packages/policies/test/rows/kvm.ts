@@ -334,6 +334,146 @@ export const KVM_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'V.fpu_active 1 -> 0',
     ],
   ],
+  'XSETBV of the guest': [
+    [
+      'linux-3.6',
+      'XCR0=x87 TS=1 fpregs=INIT image=sse=V:1 guest_fpu=INIT has_fpu=1 fpu_active=1 guest_fpu_loaded=1',
+      'V.vcpu->arch.xcr0 1 -> 7, V.guest_xcr0_loaded 1 -> 0',
+    ],
+    [
+      'linux-4.1',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT has_fpu=1 fpu_active=1 guest_fpu_loaded=1',
+      'V.vcpu->arch.xcr0 1 -> 7',
+    ],
+    [
+      'linux-4.1-eager',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT has_fpu=1 guest_fpu_loaded=1',
+      'V.vcpu->arch.xcr0 1 -> 7',
+    ],
+    [
+      'linux-4.2',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT fpregs_active=1 fpu_active=1 guest_fpu_loaded=1',
+      'V.vcpu->arch.xcr0 1 -> 7',
+    ],
+    [
+      'linux-4.2-eager, linux-4.8',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT fpregs_active=1 guest_fpu_loaded=1',
+      'V.vcpu->arch.xcr0 1 -> 7',
+    ],
+    [
+      'linux-4.14',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT guest_fpu_loaded=1',
+      'V.vcpu->arch.xcr0 1 -> 7',
+    ],
+    [
+      'linux-5.10, linux-5.15',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=INIT user_fpu=sse=V:1 guest_fpu=INIT TIF_NEED_FPU_LOAD=0',
+      'V.vcpu->arch.xcr0 1 -> 7',
+    ],
+    [
+      'linux-6.1, linux-6.12',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT TIF_NEED_FPU_LOAD=0',
+      'V.vcpu->arch.xcr0 1 -> 7',
+    ],
+  ],
+  'preemption off before VM entry, the guest has enabled x87 alone': [
+    [
+      'linux-3.6',
+      'XCR0=x87+sse+avx TS=0 fpregs=sse=V:1 image=INIT guest_fpu=INIT has_fpu=1 fpu_active=1 guest_fpu_loaded=0',
+      'XCR0 x87+sse+avx -> x87, fpregs sse=V:1 -> INIT, V.image INIT -> sse=V:1, V.fpu_counter 1 -> 2, V.guest_fpu_loaded 0 -> 1, V.host_state.loaded 0 -> 1, V.guest_xcr0_loaded 0 -> 1',
+    ],
+  ],
+  'VM entry, the guest has enabled x87 alone': [
+    [
+      'linux-3.6',
+      'XCR0=x87 TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT has_fpu=1 fpu_active=1 guest_fpu_loaded=1',
+      '',
+    ],
+    [
+      'linux-4.1',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT has_fpu=1 fpu_active=1 guest_fpu_loaded=1',
+      'XCR0 x87+sse+avx -> x87',
+    ],
+    [
+      'linux-4.1-eager',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT has_fpu=1 guest_fpu_loaded=1',
+      'XCR0 x87+sse+avx -> x87',
+    ],
+    [
+      'linux-4.2',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT fpregs_active=1 fpu_active=1 guest_fpu_loaded=1',
+      'XCR0 x87+sse+avx -> x87',
+    ],
+    [
+      'linux-4.2-eager, linux-4.8',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT fpregs_active=1 guest_fpu_loaded=1',
+      'XCR0 x87+sse+avx -> x87',
+    ],
+    [
+      'linux-4.14',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT guest_fpu_loaded=1',
+      'XCR0 x87+sse+avx -> x87',
+    ],
+    [
+      'linux-5.10, linux-5.15',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=INIT user_fpu=sse=V:1 guest_fpu=INIT TIF_NEED_FPU_LOAD=0',
+      'XCR0 x87+sse+avx -> x87',
+    ],
+    [
+      'linux-6.1, linux-6.12',
+      'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT TIF_NEED_FPU_LOAD=0',
+      'XCR0 x87+sse+avx -> x87',
+    ],
+  ],
+  'VM exit, the guest has enabled x87 alone': [
+    [
+      'linux-3.6',
+      'XCR0=x87 TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT has_fpu=1 fpu_active=1 guest_fpu_loaded=1',
+      'TS 0 -> 1',
+    ],
+    [
+      'linux-4.1',
+      'XCR0=x87 TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT has_fpu=1 fpu_active=1 guest_fpu_loaded=1',
+      'XCR0 x87 -> x87+sse+avx',
+    ],
+    [
+      'linux-4.1-eager',
+      'XCR0=x87 TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT has_fpu=1 guest_fpu_loaded=1',
+      'XCR0 x87 -> x87+sse+avx',
+    ],
+    [
+      'linux-4.2',
+      'XCR0=x87 TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT fpregs_active=1 fpu_active=1 guest_fpu_loaded=1',
+      'XCR0 x87 -> x87+sse+avx',
+    ],
+    [
+      'linux-4.2-eager, linux-4.8',
+      'XCR0=x87 TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT fpregs_active=1 guest_fpu_loaded=1',
+      'XCR0 x87 -> x87+sse+avx',
+    ],
+    [
+      'linux-4.14',
+      'XCR0=x87 TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT guest_fpu_loaded=1',
+      'XCR0 x87 -> x87+sse+avx',
+    ],
+    [
+      'linux-5.10, linux-5.15',
+      'XCR0=x87 TS=0 fpregs=INIT image=INIT user_fpu=sse=V:1 guest_fpu=INIT TIF_NEED_FPU_LOAD=0',
+      'XCR0 x87 -> x87+sse+avx',
+    ],
+    [
+      'linux-6.1, linux-6.12',
+      'XCR0=x87 TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT TIF_NEED_FPU_LOAD=0',
+      'XCR0 x87 -> x87+sse+avx',
+    ],
+  ],
+  'vCPU is put, the guest has enabled all': [
+    [
+      'linux-3.6',
+      'XCR0=x87+sse+avx TS=1 fpregs=sse=G:1 image=sse=V:1 guest_fpu=INIT has_fpu=1 fpu_active=1 guest_fpu_loaded=1',
+      'TS 1 -> 0, V.guest_fpu INIT -> sse=G:1, V.guest_fpu_loaded 1 -> 0, V.KVM_REQ_DEACTIVATE_FPU 0 -> 1, V.host_state.loaded 1 -> 0, V.guest_xcr0_loaded 1 -> 0',
+    ],
+  ],
   'vCPU is put': [
     [
       'linux-2.6.32',

@@ -57,3 +57,5 @@ export const KvmPutFpu = defineHook('hook.kvm-put-fpu', { cpu: 'cpu', task: 'tas
 export const KvmGuestNm = defineHook('hook.kvm-guest-nm', { cpu: 'cpu', task: 'task' });
 /** The guest's MOV to CR3 made it leave guest mode: handle_cr(). */
 export const KvmGuestCr3 = defineHook('hook.kvm-guest-cr3', { cpu: 'cpu', task: 'task' });
+/** The guest's XSETBV made it leave guest mode: handle_xsetbv(). */
+export const KvmGuestXsetbv = defineHook('hook.kvm-guest-xsetbv', { cpu: 'cpu', task: 'task' });
