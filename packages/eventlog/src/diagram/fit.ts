@@ -115,16 +115,7 @@ function lastLanes(lanes: readonly Lane[], first: number): readonly number[] {
 /** The last lane of a story that ends badly ends there. */
 function untilViolation(lane: Lane): Lane {
   const last = lane.lines.map((line) => line.violation).lastIndexOf(true);
-  if (last < 0) return lane;
-  const before = (reading: string): string => reading.split('>')[0];
-  return {
-    ...lane,
-    lines: lane.lines.slice(0, last + 1),
-    realTs: before(lane.realTs),
-    guestTs: before(lane.guestTs),
-    registers: before(lane.registers),
-    owner: before(lane.owner),
-  };
+  return last < 0 ? lane : { ...lane, ...lane.untilViolation, lines: lane.lines.slice(0, last + 1) };
 }
 
 function wrapLane(lane: Lane, limit: number): { width: number; rows: readonly PlacedRow[] } {

@@ -68,6 +68,16 @@ export interface Lane {
   readonly registers: string;
   readonly owner: string;
   readonly violation: boolean;
+  /** The same readings up to the last violation in the lane, with what they were in between. */
+  readonly untilViolation?: Readings;
+}
+
+/** What stands along the top of a lane. */
+export interface Readings {
+  readonly realTs: string;
+  readonly guestTs: string;
+  readonly registers: string;
+  readonly owner: string;
 }
 
 /** All lanes of a run that have something to tell. */
@@ -86,15 +96,15 @@ interface OpenLane {
   readonly from: number;
   readonly lines: StoryLine[];
   readonly before: Readings;
+  /** After each event. */
+  readonly seen: Readings[];
+  /** How many of them there were at the last violation. */
+  seenAtViolation: number;
   path: readonly string[];
 }
 
-interface Readings {
-  readonly realTs: string;
-  readonly guestTs: string;
-  readonly registers: string;
-  readonly owner: string;
-}
+/** More values than these, one after the other, are too wide for a lane. */
+const READINGS_MAX = 3;
 
 /** Contexts of the kernel's exception entries, by routine. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
@@ -158,7 +168,9 @@ class Teller {
     const before = this.changed(event);
     const type = eventType(event.type);
     if (type) applyEvent(this.state, type, event.data);
-    if (this.open && (cpu === undefined || cpu === this.open.cpu)) this.describe(event, before);
+    if (!this.open || (cpu !== undefined && cpu !== this.open.cpu)) return;
+    this.open.seen.push(this.readings(this.open.cpu));
+    this.describe(event, before);
   }
 
   finish(): readonly Lane[] {
@@ -191,6 +203,8 @@ class Teller {
       from: event.seq,
       lines: [],
       before: this.readings(cpu),
+      seen: [],
+      seenAtViolation: 0,
       path: [],
     };
   }
@@ -238,7 +252,22 @@ class Teller {
       registers: both('registers'),
       owner: both('owner'),
       violation: lane.lines.some((line) => line.violation),
+      ...(lane.seenAtViolation > 0 ? { untilViolation: this.untilViolation(lane) } : {}),
     });
+  }
+
+  private untilViolation({ before, seen, seenAtViolation }: OpenLane): Readings {
+    const all = [before, ...seen.slice(0, seenAtViolation)];
+    const changes = (name: keyof Readings): string => {
+      const values = all.map((readings) => readings[name]).filter((value, at, list) => value !== list[at - 1]);
+      return (values.length <= READINGS_MAX ? values : [values[0], values[values.length - 1]]).join('>');
+    };
+    return {
+      realTs: changes('realTs'),
+      guestTs: changes('guestTs'),
+      registers: changes('registers'),
+      owner: changes('owner'),
+    };
   }
 
   private readings(cpu: number): Readings {
@@ -413,6 +442,7 @@ class Teller {
       validity: component < 0 ? `! ${who} wrote what was not loaded` : `! LOST: ${this.name(expected)}`,
     };
     this.line(text[id] ?? `! ${id}`, true);
+    if (this.open) this.open.seenAtViolation = this.open.seen.length;
   }
 
   /** A line under the names of the kernel functions that are running. */
