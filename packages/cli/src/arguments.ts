@@ -2,10 +2,11 @@
 import { InvalidArgumentError } from 'commander';
 
 /** `a,b`, or the flag again and again. */
-export const list = (value: string, previous: readonly string[] = []): readonly string[] => [
-  ...previous,
-  ...value.split(',').filter((part) => part !== ''),
-];
+export function list(value: string, previous: readonly string[] = []): readonly string[] {
+  const names = value.split(',');
+  if (!names.includes('')) return [...previous, ...names];
+  throw new InvalidArgumentError('expected names with commas between them and nothing empty.');
+}
 
 /** The flag again and again. */
 export const repeated = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];

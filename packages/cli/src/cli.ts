@@ -160,8 +160,12 @@ function buildProgram(report: Report, complain: (text: string) => void): Command
   program
     .command('run')
     .argument('<scenario>', 'a scenario; see: fpulab list scenarios')
-    .option('--policy <preset|file>', 'a preset, or .ts/.js files that export policies, comma separated', list)
-    .option('--platform <id>', 'a platform')
+    .option(
+      '--policy <preset|file>',
+      'a preset, or .ts/.js files that export policies, comma separated (default: linux-3.6)',
+      list,
+    )
+    .option('--platform <id>', 'a platform (default: bare-metal)')
     .option('--patch <ids|files>', 'patches, or .ts/.js files that export some, comma separated', list)
     .option('--cpu <id|file>', 'a CPU model, or a .cpu.json file of your own')
     .option('--cpus <n>', 'number of CPUs', count(CPUS_LIMIT))

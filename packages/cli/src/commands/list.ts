@@ -10,10 +10,11 @@ import {
   type Feature,
 } from '@fpulab/core';
 import { PLATFORMS } from '@fpulab/hypervisor';
-import { BUGS, PRESETS, type Preset } from '@fpulab/policies';
+import { BUGS, KNOWN_BUGS, PRESETS, type Preset } from '@fpulab/policies';
 import { EXIT } from '../exit-codes';
 import { PATCHES } from '../request';
 import { print, printJson, type GlobalOptions } from '../terminal';
+import { PASID_UPDATE_TITLED } from '../reproduce/pasid-update';
 import { REPRODUCTIONS } from './reproductions';
 import { routineText, routinesOf } from './routines';
 
@@ -30,9 +31,22 @@ const KINDS: Readonly<Record<string, () => readonly Listed[]>> = {
   scenarios: () => SCENARIOS.map(({ id, title }) => ({ id, title })),
   cpus: () => CPU_IDS.map((id) => cpuModelFile(cpuModel(id))),
   oracles: () => ORACLES.map((id) => ({ id, title: ORACLE_TEXT[id] })),
-  reproductions: () => REPRODUCTIONS.map(({ id, title }) => ({ id, title })),
-  bugs: () => BUGS.map(({ id, name, title, year, kernels }) => ({ id, title, name, year, kernels })),
+  reproductions: () => [...REPRODUCTIONS.map(({ id, title }) => ({ id, title })), PASID_UPDATE_TITLED],
+  bugs: () => [
+    ...BUGS.map(({ id, name, title, year, kernels }) => ({ id, title, name, year, kernels })),
+    ...outsideMuseum(),
+  ],
 };
+
+/** Bugs that presets have, and that are not in the museum. */
+function outsideMuseum(): readonly (Listed & { readonly source: string; readonly presets: readonly string[] })[] {
+  return KNOWN_BUGS.filter(({ id }) => BUGS.every((bug) => bug.id !== id)).map(({ id, title, source, derived }) => ({
+    id,
+    title,
+    source: derived ? `derived: ${source}` : source,
+    presets: PRESETS.filter(({ bugs }) => bugs.some((bug) => bug.id === id)).map((preset) => preset.id),
+  }));
+}
 
 /** `fpulab list [kind]`, `fpulab list routines <preset>` */
 export function list(kind: string | undefined, preset: string | undefined, options: GlobalOptions): number {
@@ -68,6 +82,7 @@ function section(name: string, entries: readonly Listed[], titled: boolean): str
 
 function detailsOf(entry: Listed): readonly string[] {
   if (isCpu(entry)) return [summaryOf(entry)];
+  if ('presets' in entry) return [`not in the museum; in ${(entry.presets as readonly string[]).join(', ')}`];
   return isPreset(entry) ? [compositionOf(entry)] : [];
 }
 

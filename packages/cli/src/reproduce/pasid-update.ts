@@ -18,6 +18,13 @@ import { OLD_STATES, trapCost, updateCost, type OldState, type UpdateCost } from
 
 /** What it is called on the command line. */
 export const PASID_UPDATE = 'pasid-update';
+
+/** As it is listed. */
+export const PASID_UPDATE_TITLED = {
+  id: PASID_UPDATE,
+  title:
+    'ways to update one XSAVE feature of the current task (linux-kernel 2021): which are safe, and what each costs',
+};
 /** For the states of an exploration: some 23,500 at most. */
 const MEBIBYTES = 128;
 

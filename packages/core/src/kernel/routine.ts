@@ -155,10 +155,11 @@ export function applyPatch(routines: readonly Routine[], patch: Pick<Patch, 'id'
 function routineOf(routines: readonly Routine[], name: string, patch: string): Routine {
   const found = routines.find((candidate) => candidate.name === name);
   if (found) return found;
-  const known = routines.map((candidate) => candidate.name);
+  const known = [...new Set(routines.map((candidate) => candidate.name))];
+  const declared = known.map((one) => `'${one}'`).join(', ');
   throw new FpuError(
     'FPU203',
-    `patch '${patch}' changes the routine '${name}', which nobody here declares; declared: ${known.join(', ')}`,
+    `patch '${patch}' changes the routine '${name}', which nobody here declares; declared: ${declared}`,
     { patch, routine: name, known },
   );
 }

@@ -76,5 +76,9 @@ export function bugOf(id: string): Bug {
   const found = BUGS.find((bug) => bug.id === id);
   if (found) return found;
   const known = BUGS.map((bug) => bug.id);
-  throw new FpuError('FPU504', `no bug '${id}' in the museum; known: ${known.join(', ')}`, { id, known });
+  throw new FpuError(
+    'FPU504',
+    `no bug '${id}' in the museum; there: ${known.join(', ')}. Others that presets have: fpulab list bugs`,
+    { id, known },
+  );
 }
