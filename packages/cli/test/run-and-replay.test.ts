@@ -239,8 +239,12 @@ describe('fpulab list', () => {
     expect(presets.find(({ id }) => id === 'linux-3.6')).toEqual({
       id: 'linux-3.6',
       title: 'Linux 3.6: lazy, state allocated at first use with interrupts on',
-      parts: [{ policy: 'lazy-cr0-ts', era: 'linux-3.6' }],
+      parts: [
+        { policy: 'lazy-cr0-ts', era: 'linux-3.6' },
+        { policy: 'kvm', era: 'linux-3.6' },
+      ],
       patches: [],
+      fixed: [],
       bugs: expect.arrayContaining([{ id: 'F44', on: 'xen-pv' }, { id: 'F49' }]) as unknown,
     });
     expect((document.platforms as readonly { id: string }[]).map(({ id }) => id)).toEqual([

@@ -26,7 +26,7 @@ export const XEN_CPU_UP_OWNER: Patch = {
   id: 'xen-cpu-up-owner',
   title: 'a vCPU that comes up again under Xen PV forgets its owner, as native_cpu_up() has it',
   source:
-    'hypothetical; derived from cpu_bringup() in arch/x86/xen/smp.c of 4.8.15, 4.14.4 and 5.2.1, smp_pv.c of 5.10.13, 6.1.176 and 6.12.19',
+    'hypothetical; derived from cpu_bringup() in arch/x86/xen/smp.c of 4.8.15, smp_pv.c of 4.14.74, 5.2.1, 5.10.13, 6.1.176 and 6.12.19',
   edits: [
     {
       edit: 'prepend',

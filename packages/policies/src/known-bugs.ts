@@ -139,7 +139,7 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
     id: 'pkru-of-kernel-threads',
     title: 'kernel threads access borrowed memory under the PKRU that the last user task has left',
     source:
-      'Linux 4.8.15 and 4.14.3 __switch_to(): nobody sets PKRU for a kernel thread; 5.2 does, in switch_fpu_finish()',
+      'Linux 4.8.15 and 4.14.74 __switch_to(): nobody sets PKRU for a kernel thread; 5.2 does, in switch_fpu_finish()',
     derived: true,
     scenarios: ['protection-keys'],
   }),
@@ -159,9 +159,10 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
   known({
     id: XEN_CPU_UP_OWNER.id,
     title: 'a vCPU of Xen PV that comes up again executes FNINIT, and its owner is told that the registers are its own',
-    source: 'Linux 4.8.15 to 6.12.19 arch/x86/xen/smp.c, smp_pv.c cpu_bringup(), fpu__init_cpu_generic()',
+    source:
+      'cpu_bringup() of Linux 4.8.15 arch/x86/xen/smp.c, and of 4.14.74 to 6.12.19 smp_pv.c; fpu__init_cpu_generic()',
     derived: true,
-    scenarios: ['cpu-hotplug', 'suspend'],
+    scenarios: ['cpu-hotplug'],
   }),
   known({
     id: PKRU_SUSPEND.id,

@@ -39,6 +39,8 @@ export interface Preset {
   readonly patches: readonly string[];
   /** Known bugs of that kernel that are left in. */
   readonly bugs: readonly PresetBug[];
+  /** Bugs of the museum that these kernels had when they were released, and that it does not have: their stable releases fixed them. */
+  readonly fixed?: readonly string[];
   /** Fresh policy objects, for one machine. */
   readonly policies: () => readonly [BasePolicy, ...ModifierPolicy[]];
 }
@@ -207,6 +209,7 @@ export const PRESETS: readonly Preset[] = [
     id: 'linux-4.2',
     title: 'Linux 4.2 to 4.5 without XSAVEOPT, or with eagerfpu=off: lazy, state embedded in the task',
     bugs: [ALTSTACK, WIPED, PV_CPU_UP],
+    fixed: ['F32'],
     ...lazy('linux-4.2'),
   },
   {
@@ -219,17 +222,18 @@ export const PRESETS: readonly Preset[] = [
     id: 'linux-4.8',
     title: 'Linux 4.6 to 4.9: eager (execve() as in 4.8.15 and 4.9)',
     bugs: [ALTSTACK, WIPED, KTHREAD_PKRU, PV_CPU_UP, KVM_PKRU],
+    fixed: ['F32'],
     ...always('linux-4.8'),
   },
   {
     id: 'linux-4.14',
-    title: 'Linux 4.14 to 5.1: eager, and lazy switching is gone from the code',
+    title: 'Linux 4.14 to 5.1 (KVM of 4.14): eager, and lazy switching is gone from the code',
     bugs: [ALTSTACK, WIPED, KTHREAD_PKRU, FRAME_32, FRAME_32_IRQ, PV_CPU_UP, F12],
     ...always('linux-4.14'),
   },
   {
     id: 'linux-5.2',
-    title: 'Linux 5.2 as released: registers are loaded on the return to user code',
+    title: 'Linux 5.2 with most of the bugs of its release: registers are loaded on the return to user code',
     bugs: [
       ALTSTACK,
       ...[...BUGS_5_2.base, ...BUGS_5_2.pkru].map((id) => ({ id })),
@@ -245,24 +249,28 @@ export const PRESETS: readonly Preset[] = [
     id: 'linux-5.10',
     title: 'Linux 5.10, with the fixes that 5.2 to 5.13 got: registers are loaded on the return to user code',
     bugs: [ALTSTACK, WIPED, PV_CPU_UP, WRITE_PKRU],
+    fixed: ['F01', 'F03', 'F05', 'F07', 'F08', 'F09'],
     ...deferred('linux-5.2'),
   },
   {
     id: 'linux-5.15',
     title: 'Linux 5.14 and 5.15: the same, PKRU apart',
     bugs: [PV_CPU_UP, PKRU_LOST],
+    fixed: ['F04', 'F05', 'F11', 'F20'],
     ...deferred('linux-5.14'),
   },
   {
     id: 'linux-6.1',
     title: 'Linux 5.16 to 6.6: the same, fork() loads first; AMX tiles are enabled per task where there are some',
     bugs: [ACTIVATED, PV_CPU_UP, PKRU_LOST, XFD_STALE],
+    fixed: ['F04', 'F05', 'F11', 'F14', 'F20', 'F36'],
     ...withDynamicXstate('linux-6.1'),
   },
   {
     id: 'linux-6.12',
-    title: 'Linux 6.7 and later: the same, flags are those of the old and the new task by name',
+    title: 'Linux 6.7 to 6.12: the same, flags are those of the old and the new task by name',
     bugs: [ACTIVATED, PV_CPU_UP, PKRU_LOST, XFD_STALE],
+    fixed: ['F14', 'F20'],
     ...withDynamicXstate('linux-6.12'),
   },
   {

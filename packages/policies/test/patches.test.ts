@@ -111,7 +111,7 @@ describe('patches of lazy Linux 3.6 on other policies', () => {
           `the patch '${patch.id}' does not fit ${era === 'eager' ? 'eager' : 'lazy-cr0-ts'} on bare-metal`,
         );
         expect(error.message).toContain(
-          "'math_state_restore', which nobody here declares; declared: switch_fpu_prepare",
+          "'math_state_restore', which nobody here declares; declared: 'switch_fpu_prepare'",
         );
       }
     },

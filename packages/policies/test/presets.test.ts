@@ -18,6 +18,11 @@ describe.each(PRESETS.map((preset) => [preset.id, preset] as const))('%s', (_, p
     expect(preset.patches.filter((id) => !patches.includes(id))).toEqual([]);
     expect(preset.bugs.filter(({ id }) => /^F\d\d$/.test(id) && !museum.includes(id))).toEqual([]);
   });
+
+  it('has the fixes of bugs that there are, and that it has not', () => {
+    const { fixed = [], bugs } = preset;
+    expect(fixed.filter((id) => !museum.includes(id) || bugs.some((bug) => bug.id === id))).toEqual([]);
+  });
 });
 
 it('linux-5.2 is the kernel of 5.2 to 5.13 with the bugs that it was released with', () => {

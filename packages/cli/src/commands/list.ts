@@ -25,7 +25,8 @@ interface Listed {
 }
 
 const KINDS: Readonly<Record<string, () => readonly Listed[]>> = {
-  presets: () => PRESETS.map(({ id, title, parts, patches, bugs }) => ({ id, title, parts, patches, bugs })),
+  presets: () =>
+    PRESETS.map(({ id, title, parts, patches, bugs, fixed = [] }) => ({ id, title, parts, patches, bugs, fixed })),
   platforms: () => Object.entries(PLATFORMS).map(([id, make]) => ({ id, title: make().title })),
   patches: () => PATCHES.map(({ id, title }) => ({ id, title })),
   scenarios: () => SCENARIOS.map(({ id, title }) => ({ id, title })),
@@ -92,12 +93,15 @@ function isPreset(entry: Listed): entry is ListedPreset {
   return 'parts' in entry;
 }
 
-/** `lazy-cr0-ts (linux-3.6); with its bugs F44 on xen-pv, F49` */
-function compositionOf({ parts, patches, bugs }: ListedPreset): string {
+/** `lazy-cr0-ts (linux-3.6); with its bugs F44 on xen-pv, F49; with the fixes of F32` */
+function compositionOf({ parts, patches, bugs, fixed = [] }: ListedPreset): string {
   const policies = parts.map(({ policy, era }) => (era === undefined ? policy : `${policy} (${era})`));
-  const composed = [...policies, ...patches].join(' + ');
-  if (bugs.length === 0) return composed;
-  return `${composed}; with its bugs ${bugs.map(({ id, on }) => (on === undefined ? id : `${id} on ${on}`)).join(', ')}`;
+  const own = bugs.map(({ id, on }) => (on === undefined ? id : `${id} on ${on}`));
+  return [
+    [...policies, ...patches].join(' + '),
+    ...(own.length === 0 ? [] : [`with its bugs ${own.join(', ')}`]),
+    ...(fixed.length === 0 ? [] : [`with the fixes of ${fixed.join(', ')}`]),
+  ].join('; ');
 }
 
 function isCpu(entry: Listed): entry is CpuModelFile {

@@ -188,7 +188,7 @@ describe('a patch that does not fit is refused with FPU203', () => {
     const error = fpuErrorOf(() => patched({ edit: 'remove', routine: 'hadnler', step: 'a' }));
     expect(error.code).toBe('FPU203');
     expect(error.message).toBe(
-      "patch 'my-patch' changes the routine 'hadnler', which nobody here declares; declared: handler, other",
+      "patch 'my-patch' changes the routine 'hadnler', which nobody here declares; declared: 'handler', 'other'",
     );
     expect(error.detail).toEqual({ patch: 'my-patch', routine: 'hadnler', known: ['handler', 'other'] });
   });

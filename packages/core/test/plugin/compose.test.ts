@@ -464,7 +464,7 @@ describe('compose refuses', () => {
     const { code, message } = refusal({ policies: [eager(), modifier(insertion('math_state_restore', 'clts'))] });
     expect(code).toBe('FPU203');
     expect(message).toMatch(
-      /^the modifier 'my-modifier' does not fit the policy 'eager': patch 'my-modifier' changes the routine 'math_state_restore', which nobody here declares; declared: switch_fpu_prepare, /,
+      /^the modifier 'my-modifier' does not fit the policy 'eager': patch 'my-modifier' changes the routine 'math_state_restore', which nobody here declares; declared: 'switch_fpu_prepare', /,
     );
   });
 

@@ -65,7 +65,7 @@ describe('move-to', () => {
   it('needs both', () => {
     const edits: PatchEdit[] = [{ edit: 'move-to', routine: 'from', step: 'a', to: 'nowhere' }];
     expect(fpuErrorOf(() => applyPatch([from, to], { id: 'p', edits })).message).toMatch(
-      /changes the routine 'nowhere', which nobody here declares; declared: from, to$/,
+      /changes the routine 'nowhere', which nobody here declares; declared: 'from', 'to'$/,
     );
   });
 });

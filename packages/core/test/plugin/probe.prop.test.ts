@@ -131,9 +131,8 @@ describe('a machine under a probe, over seeds, presets, platforms and scenarios'
       { numRuns: 12 },
     );
     expect(commuted).toBeGreaterThan(1000);
-    // Both need a task to run, and the other CPU may have picked the last one.
-    disabled.delete('idle');
-    expect([...disabled]).toEqual(['preempt']);
+    // Idle CPUs and preemption need a task to run, and the other CPU may have picked the last one.
+    expect([...disabled].filter((who) => who !== 'idle' && who !== 'preempt')).toEqual([]);
   });
 
   /** Actions of two CPUs, in both orders. */

@@ -13,7 +13,7 @@ export const F05: Bug = {
   name: 'irq-in-fpregs-lock',
   title: 'a hardirq uses the FPU between fpregs_lock() and fpregs_unlock()',
   year: 2022,
-  kernels: '3.7 to 5.18-rc',
+  kernels: '3.7 to 5.18-rc by the tag of the fix',
   source: '59f5ede3bc0f "x86/fpu: Prevent FPU state corruption"',
   property: 'lost-update',
   story:
@@ -21,7 +21,8 @@ export const F05: Bug = {
     'are on. A hardirq arrives after XRSTOR, asks irq_fpu_usable(), and hears yes, for no kernel FPU section is open. ' +
     'kernel_fpu_begin() saves the registers and sets TIF_NEED_FPU_LOAD, or finds it set and saves nothing; the interrupt computes. Then ' +
     'rt_sigreturn() goes on, declares that the registers are those of its task, and clears the flag: it returns to user code with what the interrupt left. Hardly anybody uses the FPU ' +
-    'in hardirqs; the random number generator of 5.18-rc did.',
+    'in hardirqs; the random number generator of 5.18-rc did. In the eager kernels before 5.2 no 64-bit frame is lost by it: their ' +
+    'kernel_fpu_end() loads what kernel_fpu_begin() has saved.',
   scenario: 'signal-irq',
   platform: 'bare-metal',
   buggy: {

@@ -21,7 +21,7 @@ export const F12: Bug = {
   name: 'kvm-pkru-cr4pke',
   title: 'a guest without CR4.PKE reads its host’s PKRU, and leaves its own behind',
   year: 2020,
-  kernels: '4.14 to 5.6',
+  kernels: 'up to 5.6, from a kernel between 4.12.4 and 4.14.74 on',
   source: '37486135d3a7 "KVM: x86: Fix pkru save/restore when guest CR4.PKE=0, move it to x86.c"',
   property: 'leak',
   story:

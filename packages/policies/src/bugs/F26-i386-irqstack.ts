@@ -22,7 +22,7 @@ export const F26: Bug = {
   story:
     'Whether the registers are those of the current task is a flag in its thread_info, and a 32-bit kernel finds thread_info at the bottom ' +
     'of the stack that it runs on. Interrupts have stacks of their own there, each with a thread_info, and nobody copies that flag to it. A ' +
-    'task computes. A softirq decrypts a packet with AES-NI: kernel_fpu_begin() looks for the flag, finds it clear, and saves nothing; ' +
+    'task computes. An interrupt decrypts a packet with AES-NI: kernel_fpu_begin() looks for the flag, finds it clear, and saves nothing; ' +
     'kernel_fpu_end() sets CR0.TS. The task traps, and is given what its image has: an older state, or none. Wireless networks showed it. ' +
     'Since the fix the flag is in task_struct, which is the same on every stack.',
   scenario: 'interrupts.any-1.nest-1',

@@ -7,7 +7,7 @@ export const F29: Bug = {
   title: "another task's registers can be read by speculation behind CR0.TS",
   year: 2018,
   cve: 'CVE-2018-3665',
-  kernels: 'lazy ones, up to 4.5',
+  kernels: 'lazy ones: up to 4.5, to 4.9 with eagerfpu=off',
   source: '58122bf1d856 "x86/fpu: Default eagerfpu=on on all CPUs"; for Xen: XSA-267',
   property: 'speculative-exposure',
   story:

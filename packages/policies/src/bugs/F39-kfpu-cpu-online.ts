@@ -57,8 +57,8 @@ export const F39: Bug = {
   story:
     'A CPU is taken down and brought up again. INIT has cleared its CR4: SSE instructions raise #UD until fpu__init_cpu() sets OSFXSR. Before ' +
     'that the microcode loader checks its image, and SHA-256 has just got a SIMD implementation. irq_fpu_usable() asks whether a kernel FPU ' +
-    'section is interrupted, and whether this is a hardirq; it is neither, so the loader may, it thinks. kernel_fpu_begin() is the end of the ' +
-    'CPU. The fix has one flag say both, that a section runs and that the FPU is not ready.',
+    'section is interrupted, and whether this is a hardirq; it is neither, so the loader may, it thinks. The first ' +
+    'SSE instruction is the end of the CPU: LDMXCSR in kernel_fpu_begin() itself, which is not modelled, so that here SHA-256 begins. The fix has one flag say both, that a section runs and that the FPU is not ready.',
   scenario: 'cpu-hotplug',
   platform: 'bare-metal',
   buggy: { preset: 'linux-6.12', patches: [SHA256_OF_MICROCODE] },

@@ -14,7 +14,7 @@ export const F51: Bug = {
   name: 'kvm-kernel-fpu-preempt',
   title: 'KVM keeps preemption off as long as the guest’s registers are loaded, and sleeps',
   year: 2012,
-  kernels: '3.7-rc',
+  kernels: 'between 3.6 and the fix of 2012',
   source: 'b1a74bf82123 "x86, kvm: fix kvm\'s usage of kernel_fpu_begin/end()"',
   property: 'atomic-sleep',
   story:

@@ -19,7 +19,7 @@ const TITLES: Readonly<Record<DeferralEra, string>> = {
   'linux-5.2': 'registers are loaded on the return to user code, Linux 5.2 to 5.13',
   'linux-5.14': 'registers are loaded on the return to user code, Linux 5.14 and 5.15',
   'linux-6.1': 'registers are loaded on the return to user code, Linux 5.16 to 6.6',
-  'linux-6.12': 'registers are loaded on the return to user code, Linux 6.7 and later',
+  'linux-6.12': 'registers are loaded on the return to user code, Linux 6.7 to 6.12',
 };
 
 const SOURCES: Readonly<Record<DeferralEra, string>> = {
