@@ -2,8 +2,9 @@
  * The table of kernel generations by hooks. A row: which kernels, what the cell starts from (one task's image and flags, the CPU's TS,
  * registers and owner), and all that the answer to the hook changes.
  */
-import type { PolicyHook } from '@fpulab/core';
+import { POLICY_HOOKS, type PolicyHook } from '@fpulab/core';
 import { KERNELS, beforeText, changesText, type KernelName } from './cells';
+import { COLUMNS, NO_COLUMN } from './columns';
 import { IA32_SIGNALS_ROWS } from './rows/ia32-signals';
 import { KERNEL_FPU_ROWS } from './rows/kernel-fpu';
 import { LIFE_ROWS } from './rows/life';
@@ -11,7 +12,7 @@ import { REGSETS_ROWS } from './rows/regsets';
 import { SIGNALS_ROWS } from './rows/signals';
 import { SWITCH_ROWS } from './rows/switch';
 import { TRAP_ROWS } from './rows/trap';
-import { EAGER, LAZY, SITUATIONS } from './situations';
+import { SITUATIONS } from './situations';
 
 const ROWS = {
   ...SWITCH_ROWS,
@@ -40,47 +41,26 @@ describe.each(Object.keys(SITUATIONS))('%s', (name) => {
 
 const ALL = Object.keys(KERNELS) as readonly KernelName[];
 
-/** Hooks that nobody answers: nothing happens there. */
-const UNANSWERED: Readonly<Record<string, { readonly hook: PolicyHook; readonly kernels: readonly KernelName[] }>> = {
-  'CPU up': { hook: 'cpu-up', kernels: LAZY },
-  'exit to user': { hook: 'exit-to-user', kernels: [...LAZY, ...EAGER] },
-  // PKRU and tiles are dealt with by modifiers, which have tests of their own.
-  kthread_use_mm: { hook: 'use-mm', kernels: ALL },
-  idle: { hook: 'idle', kernels: ALL },
-};
+const unanswered = Object.entries(COLUMNS).filter(([, column]) => column.unanswered.length > 0);
 
-describe.each(Object.entries(UNANSWERED))('%s: nobody answers', (_, { hook, kernels }) => {
-  it.each(kernels)('%s', (kernel) => expect(KERNELS[kernel]().hooks[hook]).toBeUndefined());
+describe.each(unanswered)('%s: nobody answers', (_, { hooks, unanswered }) => {
+  it.each(unanswered)('%s', (kernel) => {
+    const policy = KERNELS[kernel]();
+    expect(hooks.filter((hook) => policy.hooks[hook] !== undefined)).toEqual([]);
+  });
 });
 
 describe('the table is complete', () => {
-  /** eager/*.test.ts and rfc-2016.test.ts say that #NM does not happen there, or what a BUG it is. */
-  const ELSEWHERE: Readonly<Record<string, readonly KernelName[]>> = {
-    '#NM': ['linux-4.1 eager', 'linux-4.2 eager', 'linux-4.8 eager', 'rfc-2016'],
-  };
-  const hooks = [
-    ...[
-      'switch-out',
-      'switch-in',
-      '#NM',
-      'exit to user',
-      'kernel_fpu_begin',
-      'kernel_fpu_end',
-      'fork',
-      'exec',
-      'exit,',
-    ],
-    ...['signal delivery', 'sigreturn', 'ptrace read', 'ptrace write', 'core dump', 'kthread runs', 'kthread_use_mm'],
-    ...['ia32 signal delivery', 'ia32 sigreturn', 'CPU up', 'idle'],
-  ];
+  it.each(Object.entries(COLUMNS))('%s: every kernel has a cell', (_, { kernels, unanswered, none }) => {
+    const covered = [...kernels, ...unanswered, ...Object.keys(none)];
+    expect(ALL.filter((kernel) => !covered.includes(kernel))).toEqual([]);
+    expect(covered.filter((kernel) => !ALL.includes(kernel as KernelName))).toEqual([]);
+    expect(Object.keys(none).filter((kernel) => kernels.includes(kernel as KernelName))).toEqual([]);
+  });
 
-  it.each(hooks)('%s: every kernel has a cell', (hook) => {
-    const situations = Object.keys(SITUATIONS).filter((name) => name.startsWith(hook));
-    const covered = new Set([
-      ...situations.flatMap((name) => SITUATIONS[name].kernels),
-      ...(UNANSWERED[hook]?.kernels ?? []),
-      ...(ELSEWHERE[hook] ?? []),
-    ]);
-    expect(ALL.filter((kernel) => !covered.has(kernel))).toEqual([]);
+  it('has a column for every hook, or says where else it is tested', () => {
+    const inColumns = new Set(Object.values(COLUMNS).flatMap(({ hooks }) => hooks));
+    const elsewhere = Object.keys(NO_COLUMN) as readonly PolicyHook[];
+    expect([...inColumns, ...elsewhere].sort()).toEqual([...POLICY_HOOKS].sort());
   });
 });

@@ -15,6 +15,7 @@ describe.each<[KernelName, boolean]>([
   ['linux-2.6.32', false],
   ['linux-4.1 lazy', false],
   ['linux-4.1 eager', true],
+  ['linux-4.2 eager', true],
   ['linux-4.14', true],
   ['linux-5.2', true],
   ['linux-6.1', true],
