@@ -1,13 +1,13 @@
 /** A how-to page, run: its commands, its changes to files, and what it says that the commands print. */
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fpulab, temporaryDirectory } from '../../packages/cli/test/command';
 
 const ROOT = join(__dirname, '../..');
 
-/** A fenced block: commands (`sh`), a change to a file (`diff <file>`), or what the commands before it print (`text`). */
+/** A fenced block: commands (`sh`), a file (`ts <file>`) or a change to one (`diff <file>`), or what is printed before it (`text`). */
 interface Block {
-  readonly kind: 'sh' | 'diff' | 'text';
+  readonly kind: 'sh' | 'ts' | 'diff' | 'text';
   readonly file: string;
   readonly body: string;
 }
@@ -18,16 +18,18 @@ export interface Section {
   readonly blocks: readonly Block[];
 }
 
-/** The sections of a page, by its path in the repository. Blocks of other kinds (`ts`) are not run. */
+/** The sections of a page, by its path in the repository. Other blocks (`ts` without a file) are not run. */
 export function sectionsOf(page: string): readonly Section[] {
   const [, ...sections] = readFileSync(join(ROOT, page), 'utf8').split(/^## /m);
   return sections.map((section) => ({
     title: section.slice(0, section.indexOf('\n')),
-    blocks: [...section.matchAll(/^```(sh|diff|text)(?: (\S+))?\n([\s\S]*?)^```$/gm)].map(([, kind, file, body]) => ({
-      kind: kind as Block['kind'],
-      file: file ?? '',
-      body,
-    })),
+    blocks: [...section.matchAll(/^```(sh|text|(?:ts|diff)(?= ))(?: (\S+))?\n([\s\S]*?)^```$/gm)].map(
+      ([, kind, file, body]) => ({
+        kind: kind as Block['kind'],
+        file: file ?? '',
+        body,
+      }),
+    ),
   }));
 }
 
@@ -35,8 +37,10 @@ export function sectionsOf(page: string): readonly Section[] {
 export class Reader {
   private readonly directory = temporaryDirectory();
   private changes = 0;
-  /** What the last block of commands printed. */
+  /** What the last block of commands printed, or the last file that prints. */
   output = '';
+  /** What the commands complained of so far, and the page has not shown. */
+  private complaints = '';
 
   constructor() {
     this.moveOn();
@@ -45,13 +49,17 @@ export class Reader {
   /** Does what a section says, and compares what it shows. */
   async follow({ blocks }: Section): Promise<void> {
     for (const { kind, file, body } of blocks) {
-      if (kind === 'text') expect(trimmed(this.output)).toMatch(shown(body));
-      else if (kind === 'diff') this.change(file, body);
+      if (kind === 'text') {
+        expect(trimmed(this.output)).toMatch(shown(body));
+        this.complaints = this.complaints.replace(shown(body), '').trim();
+      } else if (kind === 'diff') this.change(file, body);
+      else if (kind === 'ts') await this.save(file, body);
       else {
         this.output = '';
         for (const command of body.trim().split('\n')) this.output += await this.run(command.replace(/\s+#.*$/, ''));
       }
     }
+    expect(this.complaints).toBe('');
   }
 
   /** The text of a file as it is now. */
@@ -71,7 +79,8 @@ export class Reader {
       return '';
     }
     if (program === 'npx' && args[0] === 'fpulab') {
-      const { stdout, stderr } = await fpulab(...args.slice(1));
+      const { stdout, stderr } = await fpulab(...args.slice(1), '--quiet');
+      this.complaints += trimmed(stderr);
       return stdout + stderr;
     }
     if (program === 'npx' && args[0] === 'jest') return runTests(this.own(join(args[1], 'policy.test.ts')), args[3]);
@@ -81,6 +90,14 @@ export class Reader {
   private change(file: string, diff: string): void {
     writeFileSync(this.own(file), changed(this.text(file), diff));
     this.moveOn();
+  }
+
+  /** A file that prints is run, too. */
+  private async save(file: string, body: string): Promise<void> {
+    writeFileSync(file, body);
+    this.moveOn();
+    const count = body.match(/console\.log/g)?.length ?? 0;
+    if (count > 0) this.output = await printed(resolve(file), count);
   }
 
   /** Modules are loaded once for each path, so what was changed moves to another place. */
@@ -124,7 +141,7 @@ function changed(text: string, diff: string): string {
 
 /** A pattern for an excerpt: `...` at a line's end stands for the rest of it, a line of its own for any lines. */
 function shown(excerpt: string): RegExp {
-  const lines = excerpt.trimEnd().split('\n');
+  const lines = trimmed(excerpt).trimEnd().split('\n');
   const patterns = lines.map((line) =>
     line === '...'
       ? '[^]*?'
@@ -136,11 +153,23 @@ function shown(excerpt: string): RegExp {
   return new RegExp(`^${patterns.join('\n')}`, 'm');
 }
 
+/** Without blanks at the ends of lines, and with one between columns: their widths depend on other lines. */
 function trimmed(text: string): string {
   return text
     .split('\n')
-    .map((line) => line.trimEnd())
+    .map((line) => line.trimEnd().replace(/(?<=\S) +/g, ' '))
     .join('\n');
+}
+
+/** The first `count` lines that a module prints. */
+async function printed(file: string, count: number): Promise<string> {
+  const lines: string[] = [];
+  const spy = jest.spyOn(console, 'log').mockImplementation((...words) => void lines.push(words.join(' ')));
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- a file that the page shows
+  require(file);
+  while (lines.length < count) await new Promise((done) => setTimeout(done, 20));
+  spy.mockRestore();
+  return lines.join('\n');
 }
 
 interface TestGlobals {
