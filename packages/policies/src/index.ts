@@ -3,6 +3,7 @@ import type { Patch } from '@fpulab/core';
 import { BUG_PATCHES } from './bugs';
 import { CPU_UP_FIXES } from './cpu-up-fixes';
 import { ALTSTACK_CHECKED } from './altstack-checked';
+import { PTRACE_REALLOC, SWAP_FPSTATE } from './dynamic-xstate';
 import { RESTORE_BH_OFF, RESTORE_IRQS_OFF } from './eager';
 import { PKRU_AT_SWITCH, SOMETHING_WRITES_PKRU, WRITE_PKRU_LOCKED } from './eager-pkru';
 import { CLASSIC_GUEST, FRAME_FIRST, GUEST_FIX, PREEMPT_SAFE_SIGFRAME, PREEMPT_SAFE_UNLAZY } from './lazy-cr0-ts';
@@ -27,7 +28,7 @@ export { ALTSTACK_CHECKED } from './altstack-checked';
 export { RESTORE_BH_OFF, RESTORE_IRQS_OFF, eager, type EagerEra } from './eager';
 export { kvm, type KvmEra } from './kvm';
 export { KVM_PATCHES } from './kvm/patches';
-export { dynamicXstate, type ReallocForm } from './dynamic-xstate';
+export { dynamicXstate, PTRACE_REALLOC, SWAP_FPSTATE } from './dynamic-xstate';
 export { pasid, ACTIVATED_ENDS_AT_EXEC } from './pasid';
 export {
   UPDATE_PATCHES,
@@ -65,6 +66,8 @@ export const POLICY_PATCHES: readonly Patch[] = [
   RESTORE_BH_OFF,
   RESTORE_IRQS_OFF,
   FSAVE_HEADER_STALE,
+  SWAP_FPSTATE,
+  PTRACE_REALLOC,
   ...CPU_UP_FIXES,
   ...BUG_PATCHES,
   ...KVM_PATCHES,

@@ -13,7 +13,7 @@ import { fpstateReset, inheritPermissions, freeDeadTask } from './life';
 import { installAltstack, requestPermission } from './permission';
 import { DYNAMIC_XFEATURES, XTILE, dynamicSlots, type DynamicSlots } from './state';
 import { tracerEdits } from './tracer';
-import { handleXfdEvent, type ReallocForm } from './xfd-event';
+import { handleXfdEvent } from './xfd-event';
 import { xfdResume, xfdSetState, xfdUpdateState } from './xfd';
 
 /**
@@ -21,13 +21,9 @@ import { xfdResume, xfdSetState, xfdUpdateState } from './xfd';
  * fpstate at the first #NM, and nothing of it for those who never ask.
  *
  * @param base the policy that it modifies, of the same machine: it reads and writes its slots
- * @param options.realloc how a task's image is swapped
  * @throws FpuError FPU203 when the policy has no fpstate pointer
  */
-export function dynamicXstate(
-  base: BasePolicy,
-  { realloc = 'merged' }: { readonly realloc?: ReallocForm } = {},
-): ModifierPolicy {
+export function dynamicXstate(base: BasePolicy): ModifierPolicy {
   const slots = dynamicSlots(base);
   const { xfd, xfdState, permitted, smallAltstack, current } = slots;
   const loads = base.routines.filter(({ body }) => nodeNames(body).includes(LOAD)).map(({ name }) => name);
@@ -44,7 +40,7 @@ export function dynamicXstate(
       { edit: 'append', routine: 'hook:cpu-up', nodes: [xfdSetState(slots)] },
       { edit: 'append', routine: 'hook:cpu-init', nodes: [xfdSetState(slots)] },
       { edit: 'append', routine: 'hook:cpu-resume', nodes: [xfdResume(slots)] },
-      { edit: 'insert-after', routine: 'hook:trap-nm', step: 'read_cr0', nodes: [handleXfdEvent(slots, realloc)] },
+      { edit: 'insert-after', routine: 'hook:trap-nm', step: 'read_cr0', nodes: [handleXfdEvent(slots)] },
       // restore_fpregs_from_fpstate() itself calls xfd_update_state().
       ...loads.map((name) => ({
         edit: 'insert-before' as const,
@@ -72,7 +68,7 @@ export function dynamicXstate(
       },
       { edit: 'prepend', routine: 'hook:fork', nodes: [fpstateReset(slots, 'child')] },
       { edit: 'append', routine: 'hook:fork', nodes: [inheritPermissions(slots)] },
-      ...tracerEdits(slots, realloc),
+      ...tracerEdits(slots),
       { edit: 'prepend', routine: 'hook:exec', nodes: [fpstateReset(slots, 'current')] },
       { edit: 'append', routine: 'hook:switch-out', nodes: [freeDeadTask(slots)] },
       { edit: 'append', routine: 'hook:idle', nodes: [idleFpregs(slots)] },
@@ -82,7 +78,7 @@ export function dynamicXstate(
   };
 }
 
-export type { ReallocForm };
+export { PTRACE_REALLOC, SWAP_FPSTATE } from './swap-fpstate';
 
 const LOAD = 'restore_fpregs_from_fpstate';
 

@@ -1,15 +1,26 @@
 /** IA32_XFD and its copy: kernel/fpu/xstate.h. */
-import { group, step, when, type RoutineNode } from '@fpulab/core';
+import { group, step, when, type Kernel, type RoutineNode } from '@fpulab/core';
 import { DYNAMIC_XFEATURES, type DynamicSlots } from './state';
 
+type XfdSlots = Pick<DynamicSlots, 'xfd' | 'xfdState'>;
+
 /** xfd_update_state(): the MSR is written only where its copy says that it differs. The MSR comes first, then the copy. */
-export function xfdUpdateState({ xfd, xfdState }: DynamicSlots): RoutineNode {
+export const xfdUpdateState = ({ xfd, xfdState }: DynamicSlots): RoutineNode => updateState(() => ({ xfd, xfdState }));
+
+/** The same in a patch, which finds the slots of the policy that it is on. */
+export const xfdUpdateStateByName: RoutineNode = updateState((k) => ({
+  xfd: k.slotNamed('fpstate->xfd'),
+  xfdState: k.slotNamed('xfd_state'),
+}));
+
+function updateState(slotsOf: (k: Kernel) => XfdSlots): RoutineNode {
+  const wanted = (k: Kernel): number => k.read(slotsOf(k).xfd, k.task);
   return group('xfd_update_state', [
     when(
-      (k) => k.read(xfdState, k.cpu) !== k.read(xfd, k.task),
+      (k) => k.read(slotsOf(k).xfdState, k.cpu) !== wanted(k),
       [
-        step('wrmsrl(MSR_IA32_XFD)', (k) => k.xfd.write(k.read(xfd, k.task))),
-        step('xfd_state = xfd', (k) => k.write(xfdState, k.cpu, k.read(xfd, k.task))),
+        step('wrmsrl(MSR_IA32_XFD)', (k) => k.xfd.write(wanted(k))),
+        step('xfd_state = xfd', (k) => k.write(slotsOf(k).xfdState, k.cpu, wanted(k))),
       ],
     ),
   ]);

@@ -11,9 +11,8 @@ import {
   type Patch,
   type Scenario,
 } from '@fpulab/core';
-import { explore } from '@fpulab/explorer';
 import { bareMetal } from '@fpulab/hypervisor';
-import { bugOf, dynamicXstate, loadFpuDeferral } from '../../src';
+import { POLICY_PATCHES, PTRACE_REALLOC, SWAP_FPSTATE, bugOf, loadFpuDeferral } from '../../src';
 import { broken, expectVerified } from '../bugs/museum';
 import { expectInOrder, found, judged } from '../explored';
 import { removing } from '../support';
@@ -120,30 +119,24 @@ describe('a line less', () => {
 });
 
 describe("T. Gleixner's swap_fpstate()", () => {
-  const judgedSketch = (patches: readonly Patch[] = []) =>
-    explore({
-      compose: () => {
-        const base = loadFpuDeferral({ era: 'linux-6.1' });
-        return {
-          platform: bareMetal(),
-          policies: [base, dynamicXstate(base, { realloc: 'sketched' })],
-          patches,
-          scenario: scenarioOf('amx'),
-        };
-      },
-    });
+  const judgedSketch = (...patches: readonly Patch[]) =>
+    judged({ preset, scenario: 'amx', patches: [SWAP_FPSTATE, ...patches] });
 
   it('copies the old image where the registers are not valid, and is verified', async () => {
-    expect(await judgedSketch()).toMatchObject({ verdict: 'verified', complete: true });
+    expect(await judgedSketch()).toMatchObject({ verdict: 'verified', complete: true, states: 84202 });
+  });
+
+  it('is among the patches that the command line knows', () => {
+    expect(POLICY_PATCHES).toEqual(expect.arrayContaining([SWAP_FPSTATE, PTRACE_REALLOC]));
   });
 
   it('registers that are still valid have to be loaded all the same: IA32_XFD is written then, and only then', async () => {
-    const { counterexamples } = await judgedSketch([removing('no-invalidation', NM, 'last_cpu = -1')]);
+    const { counterexamples } = await judgedSketch(removing('no-invalidation', NM, 'last_cpu = -1'));
     expect(counterexamples.map(({ oracle }) => oracle)).toEqual(['stale-msr']);
   });
 
   it('without the copy the state stays behind', async () => {
-    const { counterexamples } = await judgedSketch([removing('no-copy-of-state', NM, 'copy_state')]);
+    const { counterexamples } = await judgedSketch(removing('no-copy-of-state', NM, 'copy_state'));
     expect(counterexamples.map(({ oracle }) => oracle)).toEqual(['validity']);
   });
 });

@@ -3,17 +3,16 @@ import {
   amx,
   program,
   ptrace,
-  scenarioOf,
   sse,
   syscall,
   type OracleId,
   type Operation,
+  type Patch,
   type TraceRequest,
 } from '@fpulab/core';
 import { given } from '@fpulab/core/testing';
-import { explore } from '@fpulab/explorer';
 import { bareMetal } from '@fpulab/hypervisor';
-import { dynamicXstate, loadFpuDeferral, type ReallocForm } from '../../src';
+import { PTRACE_REALLOC, dynamicXstate, loadFpuDeferral } from '../../src';
 import { judged } from '../explored';
 
 const useTiles: readonly Operation[] = [syscall('req_xcomp_perm'), amx.configure(), amx.write()];
@@ -23,14 +22,14 @@ const stop = syscall('ptrace_stop');
 function traced(
   request: TraceRequest,
   before: readonly Operation[],
-  realloc: ReallocForm = 'merged',
-  alloc: readonly string[] = [],
+  { patches = [], alloc = [] }: { readonly patches?: readonly Patch[]; readonly alloc?: readonly string[] } = {},
 ) {
   const base = loadFpuDeferral({ era: 'linux-6.1' });
   return given({
     cpu: 'sapphire-rapids',
     xfeatures: 0b11 | (0b11 << 17), // x87, SSE, TILECFG, TILEDATA
-    policies: [base, dynamicXstate(base, { realloc })],
+    policies: [base, dynamicXstate(base)],
+    patches,
     platform: bareMetal(),
     tasks: { A: program(...before, stop, sse.read()), D: program(ptrace('A', request), ptrace('A', 'cont')) },
     pick: ['A', 'D'],
@@ -72,7 +71,7 @@ describe('ptrace write', () => {
   });
 
   it('the same as posted: a larger fpstate takes the place of the old one, without a copy', () => {
-    const run = traced('write-dynamic', [sse.write()], 'sketched');
+    const run = traced('write-dynamic', [sse.write()], { patches: [PTRACE_REALLOC] });
     const cell = run.when('ptrace-write', { task: 'D' });
     expect(cell.changes).toMatchObject({
       'A.fpstate': '0 -> 1',
@@ -85,7 +84,7 @@ describe('ptrace write', () => {
   });
 
   it('no memory for that: -ENOMEM, nothing is swapped, nothing is lost', () => {
-    const run = traced('write-dynamic', [sse.write()], 'sketched', ['fail']);
+    const run = traced('write-dynamic', [sse.write()], { patches: [PTRACE_REALLOC], alloc: ['fail'] });
     const cell = run.when('ptrace-write', { task: 'D' });
     expect(cell.changes).toEqual({ 'A.last_cpu': 'cpu0 -> none' });
     expect(run.until('A: sse.read')).toMatchObject({ fpregs: 'sse=A:1', 'A.fpstate': 0 });
@@ -106,16 +105,7 @@ describe('ptrace-tiles', () => {
   });
 
   const asPosted = (oracles: readonly OracleId[]) =>
-    explore({
-      compose: () => {
-        const base = loadFpuDeferral({ era: 'linux-6.1' });
-        return {
-          platform: bareMetal(),
-          policies: [base, dynamicXstate(base, { realloc: 'sketched' })],
-          scenario: { ...scenarioOf('ptrace-tiles'), oracles },
-        };
-      },
-    });
+    judged({ preset: 'linux-6.1', scenario: 'ptrace-tiles', patches: [PTRACE_REALLOC], oracles });
 
   it('as posted: nobody reads anything else than it should, but between swap and copy the state of the target is nowhere', async () => {
     expect(await asPosted(['leak', 'lost-update', 'stale-msr'])).toMatchObject({ verdict: 'verified', complete: true });
