@@ -303,6 +303,7 @@ export {
   ACTION_BITS,
   CHOICE,
   CHOICE_KINDS,
+  PAGE,
   firstDriver,
   parseSeed,
   replayDriver,

@@ -42,10 +42,11 @@ export function sumsOf({ cells }: SweepResult): string {
   const count = (test: (verdict: SweepVerdict) => boolean): number =>
     cells.filter(({ verdict }) => test(verdict)).length;
   const kind = (wanted: SweepVerdict['kind']): number => count((verdict) => verdict.kind === wanted);
+  const unproved = count((verdict) => verdict.kind === 'known' && verdict.mended !== 'verified');
   const withIrqs = count((verdict) => verdict.kind === 'verified' && verdict.interrupts);
   return [
     `${grouped(cells.length)} cells: ${kind('verified')} verified, ${withIrqs} of them with interrupts`,
-    `${kind('known')} with known bugs`,
+    `${kind('known')} with known bugs, ${unproved} of them with no verdict on the kernel without them`,
     `${kind('inconclusive')} inconclusive`,
     `${kind('never-happens')} where what the scenario is about does not happen`,
     `${kind('cannot-run')} cannot run`,

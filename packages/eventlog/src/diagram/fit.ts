@@ -40,6 +40,8 @@ const STORY_LANES = 8;
 /** Contexts of a clean run that are shown at the least. */
 const CLEAN_LANES = 8;
 const INDENT_MAX = 2;
+/** Of the rows of a lane that is too long and ends badly, so many show its end. */
+const END_SHARE = 2 / 3;
 /** At this width and below, indentation costs more than it tells. */
 const NARROW = 12;
 
@@ -153,5 +155,8 @@ function staircase(heights: readonly number[], rows: number): readonly number[] 
 
 function cut(rows: readonly PlacedRow[], limit: number): readonly PlacedRow[] {
   if (rows.length <= limit) return rows;
-  return [...rows.slice(0, limit - 1), { text: '...', violation: rows.slice(limit - 1).some((row) => row.violation) }];
+  const end = rows.at(-1)?.violation === true ? Math.floor(limit * END_SHARE) : 0;
+  const left = rows.slice(limit - 1 - end, rows.length - end);
+  const gap = { text: '...', violation: left.some((row) => row.violation) };
+  return [...rows.slice(0, limit - 1 - end), gap, ...rows.slice(rows.length - end)];
 }

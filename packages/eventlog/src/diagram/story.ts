@@ -1,11 +1,13 @@
 /** Turns the events of a run into lanes: one per context, in time order, each with a few telling lines. */
 import {
+  CHOICE_KINDS,
   CONTEXT,
   CONTEXT_NAMES,
   CR0_TS,
   INIT,
   NOBODY,
   ORACLES,
+  PAGE,
   applyEvent,
   componentName,
   contextOf,
@@ -113,6 +115,9 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   invalid_op: '#UD',
   retint_resched: 'preempted',
 };
+
+/** By PAGE: what an access to user memory found. */
+const PAGE_WORDS = ['there', 'missing', 'has to wait', 'gone'];
 
 const OPENS_LANE: ReadonlySet<string> = new Set(['kernel.stepped', 'user.stepped', 'trap.raised', 'oracle.violated']);
 
@@ -260,7 +265,7 @@ class Teller {
     const all = [before, ...seen.slice(0, seenAtViolation)];
     const changes = (name: keyof Readings): string => {
       const values = all.map((readings) => readings[name]).filter((value, at, list) => value !== list[at - 1]);
-      return (values.length <= READINGS_MAX ? values : [values[0], values[values.length - 1]]).join('>');
+      return (values.length <= READINGS_MAX ? values : [values[0], '..', values[values.length - 1]]).join('>');
     };
     return {
       realTs: changes('realTs'),
@@ -308,6 +313,10 @@ class Teller {
         if (this.operation === 'enqcmd') return; // it shows in what it reads
         if (!this.operation.includes('.')) this.line(`syscall ${this.operation}`);
         else if (!/\.(read|write|update)$/.test(this.operation)) this.line(this.operation);
+        return;
+      case 'choice.made':
+        if (CHOICE_KINDS[data.kind] === 'page' && data.taken !== PAGE.there)
+          this.effect(`memory: ${PAGE_WORDS[data.taken]}`);
         return;
       case 'kthread.stepped':
         this.line(this.context.programs[data.task]?.[data.at] ?? 'kernel code');

@@ -11,7 +11,7 @@ export const F49: Bug = {
   kernels: 'seen on 3.17-rc3',
   source:
     '66463db4fc56 "x86, fpu: shift drop_init_fpu() from save_xstate_sig() to handle_signal()", September 2014; LTP signal06',
-  property: 'validity',
+  property: 'lost-update',
   story:
     'A signal frame is written in two parts: the FPU state first, then siginfo, ucontext and general registers. As soon as the first is on ' +
     "the user's stack the kernel forgets the state, so that the handler will start with a fresh one. Then the second part faults for " +

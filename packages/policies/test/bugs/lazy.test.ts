@@ -145,7 +145,7 @@ describe('F44: xen-pv-nm', () => {
 describe('F49: frame-drop-before-commit', () => {
   it('the rest of the frame faults after the state is dropped: the second frame holds INIT', async () => {
     const { oracle, choices, steps, story } = await broken('F49');
-    expect([oracle, choices, steps]).toEqual(['validity', 4, 44]);
+    expect([oracle, choices, steps]).toEqual(['lost-update', 7, 66]);
     expectInOrder(
       story,
       'A: sse.write',
@@ -155,6 +155,8 @@ describe('F49: frame-drop-before-commit', () => {
       'A: restore_init_xstate',
       'A: the rest of the frame',
       'A: xsave_user',
+      'A: rt_sigreturn',
+      'A: sse.read',
     );
   });
 
