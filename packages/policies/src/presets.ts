@@ -216,6 +216,7 @@ export const PRESETS: readonly Preset[] = [
     id: 'linux-4.2-eager',
     title: 'Linux 4.2 to 4.5 with XSAVEOPT or MPX, or with eagerfpu=on: eager, state embedded in the task',
     bugs: [ALTSTACK, WIPED, PV_CPU_UP, F45],
+    fixed: ['F32'],
     ...always('linux-4.2'),
   },
   {

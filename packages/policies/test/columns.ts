@@ -96,6 +96,7 @@ export const COLUMNS: Readonly<Record<string, Column>> = {
   'VM entry': kvm(['kvm-enter-guest']),
   'VM exit': kvm(['kvm-exit-guest']),
   'KVM_RUN leave': kvm(['kvm-vcpu-put', 'kvm-run-end']),
+  'XSETBV of the guest': kvm(['kvm-guest-xsetbv'], { 'linux-2.6.32': 'guests have no XSAVE' }),
   'KVM emulates': kvm(['kvm-get-fpu', 'kvm-put-fpu'], { 'linux-2.6.32': 'emulates no SSE instruction' }),
 };
 

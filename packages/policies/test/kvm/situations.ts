@@ -3,6 +3,7 @@ import { guest, kvm as kvmOf, program, sse, syscall, type ModifierPolicy, type P
 import { given, type Cell, type Observation, type PolicySpec } from '@fpulab/core/testing';
 import { bareMetal } from '@fpulab/hypervisor';
 import { PRESETS, kvm, lazyCr0Ts, type Preset } from '../../src';
+import { kvmXcr0 } from '../../src/kvm-xcr0';
 
 /** What `given` needs of a kernel. */
 type Policies = ReturnType<Preset['policies']>;
@@ -16,7 +17,7 @@ export const KVM_KERNELS: Readonly<Record<string, () => Policies>> = {
   ),
   'linux-4.8 lazy': () => {
     const base = lazyCr0Ts({ era: 'linux-4.8' });
-    return [base, kvm(base, { era: 'linux-4.8' })];
+    return [base, kvm(base, { era: 'linux-4.8' }), kvmXcr0({ form: 'around-guest-mode' })];
   },
 };
 

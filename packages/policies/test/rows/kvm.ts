@@ -351,7 +351,7 @@ export const KVM_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'V.vcpu->arch.xcr0 1 -> 7',
     ],
     [
-      'linux-4.2',
+      'linux-4.2, linux-4.8 lazy',
       'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT fpregs_active=1 fpu_active=1 guest_fpu_loaded=1',
       'V.vcpu->arch.xcr0 1 -> 7',
     ],
@@ -400,7 +400,7 @@ export const KVM_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'XCR0 x87+sse+avx -> x87',
     ],
     [
-      'linux-4.2',
+      'linux-4.2, linux-4.8 lazy',
       'XCR0=x87+sse+avx TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT fpregs_active=1 fpu_active=1 guest_fpu_loaded=1',
       'XCR0 x87+sse+avx -> x87',
     ],
@@ -442,7 +442,7 @@ export const KVM_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'XCR0 x87 -> x87+sse+avx',
     ],
     [
-      'linux-4.2',
+      'linux-4.2, linux-4.8 lazy',
       'XCR0=x87 TS=0 fpregs=INIT image=sse=V:1 guest_fpu=INIT fpregs_active=1 fpu_active=1 guest_fpu_loaded=1',
       'XCR0 x87 -> x87+sse+avx',
     ],
