@@ -103,6 +103,8 @@ const headerShape = z.strictObject({
   updated: z.int32().optional(),
   /** Where CPUs go down and come up there are fields for that: what CR4, and XCR0 with IA32_XSS, are while a CPU runs. */
   hotplug: z.strictObject({ cr4: z.int32(), xfeatures: z.int32() }).readonly().optional(),
+  /** The same where CPUs stay up, but guests of KVM set their XCR0. */
+  controls: z.strictObject({ cr4: z.int32(), xfeatures: z.int32() }).readonly().optional(),
   /** Fields of the packed state behind the core's own. */
   slots: z.array(slotSchema.readonly()).max(SLOTS_MAX).readonly(),
   /** A unique label per kernel address. */
