@@ -40,7 +40,7 @@ export interface EmbeddedFpuOptions {
   readonly eager: boolean;
   /**
    * fpu__clear() at execve(). `drop-or-init`: lazy drops, eager loads INIT and leaves the image (4.2 on; last read in
-   * 4.6.2; its eager half also in Ubuntu's 4.4.164, which has no lazy one).
+   * 4.6.2; its eager half also in Ubuntu's 4.4, which has no lazy one).
    * `drop-and-init`: drops, initialises the image, activates and loads INIT in both modes (read in
    * 4.8.15 and 4.10.17).
    */
