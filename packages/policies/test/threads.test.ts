@@ -127,7 +127,7 @@ describe('ARCH_REQ_XCOMP_PERM in a process of two threads', () => {
 
   it('amx-threads is verified', async () => {
     const { verdict, complete, states, sometimes } = await judged({ preset: 'linux-6.1', scenario: 'amx-threads' });
-    expect([verdict, complete, states]).toEqual(['verified', true, 2848]);
+    expect([verdict, complete, states]).toEqual(['verified', true, 2877]);
     expect(sometimes.filter(({ reached }) => !reached)).toEqual([]);
   });
 });
