@@ -191,6 +191,7 @@ export {
   FPSTATE_KINDS,
   FRAME_PAGES,
   HEADER,
+  EXEC_STATE,
   LIFECYCLE,
   LOCALS,
   coreOffsets,

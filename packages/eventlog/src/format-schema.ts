@@ -101,6 +101,8 @@ const headerShape = z.strictObject({
   ptrace: z.boolean(),
   /** User components that kernel code updates one by one, as a bitmap, where there are some. */
   updated: z.int32().optional(),
+  /** True where execve() ends other threads: there is a field for that then. */
+  deThreads: z.boolean().optional(),
   /** Where CPUs go down and come up there are fields for that: what CR4, and XCR0 with IA32_XSS, are while a CPU runs. */
   hotplug: z.strictObject({ cr4: z.int32(), xfeatures: z.int32() }).readonly().optional(),
   /** The same where CPUs stay up, but guests of KVM set their XCR0. */

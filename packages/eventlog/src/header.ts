@@ -43,6 +43,7 @@ export function headerOf(machine: Machine, meta: LogMeta): LogHeader {
     borrowedMm: at.borrowedMm >= 0,
     ptrace: at.stopped >= 0,
     ...(at.updated === 0 ? {} : { updated: at.updated }),
+    ...(at.execState < 0 ? {} : { deThreads: true }),
     ...(at.cpuState < 0 ? {} : { hotplug: machine.composition.runningFpu }),
     ...(machine.composition.guestsSetXcr0 ? { controls: machine.composition.runningFpu } : {}),
     slots: machine.composition.slotFields().map(({ name, space, kind, initial }) => ({

@@ -9,6 +9,7 @@ import { returningThrough } from './exit-to-user';
 import { ACCESS } from './user-access';
 import { hasRegset, regsetComponents, requestOf, tracedHeader } from './trace-request';
 import { callOthers, othersAreCalled } from './call-function';
+import { isKilled, killOthers, othersAlive, wakeExecing, type ExecingThread } from './de-thread';
 import { allocatePasid, dropPasid, pasidOf, someLives } from './sva';
 import { loadedFrom } from './xfd';
 import { CpuFpu } from './cpu-fpu';
@@ -352,11 +353,36 @@ export class Cpu extends CpuFpu implements Hypervisor {
     this.emit(events.FunctionRun, this.cpu);
   }
 
+  killOtherThreads(): void {
+    killOthers(this.machine.stream, this.asThread);
+  }
+
+  get otherThreadsLive(): boolean {
+    return othersAlive(this.machine.stream, this.asThread).length > 0;
+  }
+
+  /** Another thread of the process has called execve(). */
+  get isKilled(): boolean {
+    return isKilled(this.machine.stream, this.task);
+  }
+
+  /** The current task is dead: somebody may wait for that. */
+  wakeExecingThread(): void {
+    wakeExecing(this.machine.stream, this.asThread);
+  }
+
+  private get asThread(): ExecingThread {
+    const { cpu, task } = this;
+    return { cpu, task, threads: this.machine.threadsOf(this.leader) };
+  }
+
   /** execve() puts another mm in the place of the old one. Threads that share one do it only where they begin, and keep it. */
   replaceMm(): void {
     const { cpu, leader } = this;
     const { stream } = this.machine;
-    if (this.at.mmPasid >= 0 && this.machine.threadsOf(leader).length === 1) dropPasid(stream, { cpu, leader });
+    if (this.at.mmPasid < 0) return;
+    const isAlone = this.machine.threadsOf(leader).length === 1 || (this.at.execState >= 0 && !this.otherThreadsLive);
+    if (isAlone) dropPasid(stream, { cpu, leader });
   }
 
   /** The current task is dead: with the last thread of a process its mm goes. */

@@ -177,6 +177,7 @@ export class Engine implements CpuMachine {
       vcpuIsLoaded: (task) => this.vcpuIsLoaded(task),
       model: parts.model,
       paravirtualCpus: parts.platform.paravirtualCpus ?? false,
+      endsThreads: this.stream.state.at.execState >= 0,
     }).map((routine) => ({ owner: 'kernel', routine }));
     this.code = compileCode([...own, ...parts.routines]);
     this.inSection = Uint8Array.from(this.code.instructions, (one) =>
@@ -476,6 +477,11 @@ export class Engine implements CpuMachine {
     const { stream } = this;
     const task = cpu.task;
     const code = this.parts.tasks[task].code;
+    if (cpu.isKilled) {
+      stream.actor = 'hardware'; // the interrupt of signal_wake_up()
+      cpu.enter(CONTEXT.exception, 'do_exit', true);
+      return;
+    }
     stream.actor = 'user';
     const first = this.words[at.framePc + task * at.stackDepth + this.words[at.depth + task] - 1];
     const pc = this.decide(events.UserStepped, cpu, task, first);

@@ -37,6 +37,8 @@ export interface ExitServices {
   readonly overflows: readonly boolean[];
   /** The kernel looks whether they do. */
   readonly checksAltstack: boolean;
+  /** True when some execve() ends other threads. */
+  readonly endsThreads: boolean;
   /** True when somebody reacts to the hook. */
   answers(hook: PolicyHook | PlatformHook): boolean;
 }
@@ -54,9 +56,12 @@ export const fromUser: Condition = (k) => contextOf(k.interrupted) === CONTEXT.u
 /** The end of a context, and what comes before it where user code comes next. */
 export function exitPath(services: ExitServices, name: string): readonly RoutineNode[] {
   const { answers } = services;
-  if (!hasExitWork(services)) return [at(name, () => {})];
+  const dies = when((k) => (k as Cpu).isKilled, [at('get_signal: SIGKILL', (k) => k.killCurrent())]);
+  const mayDie = services.endsThreads ? [dies] : [];
+  if (!hasExitWork(services)) return [...mayDie.map((node) => when(fromUser, [node])), at(name, () => {})];
   return [
     when(fromUser, [
+      ...mayDie,
       at('disable interrupts for exit', (k) => k.localIrqDisable()),
       ...(answers('exit-to-user-prepare') ? [hookStep('prepare_exit_to_usermode', events.ExitToUserPrepare)] : []),
       at('exit_to_user_mode_loop', (k) => k.call('exit_to_user_mode_loop')),

@@ -10,7 +10,7 @@ import {
   irqsOff,
   preemptOffDepth,
 } from '../machine/frames';
-import { CPU_STATE, LIFECYCLE, type CoreOffsets } from '../machine/state';
+import { CPU_STATE, EXEC_STATE, LIFECYCLE, type CoreOffsets } from '../machine/state';
 import type { EventStream } from '../machine/stream';
 import type { ChoicePoint } from './choice-point';
 import { ACTION, ACTION_BITS, CHOICE, WORK } from './choices';
@@ -231,9 +231,13 @@ export class Scheduler {
     return this.stateOf(last) !== CPU_STATE.online; // select_fallback_rq()
   }
 
-  /** Only its tracer wakes a stopped task. */
+  /** Only its tracer wakes a stopped task, and only the last other thread one that waits in execve(). */
   private isStopped(task: number): boolean {
     const { words, at } = this;
+    if (at.execState >= 0) {
+      this.parts.stream.footprint?.readWord(at.execState + task);
+      if (words[at.execState + task] === EXEC_STATE.waits) return true;
+    }
     if (at.stopped < 0) return false;
     this.parts.stream.footprint?.readWord(at.stopped + task);
     return words[at.stopped + task] !== 0;

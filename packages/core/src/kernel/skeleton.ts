@@ -10,6 +10,7 @@ import { PREEMPT_OFF, IRQS_OFF } from '../machine/frames';
 import { callFunctionRoutine } from './call-function';
 import { abortRoutine } from './core-dump';
 import type { Cpu } from './cpu';
+import { deThread } from './de-thread';
 import { NEXT_LOCAL } from './cpu-core';
 import { at, exitPath, exitRoutines, fromUser, hookStep as hook } from './exit-to-user';
 import { NOBODY } from './kernel';
@@ -145,7 +146,10 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
       (k) => services.childIsUnborn(k.cpu),
       [
         at('dup_task_struct', (k) => k.emit(events.Fork, k.cpu, k.task, k.child)),
-        when((k) => k.local(1) === 0, [at('wake_up_new_task', (k) => services.startChild(k.cpu))]),
+        when(
+          (k) => k.local(1) === 0 && !(k as Cpu).isKilled,
+          [at('wake_up_new_task', (k) => services.startChild(k.cpu))],
+        ),
       ],
     ),
   ];
@@ -180,7 +184,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
     syscall('sys_sched_yield', [at('yield', (k) => k.call('schedule'))]),
     syscall('sys_kernel_fpu', [kernelFpuSection], KEEPS_RESULT),
     syscall('sys_fork', fork, { locals: ['task', 'number'] }),
-    syscall('sys_execve', [flushThread]),
+    syscall('sys_execve', [...(services.endsThreads ? deThread : []), flushThread]),
     ...exitRoutines(services),
     ...(services.handlers.some((handler) => handler >= 0)
       ? [syscall('sys_raise', [at('send_signal', (k) => k.emit(events.SignalSent, k.task))])]
@@ -212,6 +216,7 @@ export function skeletonRoutines(services: SkeletonServices): readonly Routine[]
         if (services.isIdle(k.task)) k.panic();
         k.emit(events.TaskExited, k.cpu, k.task);
         k.leaveMm();
+        k.wakeExecingThread();
         k.call('schedule');
       }),
       at('BUG', () => {

@@ -40,6 +40,8 @@ export interface Dimensions {
    * supervisor components, the old value that stays in the slot is kept.
    */
   readonly updated?: number;
+  /** A thread calls execve(), which ends the others of its process. */
+  readonly deThreads?: boolean;
   /** CPUs go down and come up, or the machine is suspended: what CR4 is, and what XCR0 and IA32_XSS enable, while a CPU runs. */
   readonly hotplug?: ControlRegisters;
   /** Where CPUs stay up, but their XCR0 changes all the same: guests of KVM set their own. */
@@ -129,6 +131,8 @@ export interface CoreOffsets {
   readonly alone: number;
   /** 1 while a CPU has been asked to run a function and has not run it; -1 where `mmPasid` is: nothing else asks. */
   readonly ipi: number;
+  /** One of EXEC_STATE; -1 where no execve() ends other threads. */
+  readonly execState: number;
   /** One of CPU_STATE; -1 in machines whose CPUs stay up, like the three below. */
   readonly cpuState: number;
   readonly cr4: number;
@@ -146,6 +150,9 @@ export const CPU_STATE = { online: 0, leaving: 1, dead: 2, starting: 3 } as cons
  * frame has no FPU state at all, for the task had none.
  */
 export const HEADER = { valid: 0, fxOnly: 1, reserved: 2, absent: 3 } as const;
+
+/** A thread in execve() waits until the others of its process are dead; those have been killed. */
+export const EXEC_STATE = { none: 0, waits: 1, killed: 2 } as const;
 
 /** Where a task is in its life. Values of the field `task.lifecycle`. */
 export const LIFECYCLE = { unborn: 0, alive: 1, dead: 2 } as const;
@@ -218,6 +225,7 @@ export function coreFields(dimensions: Dimensions): readonly FieldDeclaration[] 
     ...(dimensions.borrowedMm ? [field('task.borrowed-mm', 'task', 'flag')] : []),
     ...(dimensions.ptrace ? [field('task.stopped', 'task', 'flag')] : []),
     ...(hasPasids ? pasids : dimensions.updated ? updates : []),
+    ...(dimensions.deThreads ? [field('task.exec-state', 'task', 'number')] : []),
     ...(dimensions.hotplug ? hotplug : dimensions.controls ? controls : []),
   ];
 }
@@ -275,6 +283,7 @@ export function coreOffsets(layout: StateLayout, dimensions: Dimensions): CoreOf
     updating: baseIfAny('task.updating'),
     alone: baseIfAny('fpstate.alone'),
     ipi: baseIfAny('cpu.ipi'),
+    execState: baseIfAny('task.exec-state'),
     cpuState: baseIfAny('cpu.state'),
     cr4: baseIfAny('cpu.cr4'),
     xcr0: baseIfAny('cpu.xcr0'),

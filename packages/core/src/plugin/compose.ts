@@ -169,6 +169,7 @@ function engineOf(
       borrowedMm: tasks.some(({ code }) => code.some((one) => one.kind === 'kernel' && one.name === 'use_mm')),
       ptrace: tasks.some(({ code }) => code.some((one) => one.kind === 'syscall' && one.name.startsWith('ptrace'))),
       dynamicXfeatures: composition.dynamicXfeatures,
+      deThreads: composition.endsThreads,
       updated: composition.setsPkeys ? 1 << PKRU : 0,
       ...(composition.takesCpusDown ? { hotplug: composition.runningFpu } : {}),
       ...(composition.guestsSetXcr0 ? { controls: composition.runningFpu } : {}),
@@ -349,12 +350,16 @@ function processOf({ id, tasks }: Scenario, task: TaskSpec): number {
   if (isThread && (leader < 0 || tasks[leader].threadOf !== undefined || tasks[leader] === task)) {
     refuse(`is a thread of '${task.threadOf}', which is no task with a process of its own`);
   }
-  const shares = isThread || tasks.some(({ threadOf }) => threadOf === task.name);
   const { program, handler = [] } = task;
   const execs = simpleOperations([...program, ...handler]).some(
     (one) => one.kind === 'syscall' && one.name === 'execve',
   );
-  if (shares && execs) refuse('shares its process, so it cannot call execve(), which would end the other threads');
+  if (isThread && execs) refuse('is not the first thread of its process, whose identity execve() would give it');
+  const others = tasks.filter(({ threadOf }) => threadOf === task.name);
+  if (execs && others.some(({ kind = 'user' }) => kind !== 'user'))
+    refuse('calls execve() beside threads that never run user code');
+  if (execs && [task, ...others].some((each) => others.length > 0 && guestsOf(each).length > 0))
+    refuse('calls execve() beside threads that run guests');
   return leader;
 }
 

@@ -206,6 +206,12 @@ export class Composition {
     return hasFeature(this.guestCpu, 'xsave') && this.settings.scenario.tasks.some(setsXcr0);
   }
 
+  /** True when some task calls execve() in a process of several threads. */
+  get endsThreads(): boolean {
+    const { tasks } = this.settings.scenario;
+    return tasks.some((task) => calls(task, 'execve') && tasks.some(({ threadOf }) => threadOf === task.name));
+  }
+
   /** CR4, and XCR0 with IA32_XSS, while a CPU runs. */
   get runningFpu(): { readonly cr4: number; readonly xfeatures: number } {
     return { cr4: runningCr4(this.guestCpu), xfeatures: this.xfeatures };

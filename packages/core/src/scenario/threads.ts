@@ -25,5 +25,43 @@ const frameUnmapped: Own = {
   ],
 };
 
+/** The thread is killed wherever it is: its registers may be live, on another CPU or on this one, in memory, or just being loaded. */
+const execThreads: Own = {
+  id: 'exec-threads',
+  title:
+    'A starts a thread that computes, and replaces the program, which ends the thread; another process computes, too',
+  tasks: [
+    {
+      name: 'A',
+      program: program(
+        sse.write(),
+        fork('T'),
+        syscall('sched_yield'),
+        syscall('execve'),
+        sse.read(),
+        sse.write(),
+        sse.read(),
+      ),
+    },
+    {
+      name: 'T',
+      program: program(sse.read(), sse.write(), syscall('getpid'), sse.read()),
+      threadOf: 'A',
+      unborn: true,
+    },
+    { name: 'B', program: program(sse.write(), sse.read()) },
+  ],
+  interference: { preempt: 'user', allocation: { sleep: true } },
+  sometimes: [
+    ...USED_BY_ALL(['A', 'T', 'B']),
+    {
+      id: 'A-waited',
+      text: 'A waited in execve() until T was dead',
+      tasks: ['A'],
+      test: ({ type, data }, [A]) => type === 'exec.woken' && data.target === A,
+    },
+  ],
+};
+
 /** All of them. */
-export const THREADS: readonly Own[] = [frameUnmapped];
+export const THREADS: readonly Own[] = [frameUnmapped, execThreads];

@@ -154,6 +154,9 @@ const FOOTPRINT: Readonly<Record<string, (data: Data, state: MachineState) => re
   'mm.pasid-written': ({ leader }) => [`task.mm-pasid[${leader}]`],
   'ipi.sent': ({ target }) => [`cpu.ipi[${target}]`],
   'ipi.done': ({ cpu }) => [`cpu.ipi[${cpu}]`],
+  'thread.killed': ({ target }) => [`task.exec-state[${target}]`, `task.stopped[${target}]`],
+  'exec.waited': ({ task }) => [`task.exec-state[${task}]`],
+  'exec.woken': ({ target }) => [`task.exec-state[${target}]`],
   'update.begun': ({ task }) => [`task.updating[${task}]`],
   'update.finished': ({ task, component, value }) => [
     `task.updating[${task}]`,

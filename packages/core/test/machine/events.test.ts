@@ -2,6 +2,7 @@ import {
   ALL_COMPONENTS,
   CONTEXT,
   CPU_STATE,
+  EXEC_STATE,
   EXIT,
   FRAME_PAGES,
   HEADER,
@@ -566,6 +567,26 @@ const IPI: readonly Example[] = [
     data: { cpu: 0 },
     before: { 'cpu.ipi[0]': 1, 'cpu.ipi[1]': 1 },
     changes: { 'cpu.ipi[0]': 0 },
+  },
+  {
+    fact: 'a thread that is killed by execve() wakes up from ptrace_stop()',
+    event: 'thread.killed',
+    data: { cpu: 0, task: 2, target: 1 },
+    before: { 'task.stopped[0]': 1, 'task.stopped[1]': 1 },
+    changes: { 'task.exec-state[1]': EXEC_STATE.killed, 'task.stopped[1]': 0 },
+  },
+  {
+    fact: 'a thread waits in execve()',
+    event: 'exec.waited',
+    data: { cpu: 0, task: 2 },
+    changes: { 'task.exec-state[2]': EXEC_STATE.waits },
+  },
+  {
+    fact: 'the last thread to die wakes the one in execve()',
+    event: 'exec.woken',
+    data: { cpu: 0, task: 1, target: 2 },
+    before: { 'task.exec-state[1]': EXEC_STATE.killed, 'task.exec-state[2]': EXEC_STATE.waits },
+    changes: { 'task.exec-state[2]': EXEC_STATE.none },
   },
 ];
 

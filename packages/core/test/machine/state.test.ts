@@ -49,6 +49,7 @@ describe('a fresh state', () => {
       'task.updating 1',
       'fpstate.alone 1',
       'cpu.ipi 1',
+      'task.exec-state 1',
       'cpu.state 1',
       'cpu.cr4 1',
       'cpu.xcr0 1',

@@ -238,6 +238,7 @@ describe('compose', () => {
       'ia32-irq',
       'x32-frames',
       'frame-unmapped',
+      'exec-threads',
       'cpu-hotplug',
       'cpu-hotplug-amx',
       'suspend',

@@ -18,6 +18,7 @@ export const FULL: Dimensions = {
   borrowedMm: true,
   ptrace: true,
   pasids: true,
+  deThreads: true,
   hotplug: { cr4: 0, xfeatures: 0 },
 };
 

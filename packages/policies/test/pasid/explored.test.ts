@@ -55,7 +55,7 @@ describe('scenarios with ENQCMD', () => {
       tasks: [a, { ...t, program: program(syscall('execve')) }],
     };
     const options = { platform: bareMetal(), policies: presetOf(preset).policies() };
-    expect(() => compose({ ...options, scenario })).toThrow(/T of .* shares its process, so it cannot call execve/);
+    expect(() => compose({ ...options, scenario })).toThrow(/T of .* is not the first thread of its process/);
   });
 });
 

@@ -12,6 +12,7 @@ export * from './tracing';
 export * from './sva';
 export * from './guests';
 export * from './ipi';
+export * from './exec';
 export * from './images';
 export * from './plugins';
 export * from './hotplug';
