@@ -242,6 +242,7 @@ describe('fpulab list', () => {
       parts: [
         { policy: 'lazy-cr0-ts', era: 'linux-3.6' },
         { policy: 'kvm', era: 'linux-3.6' },
+        { policy: 'kvm-xcr0', era: 'with-registers' },
       ],
       patches: [],
       fixed: [],
