@@ -224,7 +224,7 @@ describe('fpulab matrix', () => {
     [['--preset', 'linux-9'], "no preset 'linux-9'; known: linux-2.6.32"],
     [['--platform', 'kvm'], "no platform 'kvm'; known: bare-metal"],
     [['--scenario', 'nap'], "no scenario 'nap'; known: xen-pv-leak"],
-    [['--preset', ','], '--preset needs at least one id, found none; known: linux-2.6.32'],
+    [['--preset', ','], 'expected names with commas between them and nothing empty'],
     [['--scenario', 'preemption.any-2', '--tasks', '3'], "the scenario 'preemption.any-2' says how many tasks"],
     [['--markdown', '--json'], '--json prints one JSON document and --markdown prints Markdown; drop one'],
     [['--cpu', 'z80'], "'z80'"],
