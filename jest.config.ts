@@ -1,4 +1,5 @@
 import type { Config } from 'jest';
+import { aloneFiles } from './rooms/files';
 
 const typescript = {
   jsc: {
@@ -31,10 +32,22 @@ const globalsOfInnerLoops: Config['sandboxInjectedGlobals'] = [
   'Uint8Array',
 ];
 
+/** Options that leave open which tests are wanted. */
+const FOR_ALL_TESTS =
+  /^(-[iu]|--(ci|colors|config|coverage|json|maxWorkers|outputFile|runInBand|silent|updateSnapshot|verbose)(=.*)?)$/;
+
+/**
+ * Where all tests are wanted, most files share a few module registries, their rooms: V8 then compiles the product, and learns what is
+ * hot in it, four times and not two hundred times. See docs/decisions/029-tests-have-two-sizes.md.
+ */
+const testMatch = process.argv.slice(2).every((word) => FOR_ALL_TESTS.test(word))
+  ? ['<rootDir>/rooms/*.room.ts', ...aloneFiles().map((file) => `<rootDir>/${file}`)]
+  : ['<rootDir>/packages/*/test/**/*.test.ts', '<rootDir>/examples/**/*.test.ts'];
+
 const config: Config = {
   // All cores: jest would leave one idle, which on two cores is half of the machine.
   maxWorkers: '100%',
-  testMatch: ['<rootDir>/packages/*/test/**/*.test.ts', '<rootDir>/examples/**/*.test.ts'],
+  testMatch,
   transform: { '\\.ts$': ['@swc/jest', typescript] },
   moduleNameMapper: {
     '^@fpulab/core/testing$': '<rootDir>/packages/core/src/testing/index.ts',

@@ -82,11 +82,16 @@ export function read(text: string | Uint8Array): EventLog {
 /** One of so many compositions is tried in `npm test`. */
 const STRIDE = often(3, 1);
 
+type Tried = readonly (readonly [preset: string, platform: string, scenario: string])[];
+let tried: Tried | undefined;
+
 /**
  * Presets on platforms in scenarios that they can run: all of them in `npm run test:long`; in `npm test` a third, with every preset,
  * platform and scenario among them.
  */
-export function everything(): readonly (readonly [preset: string, platform: string, scenario: string])[] {
+export const everything = (): Tried => (tried ??= findTried());
+
+function findTried(): Tried {
   const all = SCENARIOS.flatMap((scenario) =>
     PRESETS.flatMap((preset) =>
       Object.keys(PLATFORMS)
