@@ -1,6 +1,7 @@
 /** Programs of another ABI, as the explorer judges them: 32-bit ones have their x87 state twice in a signal frame. */
 import { compose, scenarioOf, type OracleId } from '@fpulab/core';
 import { bareMetal } from '@fpulab/hypervisor';
+import { inLong } from '../../core/test/support/often';
 import {
   ALTSTACK_CHECKED,
   FSAVE_HEADER_STALE,
@@ -21,9 +22,8 @@ const verdict = async (question: Question) => {
 
 describe('ia32-frames: the frame faults, the handler spoils it or changes its FSAVE header', () => {
   it.each([
-    ['linux-4.1', 25970],
     ['linux-4.1-eager', 2192],
-    ['linux-4.2', 25339],
+    ...inLong<[string, number]>(['linux-4.1', 25970], ['linux-4.2', 25339]),
     ['linux-4.8', 1611],
     ['linux-4.14', 1558],
     ['linux-5.10', 1838],
@@ -42,11 +42,9 @@ describe('ia32-frames: the frame faults, the handler spoils it or changes its FS
 
 describe('ia32-preempted: nothing faults, everything is preempted', () => {
   it.each([
-    ['linux-4.1-eager', 13662],
     ['linux-4.8', 15577],
-    ['linux-5.10', 15009],
     ['linux-6.1', 12738],
-    ['refresh-fpu', 9056],
+    ...inLong<[string, number]>(['linux-4.1-eager', 13662], ['linux-5.10', 15009], ['refresh-fpu', 9056]),
   ])('%s: verified', async (preset, states) => {
     expect(await verdict({ preset, scenario: 'ia32-preempted' })).toEqual(['verified', true, states]);
   });

@@ -2,19 +2,19 @@
 import { amx, compose, fork, munmapFrame, program, scenarioOf, sse, syscall, type Operation } from '@fpulab/core';
 import { given } from '@fpulab/core/testing';
 import { bareMetal } from '@fpulab/hypervisor';
+import { inLong } from '../../core/test/support/often';
 import { bugOf, dynamicXstate, loadFpuDeferral, presetOf } from '../src';
 import { expectInOrder, found, judged } from './explored';
 
 describe('frame-unmapped', () => {
-  it.each([
-    ['linux-5.10', 26330],
-    ['linux-6.1', 25364],
-    ['refresh-fpu', 17526],
-  ])('%s: verified', async (preset, states) => {
-    const result = await judged({ preset, scenario: 'frame-unmapped' });
-    expect([result.verdict, result.complete, result.states]).toEqual(['verified', true, states]);
-    expect(result.sometimes.filter(({ reached }) => !reached)).toEqual([]);
-  });
+  it.each([['linux-6.1', 25364], ...inLong<[string, number]>(['linux-5.10', 26330], ['refresh-fpu', 17526])])(
+    '%s: verified',
+    async (preset, states) => {
+      const result = await judged({ preset, scenario: 'frame-unmapped' });
+      expect([result.verdict, result.complete, result.states]).toEqual(['verified', true, states]);
+      expect(result.sometimes.filter(({ reached }) => !reached)).toEqual([]);
+    },
+  );
 
   const storyOf = async (id: string): Promise<readonly string[]> => {
     const { preset, patches = [] } = bugOf(id).buggy;

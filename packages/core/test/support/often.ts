@@ -9,3 +9,6 @@ export function inTurn<T>(all: readonly T[], turn: number): readonly T[] {
 
 /** Cases that `npm run test:long` alone has: proofs of many states, where smaller ones show the same. */
 export const inLong = <T>(...cases: readonly T[]): readonly T[] => (process.env.FPULAB_LONG === undefined ? [] : cases);
+
+/** A test that `npm run test:long` alone runs: its fact is shown by a smaller one, or by a command that the tests run. */
+export const itInLong: jest.It = process.env.FPULAB_LONG === undefined ? it.skip : it;

@@ -1,8 +1,9 @@
 /** Bugs of KVM that are no matter of one way to switch. */
+import { itInLong } from '../../../core/test/support/often';
 import { expectInOrder } from '../explored';
 import { broken, expectVerified } from './museum';
 
-it.each([['F23', 96791]])('%s is verified with its fix', expectVerified);
+itInLong.each([['F23', 96791]])('%s is verified with its fix', expectVerified);
 
 describe('F23: kvm-guest-xcr0', () => {
   it('a bystander’s registers are saved under the XCR0 of a guest that boots', async () => {

@@ -1,6 +1,6 @@
 /** CPUs that go down and come up, and suspend: what is verified, and what history and the sources say is not. */
 import { nodeNames } from '@fpulab/core';
-import { inLong } from '../../../core/test/support/often';
+import { inLong, itInLong } from '../../../core/test/support/often';
 import {
   NATIVE_CPU_UP_OWNER,
   PKRU_SUSPEND,
@@ -32,14 +32,18 @@ const thatList = (patch: { readonly id: string }): readonly string[] =>
 
 describe('cpu-hotplug', () => {
   it.each([
-    ['linux-4.1-eager', 19618],
     ['linux-6.12', 17213],
-    ...inLong<[string, number]>(['linux-3.6', 73851], ['linux-4.8', 20880], ['linux-4.14', 19651]),
+    ...inLong<[string, number]>(
+      ['linux-4.1-eager', 19618],
+      ['linux-3.6', 73851],
+      ['linux-4.8', 20880],
+      ['linux-4.14', 19651],
+    ),
   ])('%s: INIT leaves the registers alone, and FNINIT those of nobody', async (preset, states) => {
     expect(await proof({ preset, scenario: 'cpu-hotplug' })).toEqual(['verified', states, []]);
   });
 
-  it.each(['linux-4.8', 'linux-6.1'])(
+  it.each(['linux-6.1', ...inLong('linux-4.8')])(
     '%s on bare metal needs native_cpu_up(), for it executes FNINIT',
     async (preset) => {
       const patches = [removing('no-reset', 'native_cpu_up', 'owner of the CPU that comes up = NULL')];
@@ -57,10 +61,13 @@ describe('cpu-hotplug', () => {
     },
   );
 
-  it.each(['linux-4.1-eager'])('%s on Xen PV: what a vCPU held is kept, and nothing initialises it', async (preset) => {
-    const [verdict, , unreached] = await proof({ preset, scenario: 'cpu-hotplug', platform: 'xen-pv' });
-    expect([verdict, unreached]).toEqual(['verified', []]);
-  });
+  itInLong.each(['linux-4.1-eager'])(
+    '%s on Xen PV: what a vCPU held is kept, and nothing initialises it',
+    async (preset) => {
+      const [verdict, , unreached] = await proof({ preset, scenario: 'cpu-hotplug', platform: 'xen-pv' });
+      expect([verdict, unreached]).toEqual(['verified', []]);
+    },
+  );
 
   it.each(['linux-6.1', ...inLong('linux-4.8')])(
     '%s on Xen PV: FNINIT of cpu_bringup() destroys x87 registers whose owner is told that they are its own',
@@ -93,7 +100,7 @@ describe('cpu-hotplug', () => {
     expect(thatList(XEN_CPU_UP_OWNER)).toEqual(fninit.map(({ id }) => id));
   });
 
-  it('linux-6.1 on Xen HVM: native_cpu_up(), and INIT keeps the image of the vCPU', async () => {
+  itInLong('linux-6.1 on Xen HVM: native_cpu_up(), and INIT keeps the image of the vCPU', async () => {
     expect(await proof({ preset: 'linux-6.1', scenario: 'cpu-hotplug', platform: 'xen-hvm' })).toEqual([
       'verified',
       37690,
@@ -103,9 +110,12 @@ describe('cpu-hotplug', () => {
 });
 
 describe('cpu-hotplug-amx', () => {
-  it.each(['linux-6.1', 'linux-6.12'])('%s: a CPU comes up with tiles disabled, and knows it', async (preset) => {
-    expect(await proof({ preset, scenario: 'cpu-hotplug-amx' })).toEqual(['verified', 17527, []]);
-  });
+  it.each(['linux-6.1', ...inLong('linux-6.12')])(
+    '%s: a CPU comes up with tiles disabled, and knows it',
+    async (preset) => {
+      expect(await proof({ preset, scenario: 'cpu-hotplug-amx' })).toEqual(['verified', 17527, []]);
+    },
+  );
 
   it('fails where the copy of IA32_XFD is not written with it', async () => {
     const patches = [removing('msr-alone', 'fpu__init_cpu, again', 'xfd_state = init_fpstate.xfd')];
@@ -121,11 +131,9 @@ describe('cpu-hotplug-amx', () => {
 
 describe('suspend', () => {
   it.each([
-    ['linux-4.1', 29553],
-    ['linux-4.1-eager', 7511],
     ['linux-4.8', 8484],
-    ['linux-4.14', 7953],
     ['linux-6.12', 7900],
+    ...inLong<[string, number]>(['linux-4.1', 29553], ['linux-4.1-eager', 7511], ['linux-4.14', 7953]),
   ])('%s: what a CPU held is lost, and nobody misses it', async (preset, states) => {
     expect(await proof({ preset, scenario: 'suspend' })).toEqual(['verified', states, []]);
   });
@@ -161,7 +169,7 @@ describe('suspend', () => {
     ]);
   });
 
-  it.each(['linux-4.1', 'linux-4.14', 'linux-6.1'])(
+  it.each(['linux-6.1', ...inLong('linux-4.1', 'linux-4.14')])(
     '%s: preempted anywhere, with interrupts that use the FPU',
     async (preset) => {
       const { verdict } = await judged({ preset, scenario: 'suspend-preempted' });
@@ -186,7 +194,7 @@ describe('suspend-pkru', () => {
 });
 
 describe('suspend-amx', () => {
-  it.each(['linux-6.1', 'linux-6.12'])(
+  it.each(['linux-6.1', ...inLong('linux-6.12')])(
     '%s: fpu__resume_cpu() writes IA32_XFD and not its copy: whoever ran there before is believed to have what it needs',
     async (preset) => {
       expect(lists(preset, XFD_RESUME_COPY)).toBe(true);

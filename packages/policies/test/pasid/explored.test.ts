@@ -12,6 +12,7 @@ import {
 } from '@fpulab/core';
 import { explore, type Exploration } from '@fpulab/explorer';
 import { bareMetal } from '@fpulab/hypervisor';
+import { inLong } from '../../../core/test/support/often';
 import { ACTIVATED_ENDS_AT_EXEC, loadFpuDeferral, pasid, presetOf, type DeferralEra } from '../../src';
 import { expectInOrder, found, judged } from '../explored';
 import { removing } from '../support';
@@ -74,8 +75,10 @@ describe('on every era of load-fpu-deferral', () => {
 
   it.each<[DeferralEra, number, number, number]>([
     ['linux-5.2', 25_932, 13_295, 5_034],
-    ['linux-5.14', 23_244, 13_295, 4_801],
-    ['linux-6.12', 23_244, 13_295, 4_801],
+    ...inLong<[DeferralEra, number, number, number]>(
+      ['linux-5.14', 23_244, 13_295, 4_801],
+      ['linux-6.12', 23_244, 13_295, 4_801],
+    ),
   ])('%s: threads, fork() and signals are verified', async (era, ...states) => {
     const scenarios = [scenarioOf('enqcmd-threads'), scenarioOf('enqcmd-fork'), signal];
     const explorations = await Promise.all(scenarios.map((scenario) => onEra(era, scenario)));
@@ -86,8 +89,8 @@ describe('on every era of load-fpu-deferral', () => {
   it.each<[DeferralEra, string, string]>([
     ['linux-5.2', 'fpu__clear_user_states', 'os_xrstor_supervisor'],
     ['linux-5.14', 'fpu__clear_user_states', 'os_xrstor_supervisor'],
-    ['linux-5.14', 'fpu__restore_sig', 'os_xrstor_supervisor after it'],
     ['linux-5.2', 'fpu__restore_sig', 'copy_supervisor_to_kernel'],
+    ...inLong<[DeferralEra, string, string]>(['linux-5.14', 'fpu__restore_sig', 'os_xrstor_supervisor after it']),
   ])('%s: %s needs %s', async (era, routine, name) => {
     const preempted: Scenario = { ...signal, interference: { ...signal.interference, preempt: 'full' } };
     const { verdict } = await onEra(era, preempted, [removing('no-supervisor', routine, name)]);
