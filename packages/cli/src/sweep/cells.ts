@@ -61,7 +61,7 @@ export function isPlatform(where: string): boolean {
   return Object.hasOwn(PLATFORMS, where);
 }
 
-/** A bug that shows on one platform is looked for there. */
+/** A bug that shows on one platform is looked for there, in the scenario as it is. */
 function elsewhere(
   preset: string,
   { id, on }: { readonly id: string; readonly on?: string },
@@ -71,20 +71,22 @@ function elsewhere(
   const bug = KNOWN_BUGS.find((one) => one.id === id);
   return situations
     .filter((scenario) => bug !== undefined && showsIn(bug, scenario.id))
-    .flatMap((scenario) =>
-      cellOf(preset, scenario, {
-        platform: on,
-        cpus: scenario.cpus,
-        tasks: ANY.has(scenario.id) ? 3 : usersOf(scenario),
-      }),
-    );
+    .flatMap((scenario) => {
+      const tasks = ANY.has(scenario.id) ? 3 : usersOf(scenario);
+      return cellOf(preset, scenario, { platform: on, cpus: scenario.cpus, tasks }, false);
+    });
 }
 
-function cellOf(preset: string, scenario: Scenario, machine: SweepMachine): readonly SweepCell[] {
+function cellOf(
+  preset: string,
+  scenario: Scenario,
+  machine: SweepMachine,
+  moves = machine.cpus > 1,
+): readonly SweepCell[] {
   const sized = sizedTo(scenario, machine.tasks);
   if (sized === undefined) return [];
   const { migration = false, hardirq = false, softirq = false } = scenario.interference;
-  const plain = machine.cpus > 1 && !migration ? `${sized}.moves` : sized;
+  const plain = moves && !migration ? `${sized}.moves` : sized;
   const nested = scenario.id === 'interrupts' ? `${plain}.nest-1` : plain;
   const withIrqs = hardirq && softirq ? undefined : `${plain}.irqs.nest-1`;
   return [{ preset, scenario: scenario.id, machine, plain: nested, withIrqs }];

@@ -26,7 +26,7 @@ CPUs tasks move. Each cell is explored without interrupts first, and with them (
 CPU with three tasks gets a fifth, two CPUs with two tasks get a tenth, with three a twentieth.
 
 A violation is expected where the preset lists a bug that is known to show in the scenario, and the same kernel without its
-known bugs violates nothing. Everything else is unexpected, as is a bug that shows nowhere, not even with 25 times the states.
+known bugs violates nothing. Everything else is unexpected, as is a bug that shows nowhere, not even with 50 times the states.
 --page writes it all down as tables.
 
 Examples:

@@ -34,7 +34,7 @@ export interface SweepOptions extends CellRunOptions {
 }
 
 /** A bug that showed nowhere is looked for with so many times the states. */
-const HARDER = 25;
+const HARDER = 50;
 
 /**
  * Four rounds: every cell as it is; with interrupts where that was verified with few states; once more, and harder, where a bug may be that
