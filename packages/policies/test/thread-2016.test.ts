@@ -1,5 +1,6 @@
 /** The thread of October 2016 on loading FPU registers late, point by point, as the explorer judges it. */
 import type { OracleId, Patch } from '@fpulab/core';
+import { inLong } from '../../core/test/support/often';
 import { REFRESH_PATCHES, REFUSED_IMAGE_KEEPS, RFC_PATCHES } from '../src';
 import { expectInOrder, found, judged } from './explored';
 
@@ -20,14 +21,14 @@ const storyOf = async (preset: string, scenario: string, patch: string, oracle: 
   (await found({ preset, scenario, patches: [patchOf(patch)], oracles: [oracle] })).story;
 
 const SCENARIOS = [
-  'preemption.any-2',
+  ...inLong('preemption.any-2'),
   'interrupts.any-1',
   'fork-exec-exit',
   'fork-irq',
   'exit-to-user.any-2',
   'signal-fault',
   'signal-irq',
-  'sigreturn-fault',
+  ...inLong('sigreturn-fault'),
   'exec-migration',
 ];
 

@@ -163,11 +163,14 @@ describe('what goes wrong with PKRU', () => {
     expect((await judged(mended)).verdict).toBe('verified');
   });
 
-  it("is safe under interrupts, too, which come while the new value is in the image and not yet the task's", async () => {
-    const way = wayOf('pkru', 'register-or-image');
-    const { verdict } = await judged({ ...question(way), scenario: 'pkey-update.irqs.nest-1' });
-    expect(verdict).toBe('verified');
-  });
+  itInLong(
+    "is safe under interrupts, too, which come while the new value is in the image and not yet the task's",
+    async () => {
+      const way = wayOf('pkru', 'register-or-image');
+      const { verdict } = await judged({ ...question(way), scenario: 'pkey-update.irqs.nest-1' });
+      expect(verdict).toBe('verified');
+    },
+  );
 
   it('and is well in 5.15, whose tasks have PKRU in a place of its own', async () => {
     const { verdict, sometimes } = await judged({ preset: 'linux-5.15', scenario: 'pkey-update' });
