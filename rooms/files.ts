@@ -3,8 +3,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const ROOT = join(__dirname, '..');
-/** As many as `<number>.room.ts` there are: two for each core of a small machine. */
-const ROOMS = 4;
+/** As many as `<number>.room.ts` there are: one for each core of a small machine. */
+const ROOMS = 2;
 
 /** Snapshots belong to the file that jest runs; a mocked module is mocked for everybody in the room. */
 const NEEDS_A_REGISTRY = /\.toMatchSnapshot\(|jest\.(mock|doMock|resetModules)\(/;

@@ -1,3 +1,0 @@
-import { room } from './room';
-
-room(4);
