@@ -53,7 +53,7 @@ describe('fpulab sweep', () => {
       'linux-6.1 fork-irq 2x3': 'inconclusive',
     });
     const text = readFileSync(page, 'utf8');
-    expect(text).toContain('\n## 1 CPU, 3 tasks\n\nUp to 4,000 states.\n\n| scenario | 3.6 | 5.2 | 6.1 |\n');
+    expect(text).toContain('\n## 1 CPU, 3 tasks\n\nUp to 6,667 states.\n\n| scenario | 3.6 | 5.2 | 6.1 |\n');
     expect(text).toContain('\n| fork-irq | **irqs** | F05 | **irqs** |\n');
     expect(await fpulab('sweep', ...asked, ...bounds)).toMatchObject({ exitCode: 0 });
   });

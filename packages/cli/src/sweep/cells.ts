@@ -13,7 +13,7 @@ export interface SweepMachine {
 }
 
 /** Of the bound on states: what is larger has more states, and is verified less often for the same effort. */
-const SHARES: Readonly<Record<string, number>> = { '1x2': 1, '1x3': 1 / 5, '2x2': 1 / 10, '2x3': 1 / 20 };
+const SHARES: Readonly<Record<string, number>> = { '1x2': 1, '1x3': 1 / 3, '2x2': 1 / 10, '2x3': 1 / 20 };
 const LEAST_SHARE = Math.min(...Object.values(SHARES));
 
 /**

@@ -23,7 +23,7 @@ lacks are bystanders, which use the FPU for ever (.with-3); scenarios of loops a
 CPUs tasks move. Each cell is explored without interrupts first, and with them (.irqs.nest-1) where that can be small enough.
 
 --max-states is for one CPU and two tasks. Larger machines have more states and are verified less often for the same effort: one
-CPU with three tasks gets a fifth, two CPUs with two tasks get a tenth, with three a twentieth.
+CPU with three tasks gets a third, two CPUs with two tasks get a tenth, with three a twentieth.
 
 A violation is expected where the preset lists a bug that is known to show in the scenario, and the same kernel without its
 known bugs violates nothing. Everything else is unexpected, as is a bug that shows nowhere, not even with 50 times the states.
