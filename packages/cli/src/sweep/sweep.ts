@@ -54,27 +54,14 @@ export async function sweep(cells: readonly SweepCell[], options: SweepOptions):
     planOfCell(cell, cell.plain, boundFor(cell) * HARDER),
   );
   const plain = new Map([...first, ...again]);
-  const variantOf = (cell: SweepCell): string | undefined =>
-    violates(plain.get(cell)) ? cell.plain : violates(withIrqs.get(cell)) ? cell.withIrqs : undefined;
   const mended = await rounds.explore(
-    cells.filter((cell) => {
-      const variant = variantOf(cell);
-      return variant !== undefined && bugsIn(cell, variant).length > 0 && cell.preset in MENDED;
-    }),
-    (cell) =>
-      planOfCell(
-        cell,
-        variantOf(cell) ?? cell.plain,
-        boundFor(cell) * (again.has(cell) ? HARDER : 1),
-        MENDED[cell.preset],
-      ),
+    cells.filter((cell) => canBeMended(cell, violatedVariant(cell, plain, withIrqs))),
+    (cell) => {
+      const bound = boundFor(cell) * (again.has(cell) ? HARDER : 1);
+      return planOfCell(cell, violatedVariant(cell, plain, withIrqs) ?? cell.plain, bound, MENDED[cell.preset]);
+    },
   );
-  const result = cells.flatMap((cell) => {
-    const one = plain.get(cell);
-    if (one === undefined) return [];
-    const verdict = judged(cell, { plain: one, withIrqs: withIrqs.get(cell), mended: mended.get(cell) });
-    return [{ cell, verdict, repeat: repeatOf(one, withIrqs.get(cell)) }];
-  });
+  const result = judgedCells(cells, plain, withIrqs, mended);
   return {
     cells: result,
     missing: rounds.interrupted ? [] : missingIn(result),
@@ -83,6 +70,31 @@ export async function sweep(cells: readonly SweepCell[], options: SweepOptions):
     exploringMs: rounds.exploringMs,
     interrupted: rounds.interrupted,
   };
+}
+
+/** Which of its two variants violates something. */
+function violatedVariant(cell: SweepCell, plain: Outcomes, withIrqs: Outcomes): string | undefined {
+  if (violates(plain.get(cell))) return cell.plain;
+  return violates(withIrqs.get(cell)) ? cell.withIrqs : undefined;
+}
+
+function canBeMended(cell: SweepCell, variant: string | undefined): boolean {
+  return variant !== undefined && bugsIn(cell, variant).length > 0 && cell.preset in MENDED;
+}
+
+/** The cells that were explored, each with its verdict. */
+function judgedCells(
+  cells: readonly SweepCell[],
+  plain: Outcomes,
+  withIrqs: Outcomes,
+  mended: Outcomes,
+): readonly JudgedCell[] {
+  return cells.flatMap((cell) => {
+    const one = plain.get(cell);
+    if (one === undefined) return [];
+    const verdict = judged(cell, { plain: one, withIrqs: withIrqs.get(cell), mended: mended.get(cell) });
+    return [{ cell, verdict, repeat: repeatOf(one, withIrqs.get(cell)) }];
+  });
 }
 
 type Outcomes = ReadonlyMap<SweepCell, Cell>;

@@ -92,6 +92,7 @@ export class OracleMonitor {
     this.watchUpdates();
     this.watchKernelSections();
     this.watchKernelContexts();
+    this.watchFrames();
     if (this.pasids) this.watchEnqcmd(this.pasids);
     if (machine.oracles.includes('validity')) this.watchValidity();
     if (machine.dynamicState !== undefined && machine.oracles.includes('image-overrun')) this.watchOverruns();
@@ -279,11 +280,15 @@ export class OracleMonitor {
     });
   }
 
-  private watchKernelContexts(): void {
-    const { stream } = this.machine;
-    stream.watch(events.FrameOverflowed, (cpu, task) => {
+  /** The frame is an image, too: what is saved last lies below the alternate stack. */
+  private watchFrames(): void {
+    this.machine.stream.watch(events.FrameOverflowed, (cpu, task) => {
       this.report('image-overrun', cpu, task, this.state.at.components - 1, INIT, INIT);
     });
+  }
+
+  private watchKernelContexts(): void {
+    const { stream } = this.machine;
     stream.watch(events.UserMemoryAccessed, (cpu, task, value, expected) => {
       if (value !== expected) this.report('pkru-mismatch', cpu, task, this.state.at.indexOfBit[PKRU], value, expected);
     });

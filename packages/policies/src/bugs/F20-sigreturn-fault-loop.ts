@@ -9,7 +9,7 @@ export const F20: Bug = {
   title: 'rt_sigreturn() never returns from a frame that says that it is shorter than it is',
   year: 2024,
   cve: 'CVE-2024-26603',
-  kernels: '5.16 until early 2024, and 5.15 by back-port',
+  kernels: 'about 5.16 to the fix of 2024, and 5.15 by back-port',
   source: 'd877550eaf2d "x86/fpu: Stop relying on userspace for info to fault in xsave buffer"',
   property: 'livelock',
   story:
