@@ -1,4 +1,5 @@
 import { INIT, NOBODY, PASID, group, step, when, whileHolds, type Kernel, type RoutineNode } from '@fpulab/core';
+import { mustLoadByName } from '../load-fpu-deferral/context';
 import type { Bug } from './bug';
 
 const image = (k: Kernel): number => k.fpstateOf(k.task);
@@ -10,7 +11,7 @@ const updatePasid: RoutineNode = group('update_pasid', [
     (k) => k.local(0) !== INIT,
     [
       when(
-        (k) => k.read(k.slotNamed('TIF_NEED_FPU_LOAD'), k.task) === 0,
+        (k) => !mustLoadByName(k),
         [
           step('wrmsrl(MSR_IA32_PASID)', (k) => k.giveRegister(PASID, k.local(0)), {
             instruction: 'privileged',

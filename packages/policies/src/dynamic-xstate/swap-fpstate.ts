@@ -2,17 +2,8 @@
  * A larger fpstate as T. Gleixner sketched it on 1 October 2021, in answer to "[PATCH v10 09/28] x86/fpu/xstate: Introduce helpers to manage the
  * XSTATE buffer dynamically": patches on what was merged.
  */
-import {
-  FPSTATE_KINDS,
-  NOBODY,
-  group,
-  step,
-  unless,
-  when,
-  type Condition,
-  type Kernel,
-  type Patch,
-} from '@fpulab/core';
+import { FPSTATE_KINDS, NOBODY, group, step, unless, when, type Kernel, type Patch } from '@fpulab/core';
+import { mustLoadByName } from '../load-fpu-deferral/context';
 import { DYNAMIC_XFEATURES, LARGER_FPSTATE } from './state';
 import { xfdUpdateStateByName } from './xfd';
 
@@ -20,8 +11,6 @@ const SOURCE =
   'T. Gleixner, 1 October 2021, in answer to "[PATCH v10 09/28] x86/fpu/xstate: Introduce helpers to manage the XSTATE buffer dynamically"';
 
 const LARGER = FPSTATE_KINDS[LARGER_FPSTATE];
-
-const mustLoad: Condition = (k) => k.read(k.slotNamed('TIF_NEED_FPU_LOAD'), k.task) !== 0;
 
 /**
  * The first use: where the registers are not valid, the old image is copied, and nothing is loaded.
@@ -47,7 +36,7 @@ export const SWAP_FPSTATE: Patch = {
       edit: 'replace',
       routine: 'hook:trap-nm',
       step: 'xfd_update_state',
-      nodes: [unless(mustLoad, [xfdUpdateStateByName])],
+      nodes: [unless(mustLoadByName, [xfdUpdateStateByName])],
     },
   ],
 };

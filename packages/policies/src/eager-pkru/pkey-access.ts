@@ -1,5 +1,6 @@
 /** What changes PKRU for a task that asked for a protection key: arch_set_user_pkey_access() and write_pkru(). */
 import { INIT, PKRU, group, hasComponent, step, when, type Kernel, type Patch, type RoutineNode } from '@fpulab/core';
+import { mustLoadByName } from '../load-fpu-deferral/context';
 import { WRPKRU } from './form';
 
 /** The name of the function, under which patches find it. */
@@ -48,7 +49,7 @@ export const WRITE_PKRU_LOCKED: Patch = {
       nodes: [
         step('fpregs_lock before all', (k) => k.localBhDisable()),
         when(
-          (k) => k.read(k.slotNamed('TIF_NEED_FPU_LOAD'), k.task) !== 0 && !hasComponent(k.xstateBv(image(k)), PKRU),
+          (k) => mustLoadByName(k) && !hasComponent(k.xstateBv(image(k)), PKRU),
           [
             step('PKRU of the image = 0', (k) => k.writeFpstate(image(k), PKRU, INIT)),
             step('XSTATE_BV |= XFEATURE_MASK_PKRU', (k) =>

@@ -2,9 +2,9 @@
 import { PKRU, hasComponent, step, when, type Kernel, type Patch, type RoutineNode } from '@fpulab/core';
 import { KVM_UNDER_KERNEL_FPU } from './under-kernel-fpu';
 import { KVM_XCR0_PUT } from '../kvm-xcr0';
+import { mustLoadByName } from '../load-fpu-deferral/context';
 
 const XSAVE = { instruction: 'xsave' } as const;
-const mustLoad = (k: Kernel): boolean => k.read(k.slotNamed('TIF_NEED_FPU_LOAD'), k.task) !== 0;
 
 /** Linux 5.2 before the revert: the thread's own image keeps its registers, and is where the guest's go when the thread is preempted. */
 export const KVM_USER_IN_THREAD_FPU: Patch = {
@@ -19,7 +19,7 @@ export const KVM_USER_IN_THREAD_FPU: Patch = {
       step: 'kvm_save_current_fpu(user_fpu)',
       nodes: [
         when(
-          (k) => !mustLoad(k),
+          (k) => !mustLoadByName(k),
           [step('save_fpregs_to_fpstate(thread.fpu)', (k) => void k.save(k.fpstateOf(k.task)), XSAVE)],
         ),
       ],

@@ -115,3 +115,6 @@ export function fpuContext(era: DeferralEra): FpuContext {
     ]),
   };
 }
+
+/** As `FpuContext.mustLoad`, by the name of the flag: for patches and modifiers. */
+export const mustLoadByName = (k: Kernel): boolean => k.read(k.slotNamed('TIF_NEED_FPU_LOAD'), k.task) !== 0;
